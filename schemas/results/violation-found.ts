@@ -1,0 +1,17 @@
+import { z } from 'zod'
+import { fact, ranges, violationKind } from '../parts.ts'
+
+export const violationFound = fact('violation-found', {
+  violation: violationKind,
+  hop: z.string().describe('The first hop at which it shows.'),
+  stream: z.int(),
+  ranges: ranges.describe('The canaries concerned; one in most cases.'),
+  field: z.string().nullable(),
+  expected: z.string(),
+  actual: z.string(),
+  partition: z.int().nullable().describe('With offset: where to look; of the hop, or of the hop before it for a lost one.'),
+  offset: z.int().nullable(),
+  snapshotId: z.string().nullable(),
+  file: z.string().nullable(),
+  traceId: z.string().describe('Of the first canary.'),
+}).describe('One judged defect, looked at twice.')
