@@ -1,0 +1,110 @@
+import { z } from 'zod'
+
+/** What one run does. Text values may hold `{{name}}` references to the plan's parameters. */
+const milliseconds = z.int().positive()
+const stageName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a lower-case name such as produce or pause-sink')
+
+const stageCommon = {
+  stage: stageName,
+  needs: z.array(stageName).default([]).describe('Stages that must have ended well.'),
+  needsStarted: z.array(stageName).default([]).describe('Stages that must have started.'),
+  always: z.boolean().default(false).describe('Clean-up: runs after failure and cancellation too, once what it needs has ended in whatever way.'),
+  timeoutMs: milliseconds.default(120_000),
+}
+
+export const stageSchema = z.discriminatedUnion('task', [
+  z.strictObject({ task: z.literal('produce'), ...stageCommon }).describe('generator: writes the canaries.'),
+  z.strictObject({ task: z.literal('sight-topics'), ...stageCommon }).describe('ingestion-checker: follows every topic hop.'),
+  z.strictObject({ task: z.literal('reconcile-table'), ...stageCommon }).describe('storage-reconciler: follows every table hop.'),
+  z.strictObject({ task: z.literal('probe-api'), ...stageCommon, requestsPerSecond: z.number().positive().max(1000).default(20) }).describe('query-prober: asks every api hop.'),
+  z
+    .strictObject({
+      task: z.literal('inject-fault'),
+      ...stageCommon,
+      target: z.string(),
+      fault: z.enum(['pause']),
+      afterMs: z.int().nonnegative().default(0).describe('From the start of the stage.'),
+      durationMs: milliseconds,
+      leaseMs: milliseconds.describe('The fault ends by then whatever happens to its injector.'),
+      recoverWithinMs: milliseconds.describe('From healed to caught up.'),
+    })
+    .describe('chaos-injector: one disturbance under a lease.'),
+  z.strictObject({ task: z.literal('heal'), ...stageCommon }).describe('chaos-injector: verifies that no fault of the run is left.'),
+])
+export type Stage = z.infer<typeof stageSchema>
+export type StageTask = Stage['task']
+
+export const agentOfTask = {
+  produce: 'generator',
+  'sight-topics': 'ingestion-checker',
+  'reconcile-table': 'storage-reconciler',
+  'probe-api': 'query-prober',
+  'inject-fault': 'chaos-injector',
+  heal: 'chaos-injector',
+} as const satisfies Record<StageTask, string>
+
+export const loadSchema = z.strictObject({
+  canaries: z.int().positive().max(1_000_000_000),
+  ratePerSecond: z.number().positive().max(1_000_000),
+  streams: z.int().positive().max(1024).default(8),
+  edgeValuesEvery: z.int().nonnegative().default(50).describe('Every n-th canary of a stream carries an edge value in one field; 0 for none.'),
+})
+export type Load = z.infer<typeof loadSchema>
+
+export const budgetsSchema = z.strictObject({
+  fidelity: z.number().min(0).max(1).default(0.9999),
+  apiP95Ms: z.number().positive().nullable().default(null),
+  lateShareMax: z.number().min(0).max(1).default(0).describe('Share of canaries that may be late at a hop.'),
+})
+export type Budgets = z.infer<typeof budgetsSchema>
+
+export const planSchema = z
+  .strictObject({
+    version: z.literal(1),
+    name: z.string().min(1),
+    description: z.string().default(''),
+    parameters: z.record(z.string(), z.union([z.string(), z.number()]).transform(String)).default({}).describe('Names and default values.'),
+    exclusive: z.boolean().default(false).describe('Waits until no other run is under way, and holds others back.'),
+    repeatEveryMs: milliseconds.nullable().default(null).describe('A run each so often, for ever, until cancelled.'),
+    traceEvery: z.int().positive().default(1000).describe('One canary in so many is traced; every bad one is.'),
+    timeoutMs: milliseconds.default(300_000),
+    load: loadSchema,
+    budgets: budgetsSchema.prefault({}),
+    stages: z.array(stageSchema).min(1),
+  })
+  .superRefine((plan, context) => {
+    const names = plan.stages.map((stage) => stage.stage)
+    for (const [index, stage] of plan.stages.entries()) {
+      const issue = (message: string) => {
+        context.addIssue({ code: 'custom', path: ['stages', index], message })
+      }
+      if (names.indexOf(stage.stage) !== index) issue(`stage ${stage.stage} is there twice`)
+      for (const need of [...stage.needs, ...stage.needsStarted]) {
+        if (!names.includes(need)) issue(`stage ${stage.stage} needs ${need}, which is not a stage of this plan (${names.join(', ')})`)
+      }
+    }
+    const circle = circleOf(plan.stages)
+    if (circle !== null) context.addIssue({ code: 'custom', path: ['stages'], message: `stages wait for each other in a circle: ${circle.join(' → ')}` })
+  })
+export type Plan = z.infer<typeof planSchema>
+
+/** A circle of needs, or null. */
+export function circleOf(stages: readonly Pick<Stage, 'stage' | 'needs' | 'needsStarted'>[]): string[] | null {
+  const needsOf = new Map(stages.map((stage) => [stage.stage, [...stage.needs, ...stage.needsStarted]]))
+  const clear = new Set<string>()
+  const visit = (name: string, path: string[]): string[] | null => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name]
+    if (clear.has(name)) return null
+    for (const need of needsOf.get(name) ?? []) {
+      const circle = visit(need, [...path, name])
+      if (circle !== null) return circle
+    }
+    clear.add(name)
+    return null
+  }
+  for (const { stage } of stages) {
+    const circle = visit(stage, [])
+    if (circle !== null) return circle
+  }
+  return null
+}

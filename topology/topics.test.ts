@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { BODY_BYTES_MAX } from '../schemas/avro.ts'
+import { assayTopics } from './topics.ts'
+
+const byName = (topics: ReturnType<typeof assayTopics>) => Object.fromEntries(topics.map((topic) => [topic.topic, topic]))
+
+test('the control topic has one partition, whatever the cluster', () => {
+  for (const replicationFactor of [1, 2, 3, 5])
+    expect(byName(assayTopics({ replicationFactor }))['assay.control']).toMatchObject({ partitions: 1, replicationFactor })
+})
+
+test('both are kept for a week by deletion, never compacted: a fact is not replaced by a later one of its run', () => {
+  for (const topic of assayTopics({ replicationFactor: 3 })) {
+    expect(topic).toMatchObject({ retentionMs: 604_800_000, configs: { 'cleanup.policy': 'delete' } })
+  }
+})
+
+test.each([
+  [1, '1'],
+  [2, '1'],
+  [3, '2'],
+  [5, '2'],
+])('with %i copies, %s must be in sync: one broker may be down, and a single broker works', (replicationFactor, expected) => {
+  for (const { configs } of assayTopics({ replicationFactor })) expect(configs['min.insync.replicas']).toBe(expected)
+})
+
+test('the results topic takes the largest fact there is', () => {
+  const results = byName(assayTopics({ replicationFactor: 1 }))['assay.results']
+  expect(Number(results?.configs['max.message.bytes'])).toBeGreaterThan(BODY_BYTES_MAX)
+})
+
+test('names can be chosen, one or both', () => {
+  const names = (chosen: object) => assayTopics({ replicationFactor: 1, names: chosen }).map(({ topic }) => topic)
+  expect(names({ control: 'qa.control' })).toEqual(['qa.control', 'assay.results'])
+  expect(names({ control: 'a', results: 'b' })).toEqual(['a', 'b'])
+})
+
+test.each([0, -1, 1.5, NaN])('a replication factor of %d is refused', (replicationFactor) => {
+  expect(() => assayTopics({ replicationFactor })).toThrow('replicationFactor: expected a positive integer')
+})

@@ -1,0 +1,143 @@
+import { z } from 'zod'
+
+/**
+ * A pipeline as Assay sees it: how to reach it, what its records look like, and its hops in order. Text may hold
+ * `${NAME}` references to the environment; secrets live nowhere else.
+ */
+const milliseconds = z.int().positive()
+const fieldName = z.string().min(1)
+
+export const security = z.strictObject({
+  ssl: z.boolean().default(false),
+  sasl: z
+    .strictObject({ mechanism: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']), username: z.string(), password: z.string() })
+    .nullable()
+    .default(null),
+})
+export type Security = z.infer<typeof security>
+
+export const connections = z.strictObject({
+  kafka: z.strictObject({ bootstrap: z.string().min(1), security: security.prefault({}) }),
+  registry: z.strictObject({ url: z.url() }),
+  catalog: z.strictObject({ url: z.url(), token: z.string().nullable().default(null) }),
+  s3: z.strictObject({ endpoint: z.url(), region: z.string(), accessKey: z.string(), secretKey: z.string() }),
+})
+export type Connections = z.infer<typeof connections>
+
+const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal number as text, such as "0.01"')
+
+export const fieldHint = z.strictObject({
+  range: z.tuple([decimalText, decimalText]).optional().describe('Least and greatest ordinary value of a number or decimal.'),
+  oneOf: z.array(z.string()).min(1).optional().describe('Ordinary values of a string or enum.'),
+  perStream: z.string().includes('{stream}').optional().describe('One value for each stream; {stream} becomes its two-digit number.'),
+  fixed: z.string().optional(),
+  edges: z.boolean().default(true).describe('Whether edge values may be mixed in.'),
+})
+export type FieldHint = z.infer<typeof fieldHint>
+
+export const recordShape = z.strictObject({
+  subject: z.string().describe('Registry subject of the records at the source.'),
+  identity: fieldName.describe('The field that carries the canary id.'),
+  marker: z.strictObject({ field: fieldName, value: z.string() }).describe('How real consumers tell a canary.'),
+  key: fieldName.describe('The field that is the message key: one value for each stream, so that a stream keeps its order.'),
+  eventTime: fieldName.nullable().default(null).describe('The field that holds the event time; it grows with seq.'),
+  fields: z.record(fieldName, fieldHint).default({}),
+})
+export type RecordShape = z.infer<typeof recordShape>
+
+const expectation = z.strictObject({
+  field: fieldName,
+  type: z.string().describe('DuckDB type of the expected value.'),
+  sql: z.string().describe('Expression over the fields of the record at the source.'),
+})
+export type Expectation = z.infer<typeof expectation>
+
+const deadlines = {
+  deliverWithinMs: milliseconds.describe('Later than this, counted from the intended send time, is late.'),
+  giveUpAfterMs: milliseconds.describe('How long a lost one may still turn up before the run is closed.'),
+}
+
+export const topicHop = z.strictObject({
+  kind: z.literal('topic'),
+  topic: z.string().min(1),
+  headers: z.array(z.string()).default([]).describe('Headers that must arrive unchanged.'),
+  processedBy: z
+    .strictObject({ group: z.string(), topic: z.string() })
+    .nullable()
+    .default(null)
+    .describe('The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss.'),
+  expect: z.array(expectation).default([]).describe('Fields that differ from the source; all others must be equal.'),
+  ...deadlines,
+})
+export type TopicHop = z.infer<typeof topicHop>
+
+export const tableHop = z.strictObject({
+  kind: z.literal('table'),
+  namespace: z.string().min(1),
+  table: z.string().min(1),
+  sourceOffsets: z
+    .strictObject({ topic: z.string(), partition: fieldName, offset: fieldName })
+    .nullable()
+    .default(null)
+    .describe('Columns that hold where in Kafka a row came from.'),
+  sinkGroup: z.string().nullable().default(null).describe('Consumer group of the sink.'),
+  expect: z.array(expectation).default([]),
+  ...deadlines,
+})
+export type TableHop = z.infer<typeof tableHop>
+
+export const apiHop = z.strictObject({
+  kind: z.literal('api'),
+  name: z.string().min(1),
+  url: z.string().describe('With {trade_id}-like references to fields of the record; {from} and {to} are event times.'),
+  headers: z.record(z.string(), z.string()).default({}),
+  per: z.enum(['canary', 'window']).describe('What one request asks for.'),
+  answers: z.array(
+    z.strictObject({
+      json: z.string().describe('Path in the answer, parts divided by dots.'),
+      sql: z.string().describe('For a canary: an expression over its fields at the table. For a window: an aggregate over them.'),
+      tolerance: z.number().nonnegative().default(0).describe('Relative; 0 compares text.'),
+    }),
+  ),
+  snapshot: z.string().nullable().default(null).describe('Path in the answer to the snapshot id it was read at.'),
+  staleAfterMs: milliseconds.default(10_000),
+  timeoutMs: milliseconds.default(5_000),
+})
+export type ApiHop = z.infer<typeof apiHop>
+
+export const hopSchema = z.discriminatedUnion('kind', [topicHop, tableHop, apiHop])
+export type Hop = z.infer<typeof hopSchema>
+
+export const chaosTarget = z.strictObject({
+  driver: z.literal('process'),
+  pidFile: z.string().min(1),
+  faults: z.array(z.enum(['pause'])).min(1),
+  leaseMsMax: milliseconds.default(60_000),
+})
+export type ChaosTarget = z.infer<typeof chaosTarget>
+
+export const topologySchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().min(1),
+  connections,
+  record: recordShape,
+  hops: z.array(hopSchema).min(1).describe('In the order a record passes them.'),
+  chaos: z.strictObject({ targets: z.record(z.string(), chaosTarget) }).default({ targets: {} }).describe('What may be disturbed. Nothing else is touched.'),
+})
+export type Topology = z.infer<typeof topologySchema>
+
+/** `topic:market.trades`, `table:market.trades`, `api:stats`: how facts name a hop. */
+export function hopName(hop: Hop): string {
+  switch (hop.kind) {
+    case 'topic':
+      return `topic:${hop.topic}`
+    case 'table':
+      return `table:${hop.namespace}.${hop.table}`
+    case 'api':
+      return `api:${hop.name}`
+    default:
+      return hop satisfies never
+  }
+}
+
+export const SOURCE_HOP = 'source'
