@@ -1,0 +1,229 @@
+import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
+import type { Fact, RunFact } from '../../schemas/results.ts'
+import { LatencySketch } from './latency-sketch.ts'
+import { CanarySet, OffsetCover } from './canary-set.ts'
+import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
+
+/** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
+export interface Segment {
+  readonly covered: readonly OffsetRange[]
+  readonly canaries: readonly StreamRanges[]
+  readonly atMs: number
+}
+
+export interface HopEvidence {
+  readonly sighted: CanarySet
+  readonly late: CanarySet
+  readonly repeats: Map<string, Located>
+  readonly disordered: Map<string, Located>
+  readonly latency: LatencySketch
+  readonly cover: OffsetCover
+  readonly segments: Segment[]
+  otherRecords: number
+}
+
+export interface Violation extends Fact<'violation-found'> {
+  /** Canaries of it that were not taken back. */
+  readonly standing: RangeSet
+}
+
+export interface ProbeEvidence {
+  readonly compared: CanarySet
+  readonly unchecked: CanarySet
+  readonly latency: LatencySketch
+  readonly batches: Set<string>
+  requests: number
+  errors: number
+}
+
+/** All that the two topics say about one run's data. A pure fold: every agent that needs it builds the same. */
+export interface Evidence {
+  readonly intended: CanarySet
+  readonly shifts: { placeFirst: number; shiftMs: number }[]
+  readonly acknowledged: CanarySet
+  readonly unknown: CanarySet
+  readonly failed: CanarySet
+  readonly produceLatency: LatencySketch
+  readonly ledgerFacts: Set<string>
+  readonly ledger: Segment[]
+  readonly hops: Map<string, HopEvidence>
+  readonly probes: Map<string, ProbeEvidence>
+  readonly snapshots: Fact<'snapshot-reconciled'>[]
+  readonly violations: Map<string, Violation>
+  readonly faults: Fact<'fault-changed'>[]
+  readonly missing: Fact<'evidence-missing'>[]
+  /** Facts folded, the reporter's own aside. */
+  heard: number
+}
+
+export const emptyEvidence = (): Evidence => ({
+  intended: new CanarySet(),
+  shifts: [],
+  acknowledged: new CanarySet(),
+  unknown: new CanarySet(),
+  failed: new CanarySet(),
+  produceLatency: new LatencySketch(),
+  ledgerFacts: new Set(),
+  ledger: [],
+  hops: new Map(),
+  probes: new Map(),
+  snapshots: [],
+  violations: new Map(),
+  faults: [],
+  missing: [],
+  heard: 0,
+})
+
+export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
+  let found = evidence.hops.get(hop)
+  if (found === undefined) {
+    found = {
+      sighted: new CanarySet(),
+      late: new CanarySet(),
+      repeats: new Map(),
+      disordered: new Map(),
+      latency: new LatencySketch(),
+      cover: new OffsetCover(),
+      segments: [],
+      otherRecords: 0,
+    }
+    evidence.hops.set(hop, found)
+  }
+  return found
+}
+
+/** Folds one fact; the same fact twice changes nothing. */
+export function foldEvidence(evidence: Evidence, fact: RunFact): void {
+  if (fact.agent !== 'reporter') evidence.heard++
+  switch (fact.kind) {
+    case 'canaries-intended':
+      evidence.intended.addAll(fact.canaries)
+      if (fact.shiftMs !== (evidence.shifts.at(-1)?.shiftMs ?? 0)) evidence.shifts.push({ placeFirst: fact.placeFirst, shiftMs: fact.shiftMs })
+      return
+    case 'canaries-produced':
+      foldLedger(evidence, fact)
+      return
+    case 'hop-sighted':
+      foldSighting(evidence, fact)
+      return
+    case 'snapshot-reconciled':
+      foldSnapshot(evidence, fact)
+      return
+    case 'probe-answered':
+      foldProbe(evidence, fact)
+      return
+    case 'violation-found': {
+      const key = violationKey(fact)
+      if (!evidence.violations.has(key)) evidence.violations.set(key, { ...fact, standing: RangeSet.of(fact.ranges) })
+      return
+    }
+    case 'correction':
+      foldCorrection(evidence, fact)
+      return
+    case 'fault-changed':
+      if (!evidence.faults.some((known) => known.stage === fact.stage && known.phase === fact.phase)) evidence.faults.push(fact)
+      return
+    case 'evidence-missing':
+      if (!evidence.missing.some((known) => known.hop === fact.hop && known.reason === fact.reason)) evidence.missing.push(fact)
+      return
+    case 'run-accepted':
+    case 'stage-started':
+    case 'stage-ended':
+    case 'run-judged':
+      return
+    default:
+      fact satisfies never
+  }
+}
+
+const violationKey = (fact: { violation: ViolationKind; hop: string; stream: number; ranges: Ranges; field: string | null; offset?: number | null }) =>
+  `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+
+function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
+  const key = JSON.stringify([fact.acknowledged, fact.unknown, fact.failed])
+  if (evidence.ledgerFacts.has(key)) return
+  evidence.ledgerFacts.add(key)
+  evidence.acknowledged.addAll(fact.acknowledged)
+  evidence.unknown.addAll(fact.unknown)
+  evidence.failed.addAll(fact.failed)
+  evidence.produceLatency.merge(fact.latency)
+  evidence.ledger.push({ covered: fact.offsets, canaries: fact.acknowledged, atMs: fact.atMs })
+}
+
+function foldSighting(evidence: Evidence, fact: Fact<'hop-sighted'>): void {
+  const hop = hopEvidence(evidence, fact.hop)
+  // Two instances may overlap for a moment: sets and located repeats fold to the same whatever the overlap;
+  // only the sketch and the count of others would count twice.
+  const known = hop.cover.includes(fact.covered)
+  foldSets(hop, fact)
+  for (const place of fact.disordered) hop.disordered.set(placeKey(place), place)
+  if (known) return
+  hop.cover.add(fact.covered)
+  hop.latency.merge(fact.latency)
+  hop.otherRecords += fact.otherRecords
+  hop.segments.push({ covered: fact.covered, canaries: fact.canaries, atMs: fact.atMs })
+}
+
+function foldSnapshot(evidence: Evidence, fact: Fact<'snapshot-reconciled'>): void {
+  const hop = hopEvidence(evidence, fact.hop)
+  foldSets(hop, fact)
+  if (evidence.snapshots.some((known) => known.snapshotId === fact.snapshotId && known.hop === fact.hop)) return
+  evidence.snapshots.push(fact)
+  hop.latency.merge(fact.latency)
+  hop.cover.add(fact.sourceOffsets)
+  hop.segments.push({ covered: fact.sourceOffsets, canaries: fact.canaries, atMs: fact.committedAtMs })
+}
+
+function foldSets(hop: HopEvidence, fact: Pick<Fact<'hop-sighted'>, 'canaries' | 'late' | 'repeats'>): void {
+  hop.sighted.addAll(fact.canaries)
+  hop.late.addAll(fact.late)
+  for (const place of fact.repeats) hop.repeats.set(placeKey(place), place)
+}
+
+const placeKey = ({ partition, offset }: Located) => `${partition}/${offset}`
+
+function foldProbe(evidence: Evidence, fact: Fact<'probe-answered'>): void {
+  let probe = evidence.probes.get(fact.hop)
+  if (probe === undefined) {
+    probe = { compared: new CanarySet(), unchecked: new CanarySet(), latency: new LatencySketch(), batches: new Set(), requests: 0, errors: 0 }
+    evidence.probes.set(fact.hop, probe)
+  }
+  const batch = `${fact.probe}/${fact.batch}`
+  if (probe.batches.has(batch)) return
+  probe.batches.add(batch)
+  probe.compared.addAll(fact.canaries)
+  probe.unchecked.addAll(fact.unchecked)
+  probe.latency.merge(fact.latency)
+  probe.requests += fact.requests
+  probe.errors += fact.errors
+}
+
+function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
+  for (const violation of [...evidence.violations.values()]) {
+    if (violation.violation !== fact.violation || violation.hop !== fact.hop || violation.stream !== fact.stream) continue
+    const taken = intersection(violation.standing.ranges, fact.ranges)
+    if (taken.length === 0) continue
+    const rest = difference(violation.standing.ranges, taken)
+    evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest) })
+    if (fact.becomes === null) continue
+    const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }
+    const key = violationKey(instead)
+    if (!evidence.violations.has(key)) evidence.violations.set(key, { ...instead, standing: RangeSet.of(taken) })
+  }
+}
+
+export function standingViolations(evidence: Evidence): Violation[] {
+  return [...evidence.violations.values()].filter(({ standing }) => !standing.isEmpty)
+}
+
+/** The segment in which a canary was sighted, or null. */
+export function segmentOf(segments: readonly Segment[], stream: number, seq: number): Segment | null {
+  for (let i = segments.length - 1; i >= 0; i--) {
+    const segment = segments[i] as Segment
+    const ranges = segment.canaries.find((canaries) => canaries.stream === stream)?.ranges ?? []
+    for (let r = 0; r < ranges.length; r += 2) if ((ranges[r] as number) <= seq && seq <= (ranges[r + 1] as number)) return segment
+  }
+  return null
+}
+
+export const emptyLatency = (): LatencySketchWire => new LatencySketch().toWire()

@@ -1,0 +1,244 @@
+import type { Verdict, ViolationKind } from '../../schemas/parts.ts'
+import type { Fact, RunFact } from '../../schemas/results.ts'
+import type { HopSummary } from '../../schemas/results/run-judged.ts'
+import { agentOfTask } from '../../topology/plan.ts'
+import { hopName, SOURCE_HOP, type Hop } from '../../topology/topology.ts'
+import { CanarySet } from './canary-set.ts'
+import { emptyEvidence, foldEvidence, hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
+import type { LatencySketch } from './latency-sketch.ts'
+import { sizeOf } from './range-set.ts'
+import { emptyRunBook, foldRunBook, isBlocked, type RunBook, type RunState } from './run-book.ts'
+
+export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
+
+interface Reason {
+  readonly verdict: Exclude<Verdict, 'pass'>
+  readonly text: string
+}
+
+/**
+ * The verdict of a run: a function of what stands on the two topics, and of nothing else, so that anyone can compute
+ * it again. The worst reason wins; no evidence is never a pass.
+ */
+export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
+  const violations = standingViolations(evidence)
+  const forgiven = violations.filter((violation) => isForgiven(evidence, run, violation))
+  const counted = violations.filter((violation) => !forgiven.includes(violation))
+  const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
+  const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
+  const reasons = [
+    ...violationReasons(counted),
+    ...budgetReasons(run, hops),
+    ...faultReasons(run, evidence),
+    ...evidenceReasons({ book, run, evidence, hops }),
+  ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
+  return {
+    verdict: reasons[0]?.verdict ?? 'pass',
+    reasons: reasons.map(({ text }) => text),
+    acknowledged: evidence.acknowledged.size,
+    unknown: unknownOf(evidence).size,
+    failed: evidence.failed.size,
+    hops,
+    recoveries: recoveriesOf(evidence),
+  }
+}
+
+const taskOfHop = { topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
+
+/** Whether the plan has a stage that looks at the hop: what no stage watches is not judged, and not shown as if it were. */
+export const isWatched = (run: RunState, hop: Hop) => run.resolved.plan.stages.some(({ task }) => task === taskOfHop[hop.kind])
+
+const severity: Record<Verdict, number> = { pass: 0, inconclusive: 1, fail: 2 }
+
+/** Intended and vouched for in no way, or known to have timed out: may appear once or not at all. */
+export const unknownOf = (evidence: Evidence) => evidence.intended.minus(evidence.acknowledged).minus(evidence.failed)
+
+export interface Recomputed {
+  readonly run: RunState
+  readonly evidence: Evidence
+  readonly judgement: Judgement
+  readonly published: Fact<'run-judged'> | null
+}
+
+/**
+ * Judges a run again from its messages in the order of its partition, and the cancellations on the control topic.
+ * Where a verdict was published, only what was before the judge then counts. Null when it never became a run.
+ */
+export function judgeFromTopics(facts: readonly RunFact[], cancelled: RunBook['cancelled'] = new Map()): Recomputed | null {
+  const published = facts.find((fact) => fact.kind === 'run-judged') ?? null
+  const inTime = [...cancelled].filter(([, { atMs }]) => published === null || atMs <= published.atMs)
+  const book: RunBook = { ...emptyRunBook(), cancelled: new Map(inTime) }
+  const evidence = emptyEvidence()
+  for (const fact of facts) {
+    if (fact.kind === 'run-judged') continue
+    if (published !== null && fact.agent !== 'reporter' && evidence.heard >= published.factsHeard) break
+    foldRunBook(book, { type: 'fact', fact })
+    foldEvidence(evidence, fact)
+  }
+  const [run] = book.runs.values()
+  return run === undefined ? null : { run, evidence, judgement: judge(book, run, evidence), published }
+}
+
+function violationReasons(violations: readonly Violation[]): Reason[] {
+  const groups = new Map<string, number>()
+  for (const { violation, hop, standing } of violations) {
+    const key = `${violation} at ${hop}`
+    groups.set(key, (groups.get(key) ?? 0) + standing.size)
+  }
+  return [...groups].map(([what, count]) => ({ verdict: 'fail', text: `${count} ${what}` }))
+}
+
+/** Late because of a fault of ours from which the pipeline recovered in time: expected degradation, not a failure. */
+function isForgiven(evidence: Evidence, run: RunState, violation: Violation): boolean {
+  if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false
+  return faultWindows(evidence, run).some(({ fromMs, untilMs }) => violation.atMs >= fromMs && violation.atMs <= untilMs)
+}
+
+/** From injection to recovery, or to the end of what the plan allows for it. */
+function faultWindows(evidence: Evidence, run: RunState): { fromMs: number; untilMs: number }[] {
+  return run.resolved.plan.stages.flatMap((stage) => {
+    if (stage.task !== 'inject-fault') return []
+    const at = (phase: Fact<'fault-changed'>['phase']) => evidence.faults.find((fault) => fault.stage === stage.stage && fault.phase === phase)
+    const injected = at('injected')
+    const healed = at('healed')
+    if (injected === undefined || healed === undefined) return []
+    return [{ fromMs: injected.atMs, untilMs: healed.atMs + stage.recoverWithinMs }]
+  })
+}
+
+function budgetReasons(run: RunState, hops: readonly HopSummary[]): Reason[] {
+  const { budgets } = run.resolved.plan
+  return hops.flatMap((hop): Reason[] => {
+    const reasons: Reason[] = []
+    if (hop.fidelity !== null && hop.fidelity < budgets.fidelity) {
+      reasons.push({ verdict: 'fail', text: `fidelity at ${hop.hop} is ${(hop.fidelity * 100).toFixed(4)} %, less than ${budgets.fidelity * 100} %` })
+    }
+    if (hop.hop.startsWith('api:') && budgets.apiP95Ms !== null && hop.p95Ms !== null && hop.p95Ms > budgets.apiP95Ms) {
+      reasons.push({ verdict: 'fail', text: `p95 of ${hop.hop} is ${hop.p95Ms.toFixed(1)} ms, more than ${budgets.apiP95Ms} ms` })
+    }
+    return reasons
+  })
+}
+
+function faultReasons(run: RunState, evidence: Evidence): Reason[] {
+  return run.resolved.plan.stages.flatMap((stage): Reason[] => {
+    if (stage.task !== 'inject-fault') return []
+    const phases = new Map(evidence.faults.filter((fault) => fault.stage === stage.stage).map((fault) => [fault.phase, fault]))
+    const what = `${stage.fault} of ${stage.target}`
+    const failedHeal = phases.get('heal-failed')
+    if (failedHeal !== undefined) return [{ verdict: 'inconclusive', text: `${what} could not be healed: ${failedHeal.detail}` }]
+    const notRecovered = phases.get('not-recovered')
+    if (notRecovered !== undefined) return [{ verdict: 'fail', text: `not-recovered: ${what}: ${notRecovered.detail}` }]
+    const isVoid = phases.get('void')
+    if (isVoid !== undefined) return [{ verdict: 'inconclusive', text: `${what} did not take hold: ${isVoid.detail}` }]
+    if (!phases.has('bit')) return [{ verdict: 'inconclusive', text: `no evidence that ${what} took hold` }]
+    if (!phases.has('recovered')) return [{ verdict: 'inconclusive', text: `no evidence that the pipeline recovered from ${what}` }]
+    return []
+  })
+}
+
+/** Everything that should have been looked at and was not. */
+function evidenceReasons({ book, run, evidence, hops }: { book: RunBook; run: RunState; evidence: Evidence; hops: readonly HopSummary[] }): Reason[] {
+  const reasons: Reason[] = []
+  const doubt = (text: string) => reasons.push({ verdict: 'inconclusive', text })
+  const cancelled = book.cancelled.get(run.runId)
+  if (cancelled !== undefined) doubt(`cancelled: ${cancelled.reason}`)
+  for (const stage of run.resolved.plan.stages) {
+    const progress = run.stages.get(stage.stage)
+    const agent = agentOfTask[stage.task]
+    if (progress?.ended?.outcome === 'ok') continue
+    if (progress?.ended != null) doubt(`stage ${stage.stage} of ${agent} ended ${progress.ended.outcome}: ${progress.ended.reason}`)
+    else if (progress?.started != null) doubt(`stage ${stage.stage} of ${agent} did not end`)
+    else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage)) doubt(`stage ${stage.stage} did not start: nothing was heard from ${agent}`)
+  }
+  if (evidence.acknowledged.size === 0) doubt('no canary was acknowledged')
+  for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
+  for (const hop of hops) {
+    const unaccounted = unaccountedAt(run, evidence, hop)
+    if (unaccounted > 0) doubt(`${unaccounted} canaries at ${hop.hop} were neither sighted nor judged`)
+  }
+  return reasons
+}
+
+/** A stage that could not start because one before it never did: that one is named instead. */
+function waitsForAbsent(run: RunState, stage: { needs: readonly string[]; needsStarted: readonly string[] }): boolean {
+  return (
+    stage.needsStarted.some((need) => run.stages.get(need)?.started === null) ||
+    stage.needs.some((need) => {
+      const progress = run.stages.get(need)
+      return progress?.ended === null || progress?.ended?.outcome !== 'ok'
+    })
+  )
+}
+
+function unaccountedAt(run: RunState, evidence: Evidence, summary: HopSummary): number {
+  if (summary.hop === SOURCE_HOP) return 0
+  const lost = summary.violations.find(({ violation }) => violation === 'lost')?.count ?? 0
+  const isProbed = summary.hop.startsWith('api:')
+  const unchecked = isProbed ? (evidence.probes.get(summary.hop)?.unchecked.size ?? 0) : 0
+  const answeredWrong = isProbed ? countOf(summary, 'wrong-answer') + countOf(summary, 'unavailable') + countOf(summary, 'stale') : 0
+  return isProbed && !checksEvery(run, summary.hop) ? (summary.sighted === 0 ? summary.expected : 0) : Math.max(0, summary.expected - summary.sighted - lost - unchecked - answeredWrong)
+}
+
+const countOf = (summary: HopSummary, kind: ViolationKind) => summary.violations.find(({ violation }) => violation === kind)?.count ?? 0
+
+/** Window probes cover every canary; point look-ups are a sample. */
+const checksEvery = (run: RunState, name: string) => run.resolved.hops.some((hop) => hop.kind === 'api' && hop.per === 'window' && hopName(hop) === name)
+
+function sourceSummary(evidence: Evidence): HopSummary {
+  const acknowledged = evidence.acknowledged.size
+  return { hop: SOURCE_HOP, expected: acknowledged, sighted: acknowledged, violations: [], fidelity: null, ...quantiles(evidence.produceLatency) }
+}
+
+interface HopToSummarise {
+  run: RunState
+  evidence: Evidence
+  hop: Hop
+  index: number
+  violations: readonly Violation[]
+}
+
+function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): HopSummary {
+  const name = hopName(hop)
+  const expected = expectedAt(run, evidence, index)
+  const probe = evidence.probes.get(name)
+  const sighted = hop.kind === 'api' ? (probe?.compared ?? new CanarySet()) : hopEvidence(evidence, name).sighted
+  const here = violations.filter((violation) => violation.hop === name)
+  const counts = new Map<ViolationKind, number>()
+  for (const { violation, standing } of here) counts.set(violation, (counts.get(violation) ?? 0) + standing.size)
+  const bad = new CanarySet()
+  for (const { violation, stream, standing } of here) if (breaksFidelity.has(violation)) bad.addAll([{ stream, ranges: [...standing.ranges] }])
+  const latency = hop.kind === 'api' ? probe?.latency : hopEvidence(evidence, name).latency
+  return {
+    hop: name,
+    expected: expected.size,
+    sighted: sighted.and(expected).size,
+    violations: [...counts].map(([violation, count]) => ({ violation, count })),
+    fidelity: expected.size === 0 ? null : Math.max(0, 1 - bad.size / expected.size),
+    ...quantiles(latency ?? null),
+  }
+}
+
+const breaksFidelity: ReadonlySet<ViolationKind> = new Set(['lost', 'duplicated', 'corrupted', 'precision-lost', 'schema-violated', 'wrong-answer', 'unexpected'])
+
+/** Canaries that had to be at a hop: acknowledged ones, and of these only what the hop before has seen. */
+function expectedAt(run: RunState, evidence: Evidence, index: number): CanarySet {
+  // APIs stand beside each other behind the last hop that stores.
+  const before = run.resolved.hops.slice(0, index).findLast((hop) => hop.kind !== 'api')
+  return before === undefined ? evidence.acknowledged : evidence.acknowledged.and(hopEvidence(evidence, hopName(before)).sighted)
+}
+
+const quantiles = (latency: LatencySketch | null) => ({
+  p50Ms: latency?.quantile(0.5) ?? null,
+  p95Ms: latency?.quantile(0.95) ?? null,
+  p99Ms: latency?.quantile(0.99) ?? null,
+  maxMs: latency?.maxMs ?? null,
+})
+
+function recoveriesOf(evidence: Evidence): Judgement['recoveries'] {
+  return evidence.faults
+    .filter(({ phase }) => phase === 'recovered' || phase === 'not-recovered')
+    .map(({ fault, target, recoveryMs }) => ({ fault, target, recoveryMs }))
+}
+
+export const violationCount = (violations: readonly Pick<Violation, 'ranges'>[]) => violations.reduce((sum, { ranges }) => sum + sizeOf(ranges), 0)

@@ -1,0 +1,270 @@
+import type { RunRequested } from '../../schemas/control.ts'
+import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
+import { agentOfTask, type Stage } from '../../topology/plan.ts'
+import { resolvedRun, type ResolvedRun } from '../../topology/resolved-run.ts'
+import type { AgentName } from './agent.ts'
+import type { BusEvent } from './bus-events.ts'
+import { deterministicRunId } from './identity.ts'
+
+/**
+ * What the two topics say about runs: the fold that stands where others have a conductor. Every agent folds the same
+ * messages into the same book and hence decides alike what starts, waits, is cancelled or is over.
+ */
+export interface RunBook {
+  readonly runs: Map<string, RunState>
+  readonly requests: Map<string, PendingRequest>
+  /** Cancellations by run id: they may overtake the run they end. */
+  readonly cancelled: Map<string, { readonly atMs: number; readonly reason: string }>
+  readonly refusedOffsets: Set<number>
+}
+
+export interface PendingRequest {
+  readonly runId: string
+  readonly controlOffset: number
+  readonly atMs: number
+  readonly message: RunRequested
+}
+
+export interface StageProgress {
+  started: Fact<'stage-started'> | null
+  ended: Fact<'stage-ended'> | null
+}
+
+export interface RunState {
+  readonly runId: string
+  readonly accepted: Fact<'run-accepted'>
+  readonly resolved: ResolvedRun
+  readonly stages: Map<string, StageProgress>
+  judged: Fact<'run-judged'> | null
+}
+
+const RUNS_KEPT_MAX = 256
+const REFUSALS_KEPT_MAX = 10_000
+/** How long after its timeout a run that nobody judged still holds others back. */
+export const ABANDON_AFTER_MS = 30_000
+
+export const emptyRunBook = (): RunBook => ({ runs: new Map(), requests: new Map(), cancelled: new Map(), refusedOffsets: new Set() })
+
+/** Folds one event; everything may come twice, and in any order between the topics. */
+export function foldRunBook(book: RunBook, event: BusEvent): void {
+  switch (event.type) {
+    case 'control':
+      foldControl(book, event)
+      return
+    case 'fact':
+      foldFact(book, event.fact)
+      return
+    case 'control-unreadable':
+    case 'caught-up':
+    case 'tick':
+      return
+    default:
+      event satisfies never
+  }
+}
+
+function foldControl(book: RunBook, event: Extract<BusEvent, { type: 'control' }>): void {
+  const { message, offset, atMs } = event
+  if (message.kind === 'run-cancelled') {
+    if (!book.cancelled.has(message.runId)) book.cancelled.set(message.runId, { atMs, reason: message.reason || `cancelled by ${message.requestedBy}` })
+    return
+  }
+  const runId = requestRunId(message, offset, atMs)
+  if (book.runs.has(runId) || book.requests.has(runId) || book.refusedOffsets.has(offset)) return
+  book.requests.set(runId, { runId, controlOffset: offset, atMs, message })
+}
+
+/** The id a request names, or one computed from where and when it stands on the control topic: alike for every reader. */
+export function requestRunId(message: RunRequested, offset: number, atMs: number): string {
+  return message.runId ?? deterministicRunId(atMs, `control/${offset}`)
+}
+
+function foldFact(book: RunBook, fact: ResultMessage): void {
+  switch (fact.kind) {
+    case 'run-accepted':
+      acceptRun(book, fact)
+      return
+    case 'request-refused':
+      if (book.refusedOffsets.size >= REFUSALS_KEPT_MAX) book.refusedOffsets.clear()
+      book.refusedOffsets.add(fact.controlOffset)
+      for (const request of book.requests.values()) if (request.controlOffset === fact.controlOffset) book.requests.delete(request.runId)
+      return
+    case 'stage-started': {
+      const progress = stageProgress(book, fact)
+      if (progress !== null) progress.started ??= fact
+      return
+    }
+    case 'stage-ended': {
+      const progress = stageProgress(book, fact)
+      if (progress !== null) progress.ended ??= fact
+      return
+    }
+    case 'run-judged': {
+      const run = book.runs.get(fact.runId)
+      if (run !== undefined) run.judged ??= fact
+      return
+    }
+    default:
+      return
+  }
+}
+
+function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
+  book.requests.delete(fact.runId)
+  if (book.runs.has(fact.runId)) return
+  const resolved = resolvedRun.parse(JSON.parse(fact.resolved))
+  const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
+  book.runs.set(fact.runId, { runId: fact.runId, accepted: fact, resolved, stages, judged: null })
+  if (book.runs.size <= RUNS_KEPT_MAX) return
+  for (const [runId, run] of book.runs) {
+    const rollsOn = run.resolved.plan.repeatEveryMs !== null && run.accepted.window === null && !isCancelled(book, run)
+    if (run.judged === null || rollsOn) continue
+    book.runs.delete(runId)
+    return
+  }
+}
+
+function stageProgress(book: RunBook, fact: Fact<'stage-started' | 'stage-ended'>): StageProgress | null {
+  return book.runs.get(fact.runId)?.stages.get(fact.stage) ?? null
+}
+
+export const isCancelled = (book: RunBook, run: RunState) => book.cancelled.has(run.runId)
+
+/** A run is over when it has been judged, or was left alone long after its time. */
+export function isOver(book: RunBook, run: RunState, nowMs: number): boolean {
+  if (run.judged !== null) return true
+  const admittedMs = admittedAtMs(book, run, nowMs)
+  return admittedMs !== null && nowMs > admittedMs + run.resolved.plan.timeoutMs + ABANDON_AFTER_MS
+}
+
+/**
+ * When the run was free to begin, or null while an exclusive run holds it back: an exclusive run waits for all
+ * earlier ones, and every run waits for earlier exclusive ones. Earlier is by time of request, then by id.
+ */
+export function admittedAtMs(book: RunBook, run: RunState, nowMs: number): number | null {
+  let admittedMs = run.accepted.atMs
+  for (const other of book.runs.values()) {
+    if (other === run || !comesBefore(other, run)) continue
+    if (!other.resolved.plan.exclusive && !run.resolved.plan.exclusive) continue
+    if (!isOver(book, other, nowMs)) return null
+    if (other.judged !== null) admittedMs = Math.max(admittedMs, other.judged.atMs)
+  }
+  return admittedMs
+}
+
+function comesBefore(left: RunState, right: RunState): boolean {
+  const a = left.accepted.requestedAtMs
+  const b = right.accepted.requestedAtMs
+  return a < b || (a === b && left.runId < right.runId)
+}
+
+/** Past its timeout: it is judged on what there is. */
+export function isOverdue(book: RunBook, run: RunState, nowMs: number): boolean {
+  const admittedMs = admittedAtMs(book, run, nowMs)
+  return admittedMs !== null && nowMs > admittedMs + run.resolved.plan.timeoutMs
+}
+
+export interface DueStage {
+  readonly run: RunState
+  readonly stage: Stage
+}
+
+/** Stages of this agent that may start now: not started, what they need is there, the run is admitted. */
+export function stagesToStart(book: RunBook, agent: AgentName, nowMs: number): DueStage[] {
+  const due: DueStage[] = []
+  for (const run of book.runs.values()) {
+    if (isOver(book, run, nowMs) || admittedAtMs(book, run, nowMs) === null) continue
+    for (const stage of run.resolved.plan.stages) {
+      if (agentOfTask[stage.task] !== agent || run.stages.get(stage.stage)?.started !== null) continue
+      if (run.stages.get(stage.stage)?.ended !== null) continue
+      if (mayStart(book, { run, stage }, nowMs)) due.push({ run, stage })
+    }
+  }
+  return due
+}
+
+function mayStart(book: RunBook, { run, stage }: DueStage, nowMs: number): boolean {
+  const progress = (name: string) => run.stages.get(name) as StageProgress
+  if (stage.always) {
+    // Clean-up does not ask how things ended, only that they did; what never began cannot end once the run is off.
+    const off = isCancelled(book, run) || isOverdue(book, run, nowMs)
+    return stage.needs.every((name) => progress(name).ended !== null || (off && progress(name).started === null) || isBlocked(run, name))
+  }
+  if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false
+  return stage.needs.every((name) => progress(name).ended?.outcome === 'ok') && stage.needsStarted.every((name) => progress(name).started !== null)
+}
+
+/** A stage that can never start any more, because one it needs ended badly. */
+export function isBlocked(run: RunState, name: string): boolean {
+  const progress = run.stages.get(name)
+  const stage = run.resolved.plan.stages.find((candidate) => candidate.stage === name)
+  if (progress === undefined || stage === undefined || progress.started !== null || stage.always) return false
+  return (
+    stage.needs.some((need) => {
+      const ended = run.stages.get(need)?.ended
+      return (ended !== null && ended !== undefined && ended.outcome !== 'ok') || isBlocked(run, need)
+    }) || stage.needsStarted.some((need) => isBlocked(run, need))
+  )
+}
+
+/** How long a stage may be free to start before its agent counts as absent. */
+export const START_WITHIN_MS = 30_000
+
+/** Whether nothing more will come of the run's stages: each has ended, or can no longer start, or its agent is not there. */
+export function allStagesDone(book: RunBook, run: RunState, nowMs: number): boolean {
+  const off = isCancelled(book, run) || isOverdue(book, run, nowMs)
+  return run.resolved.plan.stages.every((stage) => {
+    const progress = run.stages.get(stage.stage) as StageProgress
+    if (progress.ended !== null) return true
+    return progress.started === null && ((off && !stage.always) || isBlocked(run, stage.stage) || isHopeless(book, { run, stage }, nowMs))
+  })
+}
+
+/** Free to start for long, and not started; or waiting for such a one. */
+function isHopeless(book: RunBook, { run, stage }: DueStage, nowMs: number): boolean {
+  if (run.stages.get(stage.stage)?.started !== null) return false
+  if (mayStart(book, { run, stage }, nowMs)) return nowMs - freeSinceMs(book, { run, stage }, nowMs) > START_WITHIN_MS
+  return run.resolved.plan.stages.some((other) => [...stage.needs, ...stage.needsStarted].includes(other.stage) && isHopeless(book, { run, stage: other }, nowMs))
+}
+
+function freeSinceMs(book: RunBook, { run, stage }: DueStage, nowMs: number): number {
+  const times = [admittedAtMs(book, run, nowMs) ?? nowMs]
+  for (const need of stage.needs) times.push(run.stages.get(need)?.ended?.atMs ?? 0)
+  for (const need of stage.needsStarted) times.push(run.stages.get(need)?.started?.atMs ?? 0)
+  return Math.max(...times)
+}
+
+export const isRunFact = (message: ResultMessage): message is RunFact => 'runId' in message
+
+/** Stages this agent had started and not ended when it was last alive, or has under way now. */
+export function stagesUnderWay(book: RunBook, agent: AgentName, nowMs: number): DueStage[] {
+  return [...book.runs.values()]
+    .filter((run) => !isOver(book, run, nowMs))
+    .flatMap((run) => run.resolved.plan.stages.map((stage) => ({ run, stage })))
+    .filter(({ run, stage }) => {
+      const progress = run.stages.get(stage.stage)
+      return agentOfTask[stage.task] === agent && progress?.started !== null && progress?.ended === null
+    })
+}
+
+/** The window of each repeating plan that should run now and has not been asked for. */
+export function windowsToRequest(book: RunBook, nowMs: number): RunRequested[] {
+  const due: RunRequested[] = []
+  for (const run of book.runs.values()) {
+    const everyMs = run.resolved.plan.repeatEveryMs
+    if (everyMs === null || run.accepted.window !== null || isCancelled(book, run)) continue
+    const index = Math.floor((nowMs - run.accepted.requestedAtMs) / everyMs)
+    if (index < 1) continue
+    const runId = deterministicRunId(run.accepted.requestedAtMs + index * everyMs, `series/${run.runId}`)
+    if (book.runs.has(runId) || book.requests.has(runId)) continue
+    due.push({
+      kind: 'run-requested',
+      runId,
+      plan: JSON.stringify(run.resolved.plan),
+      parameters: {},
+      window: { series: run.runId, index },
+      requestedBy: `series ${run.runId}`,
+    })
+  }
+  return due
+}

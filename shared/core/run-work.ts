@@ -1,0 +1,105 @@
+import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
+import type { StageOutcome } from '../../schemas/results/stage-ended.ts'
+import type { Stage } from '../../topology/plan.ts'
+import { hopName, type Hop } from '../../topology/topology.ts'
+import { foldBase, initBase, type AgentBase, type AgentBaseConfig } from './acceptance.ts'
+import type { BusEffect, BusEvent } from './bus-events.ts'
+import type { SendClock } from './canary.ts'
+import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
+import { isCancelled, isRunFact, type RunState } from './run-book.ts'
+import type { FactHead } from './violations.ts'
+
+/** The base of a core, and the evidence of each run that is not judged yet. */
+export interface RunWorks {
+  readonly base: AgentBase
+  readonly evidence: Map<string, Evidence>
+}
+
+export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map() })
+
+/** Folds an event of the bus into base and evidence; gives the answers the base owes. */
+export function foldWorks(works: RunWorks, event: BusEvent): BusEffect[] {
+  const effects = foldBase(works.base, event)
+  if (event.type === 'fact') foldRunFact(works, event.fact)
+  for (const effect of effects) if (effect.type === 'publish') foldRunFact(works, effect.fact)
+  return effects
+}
+
+function foldRunFact(works: RunWorks, fact: ResultMessage): void {
+  if (!isRunFact(fact)) return
+  // What was known of a judged run is no longer needed; the reporter keeps its own.
+  if (fact.kind === 'run-judged') works.evidence.delete(fact.runId)
+  else if (works.base.book.runs.get(fact.runId)?.judged === null) foldEvidence(evidenceOf(works, fact.runId), fact)
+}
+
+export function evidenceOf(works: RunWorks, runId: string): Evidence {
+  let evidence = works.evidence.get(runId)
+  if (evidence === undefined) works.evidence.set(runId, (evidence = emptyEvidence()))
+  return evidence
+}
+
+/** Publishes a fact and folds it at once: this agent must not decide again before it hears itself. */
+export function say(works: RunWorks, fact: RunFact): BusEffect {
+  foldWorks(works, { type: 'fact', fact })
+  return { type: 'publish', fact }
+}
+
+export const headOf = (works: RunWorks, runId: string): FactHead => ({ runId, ...works.base.config.speaker, atMs: works.base.nowMs })
+
+export type StageStart = Partial<Pick<Fact<'stage-started'>, 'epochMs' | 'positions' | 'snapshotId' | 'tableUuid'>>
+
+export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }, start: StageStart = {}): BusEffect =>
+  say(works, {
+    kind: 'stage-started',
+    ...headOf(works, at.runId),
+    stage: at.stage,
+    epochMs: start.epochMs ?? works.base.nowMs,
+    positions: start.positions ?? [],
+    snapshotId: start.snapshotId ?? null,
+    tableUuid: start.tableUuid ?? null,
+  })
+
+export const sayEnded = (works: RunWorks, at: { runId: string; stage: string }, end: { outcome: StageOutcome; reason?: string }): BusEffect =>
+  say(works, { kind: 'stage-ended', ...headOf(works, at.runId), stage: at.stage, outcome: end.outcome, reason: end.reason ?? '' })
+
+export const sayMissing = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect =>
+  say(works, { kind: 'evidence-missing', ...headOf(works, at.runId), hop: at.hop, reason })
+
+/** Why a stage must stop now whatever its work says: cancelled, or past its timeout. */
+export function stopReason(works: RunWorks, run: RunState, stage: Stage): { outcome: StageOutcome; reason: string } | null {
+  const startedMs = run.stages.get(stage.stage)?.started?.atMs
+  if (isCancelled(works.base.book, run) && !stage.always) return { outcome: 'cancelled', reason: works.base.book.cancelled.get(run.runId)?.reason ?? '' }
+  if (startedMs !== undefined && works.base.nowMs > startedMs + stage.timeoutMs) {
+    return { outcome: 'inconclusive', reason: `not done within ${stage.timeoutMs} ms` }
+  }
+  return null
+}
+
+/** Progress of the plan's produce stage: its epoch once started, its end once ended. */
+export function production(run: RunState): { epochMs: number; ended: Fact<'stage-ended'> | null } | null {
+  const stage = run.resolved.plan.stages.find(({ task }) => task === 'produce')
+  const progress = stage === undefined ? undefined : run.stages.get(stage.stage)
+  return progress?.started == null ? null : { epochMs: progress.started.epochMs, ended: progress.ended }
+}
+
+/** When canaries of the run are meant to be sent; null until the produce stage has started. */
+export function sendClock(works: RunWorks, run: RunState): SendClock | null {
+  const produced = production(run)
+  return produced === null ? null : { load: run.resolved.plan.load, epochMs: produced.epochMs, shifts: evidenceOf(works, run.runId).shifts }
+}
+
+export type HopOf<Kind extends Hop['kind']> = Extract<Hop, { kind: Kind }>
+export interface NamedHop<Kind extends Hop['kind']> {
+  readonly name: string
+  readonly hop: HopOf<Kind>
+}
+
+export function hopsOfKind<Kind extends Hop['kind']>(run: RunState, kind: Kind): NamedHop<Kind>[] {
+  return run.resolved.hops.filter((hop): hop is HopOf<Kind> => hop.kind === kind).map((hop) => ({ name: hopName(hop), hop }))
+}
+
+/** Name of the hop a record passes just before this one; null for the first. */
+export function hopBefore(run: RunState, name: string): string | null {
+  const names = run.resolved.hops.map(hopName)
+  return names[names.indexOf(name) - 1] ?? null
+}
