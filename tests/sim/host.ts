@@ -1,0 +1,89 @@
+import type { ControlMessage } from '../../schemas/control.ts'
+import { resultMessage, type ResultMessage } from '../../schemas/results.ts'
+import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import type { AgentCore } from '../../shared/core/agent.ts'
+import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
+import type { Prng } from '../../shared/core/prng.ts'
+import type { SimClock } from '../../shared/sim/clock.ts'
+import type { SimPipeline } from '../../shared/sim/pipeline.ts'
+import type { TopicLog } from '../../shared/sim/topic-log.ts'
+import { simTopology, RECORD_SCHEMA } from './topology.ts'
+
+export interface ShellContext {
+  readonly clock: SimClock
+  readonly pipeline: SimPipeline
+  readonly prng: Prng
+  readonly publish: (fact: ResultMessage) => void
+  /** A timer that dies with the process. */
+  readonly later: (delayMs: number, run: () => void) => void
+}
+
+export interface SimAgent<Event extends { readonly type: string }, Effect extends { readonly type: string }> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the state is the core's own affair
+  readonly core: AgentCore<AgentBaseConfig, any, Event | BusEvent, Effect | BusEffect>
+  perform(context: ShellContext, effect: Effect, send: (event: Event) => void): void
+}
+
+export interface World {
+  readonly clock: SimClock
+  readonly prng: Prng
+  readonly pipeline: SimPipeline
+  readonly control: TopicLog<ControlMessage>
+  readonly results: TopicLog<ResultMessage>
+  readonly plans: ReadonlyMap<string, string>
+  readonly trace: (line: string) => void
+}
+
+const TICK_MS = 200
+/** From saying to standing on the topic: what is in between dies with the process. */
+const PUBLISH_MS = 25
+
+/** A process: it can be started, killed at any moment, and started again with nothing but the two topics. */
+export function createProcess<Event extends { readonly type: string }, Effect extends { readonly type: string }>(world: World, agent: SimAgent<Event, Effect>) {
+  let life = 0
+  const start = () => {
+    const thisLife = ++life
+    const { clock, results, control, trace } = world
+    const alive = () => life === thisLife
+    const prng = world.prng.stream(`${agent.core.name}/${thisLife}`)
+    const later = (delayMs: number, run: () => void) => {
+      clock.later(delayMs, () => {
+        if (alive()) run()
+      })
+    }
+    let publishedUntilMs = clock.nowMs()
+    const publish = (fact: ResultMessage) => {
+      const parsed = resultMessage.parse(fact)
+      publishedUntilMs = Math.max(publishedUntilMs, clock.nowMs() + prng.below(PUBLISH_MS))
+      later(publishedUntilMs - clock.nowMs(), () => {
+        results.append(parsed)
+      })
+    }
+    const context: ShellContext = { clock, pipeline: world.pipeline, prng, publish, later }
+    let state: unknown = agent.core.init({ speaker: { agent: agent.core.name, instance: '0' }, plans: world.plans, topology: simTopology, recordSchema: RECORD_SCHEMA })
+    const send = (event: Event | BusEvent): void => {
+      if (!alive()) return
+      trace(`${clock.nowMs()} ${agent.core.name} <- ${event.type}`)
+      const step = agent.core.step(state, event)
+      state = step.state
+      for (const effect of step.effects) perform(effect)
+    }
+    const perform = (effect: Effect | BusEffect): void => {
+      if (effect.type === 'publish') publish((effect as Extract<BusEffect, { type: 'publish' }>).fact)
+      else if (effect.type === 'request') later(prng.below(PUBLISH_MS), () => { control.append((effect as Extract<BusEffect, { type: 'request' }>).message) })
+      else agent.perform(context, effect as Effect, send)
+    }
+    let toCatchUp = 2
+    const caughtUp = () => {
+      if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
+    }
+    control.subscribe(({ offset, atMs, message }) => { send({ type: 'control', offset, atMs, message }) }, caughtUp)
+    results.subscribe(({ message }) => { send({ type: 'fact', fact: message }) }, caughtUp)
+    const tick = () => {
+      send({ type: 'tick', atMs: clock.nowMs() })
+      later(TICK_MS, tick)
+    }
+    later(prng.below(TICK_MS), tick)
+  }
+  return { name: agent.core.name, start, kill: () => { life++ } }
+}

@@ -1,0 +1,44 @@
+import type { Topology } from '../../topology/topology.ts'
+
+export const RAW_HOP = 'topic:raw'
+export const NORMALISED_HOP = 'topic:normalised'
+export const TABLE_HOP = 'table:lake.trades'
+export const hopNames = { raw: RAW_HOP, normalised: NORMALISED_HOP, table: TABLE_HOP } as const
+
+export const RECORD_SCHEMA = JSON.stringify({
+  type: 'record',
+  name: 'Trade',
+  fields: [
+    { name: 'trade_id', type: 'string' },
+    { name: 'symbol', type: 'string' },
+    { name: 'venue', type: 'string' },
+    { name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 18, scale: 6 } },
+  ],
+})
+
+export const simTopology: Topology = {
+  version: 1,
+  name: 'simulated',
+  connections: {
+    kafka: { bootstrap: 'sim', security: { ssl: false, sasl: null } },
+    registry: { url: 'http://sim' },
+    catalog: { url: 'http://sim', token: null },
+    s3: { endpoint: 'http://sim', region: 'sim', accessKey: '', secretKey: '' },
+  },
+  record: { subject: 'raw-value', identity: 'trade_id', marker: { field: 'venue', value: 'XTST' }, key: 'symbol', eventTime: null, fields: { symbol: { perStream: 's{stream}', edges: false } } },
+  hops: [
+    { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 8_000 },
+    { kind: 'topic', topic: 'normalised', headers: [], processedBy: { group: 'normaliser', topic: 'raw' }, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 12_000 },
+    {
+      kind: 'table',
+      namespace: 'lake',
+      table: 'trades',
+      sourceOffsets: { topic: 'normalised', partition: 'p', offset: 'o' },
+      sinkGroup: null,
+      expect: [],
+      deliverWithinMs: 12_000,
+      giveUpAfterMs: 12_000,
+    },
+  ],
+  chaos: { targets: {} },
+}

@@ -1,0 +1,97 @@
+import type { ControlMessage } from '../../schemas/control.ts'
+import type { Fact, ResultMessage } from '../../schemas/results.ts'
+import type { AgentName } from '../../shared/core/agent.ts'
+import { judgeFromTopics, type Judgement } from '../../shared/core/judge.ts'
+import { members } from '../../shared/core/range-set.ts'
+import { createPrng } from '../../shared/core/prng.ts'
+import { isRunFact } from '../../shared/core/run-book.ts'
+import { createSimClock } from '../../shared/sim/clock.ts'
+import { createSimPipeline, type Planted, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { createTopicLog } from '../../shared/sim/topic-log.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { standingViolations } from '../../shared/core/evidence.ts'
+import { checker, generator, reconciler, reporter } from './agents.ts'
+import { createProcess, type World } from './host.ts'
+
+export interface Scenario {
+  readonly seed: number
+  readonly defect: PlantedDefect | 'none'
+  /** An agent that is killed in mid-run and started again. */
+  readonly crash?: AgentName | undefined
+  /** An agent that is never started. */
+  readonly absent?: AgentName | undefined
+}
+
+export interface SimReport {
+  readonly verdict: Fact<'run-judged'>
+  readonly recomputed: Judgement | null
+  /** `violation hop stream/seq`, sorted. */
+  readonly found: readonly string[]
+  readonly planted: readonly Planted[]
+  /** What the ledger says: a generator that died vouches for less than it wrote. */
+  readonly ledger: { readonly acknowledged: CanarySet; readonly failed: CanarySet }
+  readonly trace: string
+}
+
+const START_MS = 1_700_000_000_000
+const STEPS_MAX = 400_000
+const RUN_ID = '018bcfe5-6800-7000-8000-000000000001'
+
+export function simPlan(canaries: number, ratePerSecond: number): string {
+  return `
+version: 1
+name: sim
+timeoutMs: 90000
+load: { canaries: ${canaries}, ratePerSecond: ${ratePerSecond}, streams: 4, edgeValuesEvery: 0 }
+stages:
+  - { stage: sight, task: sight-topics, timeoutMs: 70000 }
+  - { stage: reconcile, task: reconcile-table, timeoutMs: 80000 }
+  - { stage: produce, task: produce, needsStarted: [sight, reconcile], timeoutMs: 60000 }
+`
+}
+
+/** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
+export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
+  const prng = createPrng(seed)
+  const clock = createSimClock(START_MS)
+  const lines: string[] = []
+  const size = prng.stream('size')
+  const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60))]])
+  const world: World = {
+    clock,
+    prng,
+    pipeline: createSimPipeline({ clock, prng: prng.stream('pipeline'), defect }),
+    control: createTopicLog<ControlMessage>(clock, prng.stream('control'), true),
+    results: createTopicLog<ResultMessage>(clock, prng.stream('results'), true),
+    plans,
+    trace: (line) => {
+      lines.push(line)
+    },
+  }
+  const processes = [createProcess(world, generator), createProcess(world, checker), createProcess(world, reconciler), createProcess(world, reporter)]
+  const start = prng.stream('start')
+  for (const process of processes) {
+    if (process.name === absent) continue
+    clock.later(start.below(1_500), process.start)
+    if (process.name !== crash) continue
+    const killAtMs = 1_500 + start.below(9_000)
+    clock.later(killAtMs, process.kill)
+    clock.later(killAtMs + 200 + start.below(4_000), process.start)
+  }
+  clock.later(start.below(2_000), () => {
+    world.control.append({ kind: 'run-requested', runId: RUN_ID, plan: 'sim', parameters: {}, window: null, requestedBy: 'sim' })
+  })
+  const judged = () => world.results.entries.find(({ message }) => message.kind === 'run-judged')
+  clock.runUntil(() => judged() !== undefined, STEPS_MAX)
+  const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
+  const recomputed = judgeFromTopics(facts)
+  const found = recomputed === null ? [] : standingViolations(recomputed.evidence).flatMap(({ violation, hop, stream, standing }) => [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`))
+  return {
+    verdict: judged()?.message as Fact<'run-judged'>,
+    recomputed: recomputed?.judgement ?? null,
+    found: [...new Set(found)].sort(),
+    planted: world.pipeline.planted,
+    ledger: { acknowledged: recomputed?.evidence.acknowledged ?? new CanarySet(), failed: recomputed?.evidence.failed ?? new CanarySet() },
+    trace: lines.join('\n'),
+  }
+}
