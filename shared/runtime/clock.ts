@@ -1,0 +1,21 @@
+export interface Clock {
+  /** Whole Unix ms. Starts from the wall clock and runs on the monotonic one: it never jumps back. */
+  nowMs(): number
+  /** Calls back about every `intervalMs` until stopped. A turn that comes late is not made up for. */
+  every(intervalMs: number, turn: (atMs: number) => void): () => void
+}
+
+export function createClock(): Clock {
+  const nowMs = () => Math.floor(performance.timeOrigin + performance.now())
+  return {
+    nowMs,
+    every(intervalMs, turn) {
+      const timer = setInterval(() => {
+        turn(nowMs())
+      }, intervalMs)
+      return () => {
+        clearInterval(timer)
+      }
+    },
+  }
+}

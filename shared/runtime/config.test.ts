@@ -1,0 +1,46 @@
+import { expect, test } from 'vitest'
+import { AssayError } from '../core/errors.ts'
+import { loadAgentConfig } from './config.ts'
+
+test('one variable is enough: the rest has defaults', () => {
+  const config = loadAgentConfig({ ASSAY_KAFKA_BOOTSTRAP: '127.0.0.1:9092,other:9093' })
+  expect(config).toMatchObject({
+    busBrokers: ['127.0.0.1:9092', 'other:9093'],
+    controlTopic: 'assay.control',
+    resultsTopic: 'assay.results',
+    instance: '0',
+    port: 0,
+    logLevel: 'info',
+    traces: { kind: 'none', endpoint: '' },
+  })
+  expect(config.pipeline.registryUrl).toBeNull()
+})
+
+test.each([
+  [{ ASSAY_TRACES: 'otlp' }, { kind: 'otlp', endpoint: 'http://127.0.0.1:4318' }],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }, { kind: 'otlp', endpoint: 'http://c:4318' }],
+  [{ JAEGER_ENDPOINT: 'http://j:14268/api/traces' }, { kind: 'jaeger', endpoint: 'http://j:14268/api/traces' }],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318', ASSAY_TRACES: 'none' },
+    { kind: 'none', endpoint: '' },
+  ],
+])('traces by %j', (given, traces) => {
+  expect(loadAgentConfig({ ASSAY_KAFKA_BOOTSTRAP: 'k:1', ...given }).traces).toEqual(traces)
+})
+
+test('an error names each wrong variable, what was expected and what was there, and hides secrets', () => {
+  const load = () =>
+    loadAgentConfig({
+      ASSAY_KAFKA_BOOTSTRAP: 'no port',
+      ASSAY_AGENT_PORT: '70000',
+      PIPELINE_API_URL: 'nowhere',
+      ASSAY_INSTANCE: '',
+      ASSAY_TRACES: 'zipkin',
+    })
+  expect(load).toThrow(AssayError)
+  expect(load).toThrow(/ASSAY_KAFKA_BOOTSTRAP: expected host:port.*got "no port"/)
+  expect(load).toThrow(/ASSAY_AGENT_PORT: .*65535.*got "70000"/)
+  expect(load).toThrow(/PIPELINE_API_URL: expected a URL, got "nowhere"/)
+  expect(load).toThrow(/ASSAY_TRACES: .*"otlp".*got "zipkin"/)
+  expect(() => loadAgentConfig({})).toThrow(/CONFIG_INVALID|ASSAY_KAFKA_BOOTSTRAP: .*got nothing/)
+})

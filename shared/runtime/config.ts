@@ -1,0 +1,129 @@
+import { z } from 'zod'
+import { AssayError } from '../core/errors.ts'
+import { logLevels } from './log.ts'
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+const port = z.coerce.number().int().min(0).max(65_535)
+const brokerList = z
+  .string()
+  .regex(/^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$/, 'expected host:port, several divided by commas')
+  .transform((text) => text.split(','))
+const url = z.url('expected a URL')
+
+/** Variables of all agents. What a topology refers to beyond them it takes from `environment`. */
+const variables = z.object({
+  ASSAY_KAFKA_BOOTSTRAP: brokerList.describe("Cluster of Assay's own topics."),
+  ASSAY_CONTROL_TOPIC: z.string().min(1).default('assay.control'),
+  ASSAY_RESULTS_TOPIC: z.string().min(1).default('assay.results'),
+  ASSAY_STATE_DIR: z.string().min(1).default('.assay').describe('Folder for journals, reports and outbox.'),
+  ASSAY_TOPOLOGY: z.string().min(1).default('topology/reference.yaml').describe('Path of the topology.'),
+  ASSAY_INSTANCE: z.string().min(1).max(64).default('0').describe('Tells replicas of one agent apart.'),
+  ASSAY_AGENT_HOST: z.string().min(1).default('127.0.0.1').describe('Address that /healthz, /readyz and /metrics listen on.'),
+  ASSAY_AGENT_PORT: port.default(0).describe('Their port; 0 lets the system choose, and the log says which.'),
+  ASSAY_LOG_LEVEL: z.enum(logLevels).default('info'),
+  ASSAY_TRACES: z.enum(['otlp', 'jaeger', 'none']).optional().describe('Left out: what has an endpoint, else none.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional().describe('Base URL of an OTLP collector over HTTP.'),
+  JAEGER_ENDPOINT: url.optional().describe('Collector URL of Jaeger, Thrift over HTTP.'),
+  PIPELINE_KAFKA_BOOTSTRAP: brokerList.optional(),
+  PIPELINE_REGISTRY_URL: url.optional().describe('Confluent API of the schema registry.'),
+  PIPELINE_CATALOG_URL: url.optional(),
+  PIPELINE_S3_ENDPOINT: url.optional(),
+  PIPELINE_S3_REGION: z.string().min(1).optional(),
+  PIPELINE_S3_ACCESS_KEY: z.string().min(1).optional(),
+  PIPELINE_S3_SECRET_KEY: z.string().min(1).optional(),
+  PIPELINE_API_URL: url.optional(),
+  PIPELINE_API_KEY: z.string().min(1).optional(),
+  PIPELINE_CONNECT_URL: url.optional(),
+})
+
+export type TraceKind = 'otlp' | 'jaeger' | 'none'
+
+export interface AgentConfig {
+  readonly busBrokers: readonly string[]
+  readonly controlTopic: string
+  readonly resultsTopic: string
+  readonly stateDir: string
+  readonly topologyPath: string
+  readonly instance: string
+  readonly host: string
+  readonly port: number
+  readonly logLevel: (typeof logLevels)[number]
+  readonly traces: { readonly kind: TraceKind; readonly endpoint: string }
+  readonly pipeline: {
+    readonly kafkaBrokers: readonly string[] | null
+    readonly registryUrl: string | null
+    readonly catalogUrl: string | null
+    readonly s3: {
+      readonly endpoint: string | null
+      readonly region: string | null
+      readonly accessKey: string | null
+      readonly secretKey: string | null
+    }
+    readonly apiUrl: string | null
+    readonly apiKey: string | null
+    readonly connectUrl: string | null
+  }
+  /** For the `${NAME}` references of a topology. */
+  readonly environment: Environment
+}
+
+/** The only place where an agent reads the environment. An empty variable is one that is not set. */
+export function loadAgentConfig(environment: Environment = process.env): AgentConfig {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = variables.safeParse(given)
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map(({ path, message }) => {
+      const name = path.join('.')
+      const value = given[name]
+      return `${name}: ${message}, got ${value === undefined ? 'nothing' : isSecret(name) ? '(hidden)' : JSON.stringify(value)}`
+    })
+    throw new AssayError('CONFIG_INVALID', `environment: ${problems.join('; ')}`)
+  }
+  const v = parsed.data
+  return {
+    busBrokers: v.ASSAY_KAFKA_BOOTSTRAP,
+    controlTopic: v.ASSAY_CONTROL_TOPIC,
+    resultsTopic: v.ASSAY_RESULTS_TOPIC,
+    stateDir: v.ASSAY_STATE_DIR,
+    topologyPath: v.ASSAY_TOPOLOGY,
+    instance: v.ASSAY_INSTANCE,
+    host: v.ASSAY_AGENT_HOST,
+    port: v.ASSAY_AGENT_PORT,
+    logLevel: v.ASSAY_LOG_LEVEL,
+    traces: tracesOf(v),
+    pipeline: pipelineOf(v),
+    environment: given,
+  }
+}
+
+const isSecret = (name: string) => /KEY|PASSWORD|SECRET|TOKEN/.test(name)
+
+type Variables = z.infer<typeof variables>
+
+function pipelineOf(v: Variables): AgentConfig['pipeline'] {
+  return {
+    kafkaBrokers: v.PIPELINE_KAFKA_BOOTSTRAP ?? null,
+    registryUrl: v.PIPELINE_REGISTRY_URL ?? null,
+    catalogUrl: v.PIPELINE_CATALOG_URL ?? null,
+    s3: {
+      endpoint: v.PIPELINE_S3_ENDPOINT ?? null,
+      region: v.PIPELINE_S3_REGION ?? null,
+      accessKey: v.PIPELINE_S3_ACCESS_KEY ?? null,
+      secretKey: v.PIPELINE_S3_SECRET_KEY ?? null,
+    },
+    apiUrl: v.PIPELINE_API_URL ?? null,
+    apiKey: v.PIPELINE_API_KEY ?? null,
+    connectUrl: v.PIPELINE_CONNECT_URL ?? null,
+  }
+}
+
+const OTLP_DEFAULT = 'http://127.0.0.1:4318'
+const JAEGER_DEFAULT = 'http://127.0.0.1:14268/api/traces'
+
+function tracesOf(v: Variables): AgentConfig['traces'] {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: otlp, JAEGER_ENDPOINT: jaeger } = v
+  const kind = v.ASSAY_TRACES ?? (otlp !== undefined ? 'otlp' : jaeger !== undefined ? 'jaeger' : 'none')
+  const endpoints = { otlp: otlp ?? OTLP_DEFAULT, jaeger: jaeger ?? JAEGER_DEFAULT, none: '' }
+  return { kind, endpoint: endpoints[kind] }
+}

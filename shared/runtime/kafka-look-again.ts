@@ -1,0 +1,85 @@
+import { openAdmin } from './kafka-admin.ts'
+import type { ReadRecord } from './kafka-reader.ts'
+import { createReader } from './kafka-reader.ts'
+import type { KafkaLink } from './kafka.ts'
+
+export interface LookAgainOptions {
+  readonly topic: string
+  readonly partition: number
+  readonly offsetFirst: number
+  readonly offsetLast: number
+  readonly timeoutMs: number
+  readonly readUncommitted?: boolean
+  readonly onRecords: (records: readonly ReadRecord[]) => void
+}
+
+/** `nextOffset` is how far the look got; it is complete when that is past `offsetLast` or past the end of the partition. */
+export interface SecondLook {
+  readonly complete: boolean
+  readonly nextOffset: number
+  readonly reason: string
+}
+
+const PROGRESS_INTERVAL_MS = 20
+
+/** Reads an interval of one partition with a fresh consumer: the second source to be heard before accusing. Never rejects. */
+export async function lookAgain(link: KafkaLink, options: LookAgainOptions): Promise<SecondLook> {
+  const { topic, partition, offsetFirst, offsetLast } = options
+  const deadlineMs = performance.now() + options.timeoutMs
+  const admin = openAdmin(link)
+  let end = offsetLast + 1
+  try {
+    const offsets = (await admin.topicOffsets(topic)).find((found) => found.partition === partition)
+    if (offsets === undefined) return { complete: false, nextOffset: offsetFirst, reason: `topic ${topic} has no partition ${partition}` }
+    if (offsets.low > offsetFirst)
+      return {
+        complete: false,
+        nextOffset: offsetFirst,
+        reason: `${topic}/${partition} begins at ${offsets.low}: ${offsetFirst} was removed`,
+      }
+    end = Math.min(end, offsets.high)
+  } catch (error) {
+    return { complete: false, nextOffset: offsetFirst, reason: error instanceof Error ? error.message : String(error) }
+  } finally {
+    await admin.close()
+  }
+  if (end <= offsetFirst) return { complete: true, nextOffset: offsetFirst, reason: 'the partition ends before' }
+  return readUpTo({ link, options, end, deadlineMs })
+}
+
+async function readUpTo({
+  link,
+  options,
+  end,
+  deadlineMs,
+}: {
+  link: KafkaLink
+  options: LookAgainOptions
+  end: number
+  deadlineMs: number
+}): Promise<SecondLook> {
+  const { topic, partition, offsetFirst, offsetLast } = options
+  let trouble = ''
+  const reader = createReader(link, {
+    topics: [{ topic, positions: new Map([[partition, offsetFirst]]) }],
+    onlyPositions: true,
+    readUncommitted: options.readUncommitted ?? false,
+    onBatch: ({ records }) => {
+      options.onRecords(records.filter(({ offset }) => offset <= offsetLast))
+    },
+    onTrouble: ({ kind, message }) => {
+      trouble = `${kind}: ${message}`
+    },
+  })
+  const next = () => reader.positions().get(topic)?.get(partition) ?? offsetFirst
+  while (next() < end && performance.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, PROGRESS_INTERVAL_MS))
+  const nextOffset = next()
+  await reader.close()
+  return nextOffset >= end
+    ? { complete: true, nextOffset, reason: '' }
+    : {
+        complete: false,
+        nextOffset,
+        reason: `only up to ${nextOffset} of ${end} within ${options.timeoutMs} ms${trouble === '' ? '' : `; ${trouble}`}`,
+      }
+}

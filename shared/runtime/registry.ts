@@ -1,0 +1,100 @@
+import { AssayError } from '../core/errors.ts'
+import type { ErrorCode } from '../core/errors.ts'
+
+export interface Registry {
+  /** Registers under BACKWARD compatibility, or finds it registered; gives its id. */
+  register(subject: string, schema: unknown): Promise<number>
+  /** The Avro schema of an id as a plain object: the same object each time. */
+  schemaById(id: number): Promise<object>
+  latest(subject: string): Promise<{ readonly id: number; readonly schema: object }>
+}
+
+const REQUEST_TIMEOUT_MS = 5_000
+const SCHEMAS_MAX = 1_000
+const EXCERPT_LENGTH_MAX = 300
+
+/**
+ * The Confluent API, spoken directly: `@kafkajs/confluent-schema-registry` refuses schemas without a name, which a
+ * union is, and keeps only compiled types, which have lost the logical types (decimals, timestamps) readers need.
+ */
+export function createRegistry(url: string): Registry {
+  const byId = new Map<number, object>()
+  return {
+    async register(subject, schema) {
+      const path = encodeURIComponent(subject)
+      const registered = await ask(`${url}/subjects/${path}/versions`, { method: 'POST', body: { schema: JSON.stringify(schema) } })
+      const id = field(registered, 'id')
+      if (typeof id !== 'number')
+        throw new AssayError('REGISTRY_UNAVAILABLE', `register ${subject}: expected a numeric id, got ${String(id)}`)
+      // Afterwards, for some registries know no settings of a subject that is not there yet.
+      await ask(`${url}/config/${path}`, { method: 'PUT', body: { compatibility: 'BACKWARD' } })
+      return id
+    },
+    async schemaById(id) {
+      const known = byId.get(id)
+      if (known !== undefined) return known
+      const schema = parseSchema(await ask(`${url}/schemas/ids/${id}`))
+      if (byId.size >= SCHEMAS_MAX) byId.clear()
+      byId.set(id, schema)
+      return schema
+    },
+    async latest(subject) {
+      const answer = await ask(`${url}/subjects/${encodeURIComponent(subject)}/versions/latest`)
+      const id = field(answer, 'id')
+      if (typeof id !== 'number')
+        throw new AssayError('REGISTRY_UNAVAILABLE', `latest schema of ${subject}: expected a numeric id, got ${String(id)}`)
+      const schema = byId.get(id) ?? parseSchema(answer)
+      byId.set(id, schema)
+      return { id, schema }
+    },
+  }
+}
+
+interface Question {
+  readonly method: 'GET' | 'POST' | 'PUT'
+  readonly body?: object
+}
+
+async function ask(url: string, { method, body }: Question = { method: 'GET' }): Promise<unknown> {
+  const doing = `${method} ${url}`
+  let response: Response
+  let text: string
+  try {
+    response = await fetch(url, {
+      method,
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' } }),
+    })
+    text = await response.text()
+    if (response.ok) return JSON.parse(text)
+  } catch (cause) {
+    throw new AssayError('REGISTRY_UNAVAILABLE', `${doing}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+  }
+  throw new AssayError(
+    codeOf(response.status),
+    `${doing}: expected status 200, got ${response.status}: ${text.slice(0, EXCERPT_LENGTH_MAX)}`,
+  )
+}
+
+function codeOf(status: number): ErrorCode {
+  if (status === 404) return 'SCHEMA_UNKNOWN'
+  // 409 and 422: another, incompatible schema stands there, or it is none. Asking again does not help.
+  return status === 409 || status === 422 ? 'INPUT_INVALID' : 'REGISTRY_UNAVAILABLE'
+}
+
+function parseSchema(answer: unknown): object {
+  const text = field(answer, 'schema')
+  try {
+    const schema: unknown = JSON.parse(String(text))
+    if (typeof schema === 'object' && schema !== null) return schema
+    // A schema may be the bare name of a type.
+    return { type: schema }
+  } catch (cause) {
+    throw new AssayError('REGISTRY_UNAVAILABLE', `expected an answer with a schema as JSON text, got ${String(text).slice(0, 100)}`, {
+      cause,
+    })
+  }
+}
+
+const field = (value: unknown, name: string): unknown =>
+  typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined

@@ -1,0 +1,169 @@
+import type { AgentCore, AgentName } from '../core/agent.ts'
+import type { BusEffect, BusEvent } from '../core/bus-events.ts'
+import { AgentLoop, loopMetrics } from './agent-loop.ts'
+import type { Shell } from './agent-loop.ts'
+
+import type { Bus } from './bus.ts'
+import { createClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import type { AgentConfig } from './config.ts'
+import { serveHealth } from './health.ts'
+import type { HealthOptions } from './health.ts'
+import { createKafkaBus } from './kafka-bus.ts'
+import { connectKafka } from './kafka.ts'
+import { createLog } from './log.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import type { MetricRow, Metrics } from './metrics.ts'
+import { createRegistry } from './registry.ts'
+import { EXIT_OK, EXIT_OUR_BUG, installShutdown } from './shutdown.ts'
+import { createTracing } from './tracing.ts'
+import type { Tracing } from './tracing.ts'
+
+/** What a shell stands on. */
+export interface AgentPorts {
+  readonly config: AgentConfig
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly tracing: Tracing
+  /** For what must stand on the results topic before something else is done. */
+  readonly bus: Pick<Bus, 'publish' | 'flush'>
+  /** To add pages to the agent's server. */
+  readonly setAnswer: (answer: NonNullable<HealthOptions['answer']>) => void
+}
+
+export interface AgentRun<Config, State, Event, Effect> {
+  readonly core: AgentCore<Config, State, Event | BusEvent, Effect | BusEffect>
+  readonly coreConfig: Config
+  readonly createShell: (ports: AgentPorts) => Promise<Shell<Event, Effect>>
+  readonly metrics: readonly MetricRow[]
+  readonly config: AgentConfig
+  readonly version: string
+  readonly tickMs?: number
+}
+
+export const agentMetrics: readonly MetricRow[] = [
+  ...loopMetrics,
+  {
+    name: 'assay_agent_caught_up',
+    type: 'gauge',
+    unit: 'boolean',
+    help: '1 once both topics are read up to where they ended at the start.',
+  },
+  { name: 'assay_bus_outbox_facts', type: 'gauge', unit: 'facts', help: 'Facts said and not yet on the results topic.' },
+  { name: 'assay_bus_facts_refused', type: 'gauge', unit: 'facts', help: 'Facts lost: the outbox was full, or the cluster refuses them.' },
+  { name: 'assay_bus_heartbeats_dropped', type: 'gauge', unit: 'facts', help: 'Heartbeats dropped to keep room for other facts.' },
+  { name: 'assay_bus_unreadable_facts', type: 'gauge', unit: 'facts', help: 'Facts on the results topic that could not be read.' },
+]
+
+const TICK_MS = 200
+const HEARTBEAT_MS = 5_000
+const FLUSH_LIMIT_MS = 5_000
+
+/** Runs an agent until a signal or a bug ends it. Resolves when it listens and has begun to read. */
+export async function runAgent<Config, State, Event extends { readonly type: string }, Effect extends { readonly type: string }>(
+  run: AgentRun<Config, State, Event, Effect>,
+): Promise<{ readonly port: number; readonly stop: () => void }> {
+  const { core, config } = run
+  const { instance } = config
+  const log = createLog({ agent: core.name, instance, level: config.logLevel })
+  const clock = createClock()
+  const metrics = createMetrics([...agentMetrics, ...run.metrics])
+  const tracing = createTracing({ ...config.traces, agent: core.name, instance })
+  const bus = createBus(core.name, { config, clock, log })
+  const closing: (() => Promise<void> | void)[] = []
+  const stop = async () => {
+    for (const close of closing.reverse()) await close()
+  }
+  const shutdown = installShutdown({ log, stop })
+  const onFatal = (error: unknown) => {
+    log.fatal({ err: error }, 'a bug in Assay: this agent ends')
+    shutdown.end(EXIT_OUR_BUG)
+  }
+  const loop = new AgentLoop<Config, State, Event, Effect>({ core, coreConfig: run.coreConfig, bus, log, metrics, onFatal })
+  let answer: HealthOptions['answer']
+  const server = await serveHealth({
+    host: config.host,
+    port: config.port,
+    agent: core.name,
+    instance,
+    metrics: withBusLag(metrics, bus),
+    ready: () => bus.lagged().caughtUp || 'the topics are not read up to their ends yet',
+    answer: (request, response) => answer?.(request, response) ?? false,
+  })
+  closing.push(
+    () => server.close(),
+    () => tracing.close(),
+  )
+  log.info({ port: server.port, pid: process.pid }, 'listening')
+  const shell = await run.createShell({ config, log, metrics, clock, tracing, bus, setAnswer: (given) => (answer = given) })
+  closing.push(
+    () => bus.close(),
+    async () => {
+      if (!(await bus.flush(FLUSH_LIMIT_MS))) log.warn({ unsent: bus.lagged().outboxFacts }, 'stopped with facts unsent')
+    },
+    () => shell.close(),
+  )
+  loop.attach(shell)
+  const stopTicks = clock.every(run.tickMs ?? TICK_MS, (atMs) => {
+    loop.send({ type: 'tick', atMs })
+  })
+  const stopHeartbeats = startHeartbeats(bus, { clock, agent: core.name, instance, version: run.version })
+  closing.push(() => {
+    stopTicks()
+    stopHeartbeats()
+    loop.end()
+  })
+  await bus.start(loop.send)
+  return {
+    port: server.port,
+    stop: () => {
+      shutdown.end(EXIT_OK)
+    },
+  }
+}
+
+function createBus(agent: AgentName, { config, clock, log }: { config: AgentConfig; clock: Clock; log: Log }): Bus {
+  const { registryUrl } = config.pipeline
+  return createKafkaBus({
+    link: connectKafka({ brokers: config.busBrokers, clientId: `assay.${agent}` }),
+    registry: registryUrl === null ? null : createRegistry(registryUrl),
+    clock,
+    log,
+    controlTopic: config.controlTopic,
+    resultsTopic: config.resultsTopic,
+  })
+}
+
+interface Heart {
+  readonly clock: Clock
+  readonly agent: AgentName
+  readonly instance: string
+  readonly version: string
+}
+
+function startHeartbeats(bus: Bus, { clock, agent, instance, version }: Heart): () => void {
+  const startedAtMs = clock.nowMs()
+  const beat = (atMs: number) => {
+    bus.publish({ kind: 'agent-heartbeat', agent, instance, atMs, startedAtMs, version, residentBytes: process.memoryUsage.rss() })
+  }
+  beat(startedAtMs)
+  return clock.every(HEARTBEAT_MS, beat)
+}
+
+/** The bus keeps its own counts; they are copied when somebody looks. */
+function withBusLag(metrics: Metrics, bus: Bus): Metrics {
+  return {
+    ...metrics,
+    text() {
+      const lag = bus.lagged()
+      metrics.set('assay_agent_caught_up', lag.caughtUp ? 1 : 0)
+      metrics.set('assay_bus_outbox_facts', lag.outboxFacts)
+      metrics.set('assay_bus_facts_refused', lag.factsRefused)
+      metrics.set('assay_bus_heartbeats_dropped', lag.heartbeatsDropped)
+      metrics.set('assay_bus_unreadable_facts', lag.unreadableFacts)
+      return metrics.text()
+    },
+  }
+}
