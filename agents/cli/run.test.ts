@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { controlMessage } from '../../schemas/control.ts'
+import { runTimeMs } from '../../shared/core/identity.ts'
+import { loadPlan } from '../../topology/load.ts'
+import { requestOf } from './run.ts'
+import { lookbackFor } from './verdict.ts'
+import { latestUnjudged } from './watch.ts'
+import { cleanFacts, SAMPLE_RUN_ID } from '../reporter/reports/sample-run.ts'
+
+const atMs = 1_763_863_200_000
+
+it('asks for a plan by name, under an id that tells the time and is never given twice', () => {
+  const wish = { plan: 'smoke', parameters: { canaries: '5' }, atMs }
+  const request = requestOf(wish)
+  expect(controlMessage.parse(request)).toMatchObject({
+    plan: 'smoke',
+    parameters: { canaries: '5' },
+    requestedBy: expect.stringMatching(/.+@.+/) as string,
+  })
+  expect(runTimeMs(request.runId)).toBe(atMs)
+  expect(requestOf(wish).runId).not.toBe(request.runId)
+})
+
+it('sends a plan of a file whole, parameters filled in, so that agents can load it as it is', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'assay-run-'))
+  try {
+    const file = join(dir, 'mine.yaml')
+    writeFileSync(
+      file,
+      'version: 1\nname: mine\nparameters: { n: 9 }\nload: { canaries: {{n}}, ratePerSecond: 1 }\nstages: [{ stage: a, task: produce }]\n',
+    )
+    const request = controlMessage.parse(requestOf({ plan: file, parameters: { n: '12' }, atMs }))
+    if (request.kind !== 'run-requested') expect.fail(request.kind)
+    const loaded = loadPlan('inline', request.plan, request.parameters)
+    expect(loaded).toMatchObject({ ok: true, value: { name: 'mine', load: { canaries: 12 }, parameters: { n: '12' } } })
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+})
+
+it('looks back to when the run id was made, and for ever when it does not tell', () => {
+  expect(lookbackFor(requestOf({ plan: 'smoke', parameters: {}, atMs }).runId, atMs + 60_000)).toBe(660_000)
+  expect(lookbackFor('01932b3c-0000-4abc-8000-0123456789ab', atMs)).toBeGreaterThan(10 * 365 * 86_400_000)
+})
+
+it('watches the latest run that is not judged', () => {
+  const [accepted] = cleanFacts()
+  if (accepted?.kind !== 'run-accepted') expect.fail('the sample begins with run-accepted')
+  const other = { ...accepted, runId: '01932b3c-0000-7abc-8000-000000000002' }
+  const judged = {
+    ...other,
+    kind: 'run-judged' as const,
+    verdict: 'pass' as const,
+    reasons: [],
+    factsHeard: 0,
+    acknowledged: 0,
+    unknown: 0,
+    failed: 0,
+    hops: [],
+    recoveries: [],
+    reports: [],
+  }
+  const events = [accepted, other].map((fact) => ({ type: 'fact' as const, fact }))
+  expect(latestUnjudged(events)).toBe(other.runId)
+  expect(latestUnjudged([...events, { type: 'fact', fact: judged }])).toBe(SAMPLE_RUN_ID)
+  expect(latestUnjudged([])).toBeNull()
+})

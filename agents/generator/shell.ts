@@ -1,0 +1,213 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { canaryContent, intendedAtMs, type CanaryAt } from '../../shared/core/canary.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { LatencySketch } from '../../shared/core/latency-sketch.ts'
+import { fieldText, type FieldType } from '../../shared/core/record-schema.ts'
+import { members } from '../../shared/core/range-set.ts'
+import { createWriter, type RecordOutcome, type Writer, type WriteRecord } from '../../shared/runtime/kafka-writer.ts'
+import type { KafkaLink } from '../../shared/runtime/kafka.ts'
+import { recordCodec, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import type { Registry } from '../../shared/runtime/registry.ts'
+import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
+import type { Shell } from '../../shared/runtime/agent-loop.ts'
+import { traceparent } from '../../shared/runtime/tracing.ts'
+import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
+import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import type { OffsetRange } from '../../schemas/parts.ts'
+import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
+import type { Chunk } from './pace.ts'
+
+export interface GeneratorPorts {
+  readonly agent: Pick<AgentPorts, 'clock' | 'log' | 'metrics' | 'bus' | 'tracing'>
+  readonly topology: Topology
+  readonly kafka: KafkaLink
+  readonly registry: Registry
+}
+
+type Send = (event: GeneratorEvent) => void
+type Effect<Type extends GeneratorEffect['type']> = Extract<GeneratorEffect, { type: Type }>
+
+const INTENT_FLUSH_MS = 5_000
+/** Canaries due within one turn of this length are sent together. */
+const TURN_MS = 10
+const TURNS_UNDER_WAY_MAX = 2
+
+interface RunSource {
+  readonly at: CanaryAt
+  readonly codec: RecordCodec
+  readonly keyType: FieldType
+}
+
+/** Writes canaries when they are due, and says of each what the broker said. */
+export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
+  readonly #ports: GeneratorPorts
+  readonly #writer: Writer
+  readonly #sources = new Map<string, Promise<RunSource>>()
+  /** By run: resolved once the last chunk's canaries are handed over in order. */
+  readonly #written = new Map<string, Promise<void>>()
+  #closing = false
+
+  constructor(ports: GeneratorPorts) {
+    this.#ports = ports
+    this.#writer = createWriter(ports.kafka)
+  }
+
+  perform(effect: GeneratorEffect, send: Send): void {
+    switch (effect.type) {
+      case 'keep-intent':
+        void this.#keepIntent(effect, send)
+        return
+      case 'write-chunk': {
+        // One chunk at a time: streams go on from chunk to chunk, and must not overtake themselves.
+        const before = this.#written.get(effect.runId) ?? Promise.resolve()
+        this.#written.set(
+          effect.runId,
+          before.then(() => this.#writeChunk(effect, send)),
+        )
+        return
+      }
+      case 'publish':
+      case 'request':
+        return
+      default:
+        effect satisfies never
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#writer.close()
+  }
+
+  /** An intent that cannot be kept keeps the chunk back: nothing is written that was not intended. */
+  async #keepIntent({ runId, chunk, fact }: Effect<'keep-intent'>, send: Send): Promise<void> {
+    const { bus, log } = this.#ports.agent
+    bus.publish(fact)
+    while (!(await bus.flush(INTENT_FLUSH_MS))) {
+      if (this.#closing) return
+      log.warn({ runId, placeFirst: chunk.placeFirst }, 'the intent is not on the results topic yet: nothing is written before')
+    }
+    send({ type: 'intent-kept', runId, chunk })
+  }
+
+  async #writeChunk({ runId, chunk, epochMs, resolved }: Effect<'write-chunk'>, send: Send): Promise<void> {
+    const { clock, log } = this.#ports.agent
+    const topic = resolved.hops.find((hop) => hop.kind === 'topic')?.topic ?? ''
+    const tally = new ChunkTally()
+    let source: RunSource
+    try {
+      source = await this.#sourceOf(runId, resolved)
+    } catch (error) {
+      log.error({ runId, err: error }, 'canaries cannot be made')
+      tally.refuse(chunk, error instanceof Error ? error.message : String(error))
+      send({ type: 'chunk-written', runId, chunk, outcome: tally.outcome() })
+      return
+    }
+    const due = inOrder(chunk, (stream, seq) => intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
+    const underWay = new Set<Promise<void>>()
+    for (let next = 0; next < due.length; ) {
+      const waitMs = (due[next] as Due).dueMs - clock.nowMs()
+      if (waitMs > 0) await sleep(Math.max(TURN_MS, waitMs))
+      // A slow broker makes turns larger, not more: what is due meanwhile goes with the next.
+      if (underWay.size >= TURNS_UNDER_WAY_MAX) await Promise.race(underWay)
+      if (this.#closing) return
+      const nowMs = clock.nowMs()
+      const turn: Due[] = []
+      for (; next < due.length && (due[next] as Due).dueMs <= nowMs; next++) turn.push(due[next] as Due)
+      if (turn.length === 0) continue
+      const sending = this.#sendTurn({ runId, topic, turn, source, record: resolved.record }, tally).finally(() => underWay.delete(sending))
+      underWay.add(sending)
+    }
+    // What is handed over keeps its order; the next chunk need not wait for these acknowledgements.
+    void Promise.all(underWay).then(() => {
+      send({ type: 'chunk-written', runId, chunk, outcome: tally.outcome() })
+    })
+  }
+
+  async #sendTurn(of: { runId: string; topic: string; turn: readonly Due[]; source: RunSource; record: ResolvedRun['record'] }, tally: ChunkTally): Promise<void> {
+    const { runId, topic, turn, source, record } = of
+    const { clock, metrics } = this.#ports.agent
+    const records = turn.map(({ stream, seq }): WriteRecord => {
+      const content = source.at(stream, seq)
+      const traceId = traceIdOf({ runId, stream, seq })
+      return { key: fieldText(source.keyType, content[record.key] ?? null), value: source.codec.encode(content), headers: { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) } }
+    })
+    const startMs = clock.nowMs()
+    const outcomes = await this.#writer.write(topic, records)
+    const endMs = clock.nowMs()
+    for (const [index, outcome] of outcomes.entries()) {
+      const canary = turn[index] as Due
+      tally.add(canary, outcome, endMs - canary.dueMs)
+      metrics.add('assay_generator_canaries_total', 1, { outcome: outcome.outcome })
+    }
+    metrics.observe('assay_generator_write_seconds', (endMs - startMs) / 1000)
+  }
+
+  #sourceOf(runId: string, resolved: ResolvedRun): Promise<RunSource> {
+    let source = this.#sources.get(runId)
+    if (source === undefined) {
+      source = this.#makeSource(runId, resolved)
+      this.#sources.set(runId, source)
+      source.catch(() => this.#sources.delete(runId))
+    }
+    return source
+  }
+
+  async #makeSource(runId: string, resolved: ResolvedRun): Promise<RunSource> {
+    const { id } = await this.#ports.registry.latest(resolved.record.subject)
+    const codec = recordCodec(id, resolved.recordSchema)
+    const { seed, record, plan } = resolved
+    const keyType = codec.fields.find(({ name }) => name === record.key)?.type ?? { kind: 'string' }
+    return { codec, keyType, at: canaryContent({ runId, seed, load: plan.load, record, fields: codec.fields }) }
+  }
+}
+
+interface Due {
+  readonly stream: number
+  readonly seq: number
+  readonly dueMs: number
+}
+
+function inOrder(chunk: Chunk, dueMs: (stream: number, seq: number) => number): Due[] {
+  const due: Due[] = []
+  for (const { stream, ranges } of chunk.canaries) for (const seq of members(ranges)) due.push({ stream, seq, dueMs: dueMs(stream, seq) })
+  return due.sort((a, b) => a.dueMs - b.dueMs || a.stream - b.stream)
+}
+
+/** Outcomes of a chunk, by record. */
+class ChunkTally {
+  readonly #sets = { acknowledged: new CanarySet(), unknown: new CanarySet(), failed: new CanarySet() }
+  readonly #offsets = new Map<number, OffsetRange>()
+  readonly #latency = new LatencySketch()
+  #reason: string | null = null
+
+  add({ stream, seq }: Due, outcome: RecordOutcome, latencyMs: number): void {
+    this.#sets[outcome.outcome].add(stream, seq)
+    if (outcome.outcome !== 'acknowledged') {
+      this.#reason = outcome.reason
+      return
+    }
+    this.#latency.add(latencyMs)
+    const { partition, offset } = outcome
+    const known = this.#offsets.get(partition)
+    this.#offsets.set(partition, { partition, offsetFirst: Math.min(known?.offsetFirst ?? offset, offset), offsetLast: Math.max(known?.offsetLast ?? offset, offset) })
+  }
+
+  /** Nothing was sent: every canary of the chunk has failed for certain. */
+  refuse(chunk: Chunk, reason: string): void {
+    this.#reason = reason
+    this.#sets.failed.addAll(chunk.canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] })))
+  }
+
+  outcome(): ChunkOutcome {
+    return {
+      acknowledged: this.#sets.acknowledged.toWire(),
+      unknown: this.#sets.unknown.toWire(),
+      failed: this.#sets.failed.toWire(),
+      offsets: [...this.#offsets.values()].sort((a, b) => a.partition - b.partition),
+      latency: this.#latency.toWire(),
+      reason: this.#reason,
+    }
+  }
+}

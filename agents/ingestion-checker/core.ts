@@ -1,0 +1,189 @@
+import type { Located, Position } from '../../schemas/parts.ts'
+import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import type { AgentCore, Step } from '../../shared/core/agent.ts'
+import { unreachable } from '../../shared/core/assert.ts'
+import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
+import { evidenceOf, foldWorks, hopsOfKind, initWorks, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import type { Offsets } from './loss.ts'
+import { finishWhenDone, foldLook, judgeLoss } from './judging.ts'
+import type { ReadBatch } from './sighting.ts'
+import { flush, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
+
+export type CheckerEvent =
+  | BusEvent
+  | { readonly type: 'baselined'; readonly runId: string; readonly stage: string; readonly positions: readonly Position[] }
+  | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly batch: ReadBatch }
+  | { readonly type: 'progress-seen'; readonly runId: string; readonly hop: string; readonly committed: Offsets; readonly ends: Offsets }
+  | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: LookOutcome }
+  | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
+
+export type LookOutcome =
+  | { readonly ok: true; readonly found: readonly Located[]; readonly origin: readonly Located[] }
+  | { readonly ok: false; readonly reason: string }
+
+
+
+export type CheckerEffect =
+  | BusEffect
+  /** Where each topic ends now, and that the schemas are known: the run's reading starts there. */
+  | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly topics: readonly string[] }
+  | { readonly type: 'start-reading'; readonly runId: string; readonly hop: string; readonly topic: string; readonly positions: Offsets; readonly resolved: ResolvedRun }
+  | { readonly type: 'stop-reading'; readonly runId: string }
+  /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
+  | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
+  | {
+      readonly type: 'look-again'
+      readonly runId: string
+      readonly hop: string
+      readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
+      readonly searchFrom: Offsets
+      /** Where the suspects stand at the hop before; empty for the first hop. */
+      readonly origin: { readonly hop: string; readonly covered: readonly { partition: number; offsetFirst: number; offsetLast: number }[] } | null
+    }
+
+export interface CheckerWork {
+  readonly stage: string
+  readonly runId: string
+  readonly topics: Map<string, TopicWork>
+  baselineAskedMs: number | null
+}
+
+export interface CheckerState {
+  readonly works: RunWorks
+  readonly active: Map<string, CheckerWork>
+}
+
+export type CheckerStep = Step<CheckerState, CheckerEffect>
+
+/** How often sightings are told; facts a second stay few whatever the rate. */
+const FLUSH_EVERY_MS = 2_000
+const PROGRESS_EVERY_MS = 1_000
+const BASELINE_RETRY_MS = 5_000
+
+export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent, CheckerEffect> = {
+  name: 'ingestion-checker',
+  init: (config) => ({ works: initWorks(config), active: new Map() }),
+  step(state, event) {
+    if (isBusEvent(event)) {
+      const effects: CheckerEffect[] = foldWorks(state.works, event)
+      return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
+    }
+    return { state, effects: onWorldEvent(state, event) }
+  },
+}
+
+function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent>): CheckerEffect[] {
+  const work = state.active.get(event.runId)
+  const run = state.works.base.book.runs.get(event.runId)
+  if (work === undefined || run === undefined) return []
+  switch (event.type) {
+    case 'baselined': {
+      if (run.stages.get(work.stage)?.started !== null) return []
+      const started = sayStarted(state.works, work, { positions: [...event.positions] })
+      return [started, ...startReading(state, work)]
+    }
+    case 'batch-read': {
+      const topic = work.topics.get(event.hop)
+      return topic === undefined ? [] : readBatch(state.works, { run, topic }, event.batch)
+    }
+    case 'progress-seen': {
+      const topic = work.topics.get(event.hop)
+      if (topic !== undefined) topic.loss.candidate ??= { committed: event.committed, ends: event.ends }
+      return []
+    }
+    case 'looked-again': {
+      const topic = work.topics.get(event.hop)
+      return topic === undefined ? [] : foldLook(state.works, { run, work, topic }, event.result)
+    }
+    case 'trouble': {
+      const topic = work.topics.get(event.hop)
+      if (topic !== undefined) topic.trouble = event.reason
+      return []
+    }
+    default:
+      return unreachable(event)
+  }
+}
+
+function onTick(state: CheckerState): CheckerEffect[] {
+  const { works } = state
+  const { book, nowMs } = works.base
+  const effects: CheckerEffect[] = []
+  for (const due of stagesToStart(book, checkerCore.name, nowMs)) effects.push(...begin(state, due))
+  for (const { run, stage } of stagesUnderWay(book, checkerCore.name, nowMs)) {
+    // Started before this process was: the log is the checkpoint.
+    const known = state.active.get(run.runId)
+    if (known === undefined) effects.push(...resume(state, { run, stage }))
+    const stop = stopReason(works, run, stage)
+    if (stop !== null) effects.push(...giveUp(state, { run, stage }, stop))
+    else if (known !== undefined) effects.push(...carryOn(state, { run, stage }))
+  }
+  for (const runId of state.active.keys()) {
+    const run = book.runs.get(runId)
+    if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
+  }
+  return effects
+}
+
+function begin(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
+  const { nowMs } = state.works.base
+  const known = state.active.get(run.runId)
+  if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
+  state.active.set(run.runId, { runId: run.runId, stage: stage.stage, topics: new Map(), baselineAskedMs: nowMs })
+  return [{ type: 'take-baseline', runId: run.runId, stage: stage.stage, topics: hopsOfKind(run, 'topic').map(({ hop }) => hop.topic) }]
+}
+
+function resume(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
+  const work: CheckerWork = { runId: run.runId, stage: stage.stage, topics: new Map(), baselineAskedMs: null }
+  state.active.set(run.runId, work)
+  return startReading(state, work)
+}
+
+function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
+  const { works } = state
+  const run = works.base.book.runs.get(work.runId)
+  const started = run?.stages.get(work.stage)?.started
+  if (run === undefined || started == null) return []
+  return hopsOfKind(run, 'topic').map(({ name, hop }): CheckerEffect => {
+    const topic = newTopicWork({ name, hop }, started.positions, evidenceOf(works, run.runId))
+    work.topics.set(name, topic)
+    return { type: 'start-reading', runId: run.runId, hop: name, topic: hop.topic, positions: new Map(topic.positions), resolved: run.resolved }
+  })
+}
+
+function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
+  const { works } = state
+  const work = state.active.get(run.runId)
+  if (work === undefined) return []
+  const effects: CheckerEffect[] = []
+  const { nowMs } = works.base
+  for (const topic of work.topics.values()) {
+    if (nowMs - topic.flushedMs >= FLUSH_EVERY_MS) effects.push(...flush(works, { run, work, topic }))
+    if (topic.hop.processedBy !== null && topic.loss.candidate === null && nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS) {
+      topic.progressAskedMs = nowMs
+      effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
+    }
+    effects.push(...judgeLoss(works, { run, work, topic }))
+  }
+  const finish = finishWhenDone(works, { run, work })
+  effects.push(...finish.effects)
+  if (!finish.done) return effects
+  return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, { outcome: 'ok' }), ...stopWork(state, run.runId)]
+}
+
+function giveUp(state: CheckerState, { run, stage }: DueStage, stop: NonNullable<ReturnType<typeof stopReason>>): CheckerEffect[] {
+  const { works } = state
+  const work = state.active.get(run.runId)
+  const effects: CheckerEffect[] = []
+  for (const topic of work?.topics.values() ?? []) {
+    if (work !== undefined) effects.push(...flush(works, { run, work, topic }, 'all'))
+    if (stop.outcome === 'inconclusive' && topic.trouble !== null) effects.push(sayMissing(works, { runId: run.runId, hop: topic.name }, topic.trouble))
+  }
+  return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, stop), ...stopWork(state, run.runId)]
+}
+
+function stopWork(state: CheckerState, runId: string): CheckerEffect[] {
+  return state.active.delete(runId) ? [{ type: 'stop-reading', runId }] : []
+}

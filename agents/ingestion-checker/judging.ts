@@ -1,0 +1,122 @@
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { hopEvidence, type Evidence, type Segment } from '../../shared/core/evidence.ts'
+import { difference, members } from '../../shared/core/range-set.ts'
+import type { RunState } from '../../shared/core/run-book.ts'
+import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
+import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
+import { flush, type TopicContext, type TopicWork } from './topic-work.ts'
+
+/** After so many looks that failed, what they looked for stays unproven and is said to be. */
+const LOOKS_FAILED_MAX = 5
+
+/** Asks for a second look at what progress proves should be here and is not. */
+export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): CheckerEffect[] {
+  const evidence = evidenceOf(works, run.runId)
+  const before = hopBefore(run, topic.name)
+  if (topic.hop.processedBy !== null) adoptProgress(topic.loss, topic.positions)
+  if (topic.loss.looking.length > 0) return []
+  const passed: Offsets = topic.hop.processedBy === null ? topic.positions : topic.loss.proven
+  const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), { passed, sighted: sightedHere(evidence, topic), told: accused(evidence, topic.name) })
+  if (suspects.length === 0) return []
+  topic.loss.looking = suspects
+  return [
+    {
+      type: 'look-again',
+      runId: run.runId,
+      hop: topic.name,
+      suspects: suspects.flatMap(({ canaries }) => canaries.streams().flatMap((stream) => [...members(canaries.ranges(stream))].map((seq) => ({ stream, seq })))),
+      searchFrom: searchFrom(hopEvidence(evidence, topic.name), topic.baseline, suspects),
+      origin: before === null ? null : { hop: before, covered: suspects.flatMap(({ segment }) => [...segment.covered]) },
+    },
+  ]
+}
+
+const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] => (before === null ? evidence.ledger : hopEvidence(evidence, before).segments)
+
+function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
+  const sighted = CanarySet.of(hopEvidence(evidence, topic.name).sighted.toWire())
+  sighted.addAll(topic.pending.canaries.toWire())
+  return sighted
+}
+
+function accused(evidence: Evidence, hop: string): CanarySet {
+  const set = new CanarySet()
+  for (const violation of evidence.violations.values()) {
+    if (violation.violation === 'lost' && violation.hop === hop) set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
+  }
+  return set
+}
+
+export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: LookOutcome): CheckerEffect[] {
+  const suspects = topic.loss.looking
+  topic.loss.looking = []
+  if (!result.ok) {
+    topic.loss.looksFailed++
+    topic.trouble = result.reason
+    if (topic.loss.looksFailed < LOOKS_FAILED_MAX) return []
+    for (const { segment } of suspects) topic.loss.cleared.add(segment)
+    return [sayMissing(works, { runId: run.runId, hop: topic.name }, `no second look at ${suspects.reduce((n, { canaries }) => n + canaries.size, 0)} canaries: ${result.reason}`)]
+  }
+  topic.loss.looksFailed = 0
+  const sighted = sightedHere(evidenceOf(works, run.runId), topic)
+  const lost = stillMissing(suspects, result).filter(({ stream, seq }) => !sighted.has(stream, seq))
+  const findings = lost.map(({ stream, seq, origin }): Finding => ({
+    violation: 'lost',
+    hop: topic.name,
+    stream,
+    ranges: [seq, seq],
+    expected: origin === null ? 'here: it was acknowledged' : `here: it is in ${hopBefore(run, topic.name) ?? 'the source'} at partition ${origin.partition} offset ${origin.offset}`,
+    actual: 'passed by, and not found by a second reader',
+    partition: origin?.partition ?? null,
+    offset: origin?.offset ?? null,
+  }))
+  return topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+}
+
+/** Tells what is left to tell; `done` once everything there was to see has been seen and judged. */
+export function finishWhenDone(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): { effects: CheckerEffect[]; done: boolean } {
+  const produced = production(run)
+  if (produced === null || produced.ended === null) return { effects: [], done: false }
+  const effects: CheckerEffect[] = []
+  let done = true
+  for (const topic of work.topics.values()) {
+    effects.push(...flush(works, { run, work, topic }))
+    done &&= isTopicDone(works, { run, work, topic }, produced.ended.atMs)
+  }
+  if (done) effects.push(...unexpected(works, { run, work }))
+  return { effects, done }
+}
+
+function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: number): boolean {
+  const evidence = evidenceOf(works, run.runId)
+  const before = hopBefore(run, topic.name)
+  if (topic.pending.covered.size > 0 || topic.backlog.length > 0 || topic.loss.looking.length > 0) return false
+  const lost = accused(evidence, topic.name)
+  const segments = segmentsBefore(evidence, before)
+  const open = segments.some((segment) => !topic.loss.cleared.has(segment) && CanarySet.of(segment.canaries).minus(lost).size > 0)
+  if (open) return false
+  // A lost one may still turn up: whoever closes too early calls the late lost.
+  return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs
+}
+
+/** Canaries that must not be: their write failed for certain, or was never meant. */
+function unexpected(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): CheckerEffect[] {
+  const evidence = evidenceOf(works, run.runId)
+  const first = [...work.topics.values()].find(({ name }) => hopBefore(run, name) === null)
+  if (first === undefined) return []
+  const { sighted } = hopEvidence(evidence, first.name)
+  const findings = sighted.streams().flatMap((stream) => {
+    const allowed = difference(evidence.intended.ranges(stream), evidence.failed.ranges(stream))
+    return [...members(difference(sighted.ranges(stream), allowed))].map((seq): Finding => ({
+      violation: 'unexpected',
+      hop: first.name,
+      stream,
+      ranges: [seq, seq],
+      expected: 'absent: it was refused or never sent',
+      actual: 'present',
+    }))
+  })
+  return first.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+}

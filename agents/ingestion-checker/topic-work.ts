@@ -1,0 +1,163 @@
+import type { Position } from '../../schemas/parts.ts'
+import type { Evidence } from '../../shared/core/evidence.ts'
+import { hopEvidence } from '../../shared/core/evidence.ts'
+import { intendedAtMs } from '../../shared/core/canary.ts'
+import { takeBackLost } from '../../shared/core/corrections.ts'
+import type { RunState } from '../../shared/core/run-book.ts'
+import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RunWorks } from '../../shared/core/run-work.ts'
+import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
+import type { TopicHop } from '../../topology/topology.ts'
+import type { CheckerEffect, CheckerWork } from './core.ts'
+import { newLossWatch, type LossWatch } from './loss.ts'
+import { emptyPending, foldBatch, hasNews, sightingOf, type Pending, type ReadBatch, type Suspicion } from './sighting.ts'
+
+/** One topic hop of one run. */
+export interface TopicWork {
+  readonly name: string
+  readonly hop: TopicHop
+  readonly baseline: ReadonlyMap<number, number>
+  readonly positions: Map<number, number>
+  readonly loss: LossWatch
+  readonly budget: ViolationBudget
+  pending: Pending
+  suspicions: Suspicion[]
+  flushedMs: number
+  heldSinceMs: number | null
+  readonly backlog: { readonly batch: ReadBatch; readonly sinceMs: number }[]
+  progressAskedMs: number
+  trouble: string | null
+}
+
+export interface TopicContext {
+  readonly run: RunState
+  readonly work: CheckerWork
+  readonly topic: TopicWork
+}
+
+/** Reading goes on after what was told before: the log is the checkpoint. */
+export function newTopicWork({ name, hop }: NamedHop<'topic'>, started: readonly Position[], evidence: Evidence): TopicWork {
+  const baseline = new Map(started.filter((position) => position.hop === name).map(({ partition, offset }) => [partition, offset]))
+  const { cover } = hopEvidence(evidence, name)
+  return {
+    name,
+    hop,
+    baseline,
+    positions: new Map([...baseline].map(([partition, offset]) => [partition, cover.next(partition, offset)])),
+    loss: newLossWatch(),
+    budget: new ViolationBudget(),
+    pending: emptyPending(),
+    suspicions: [],
+    flushedMs: 0,
+    heldSinceMs: null,
+    backlog: [],
+    progressAskedMs: 0,
+    trouble: null,
+  }
+}
+
+/** How long a record may be ahead of the intent to write it: the two come by different ways. */
+const INTENT_WAIT_MS = 5_000
+
+export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, batch: ReadBatch): CheckerEffect[] {
+  topic.trouble = null
+  topic.backlog.push({ batch, sinceMs: works.base.nowMs })
+  foldBacklog(works, { run, topic })
+  return []
+}
+
+/** Folds the batches whose canaries' intents have been heard: without them nobody knows when they were due. */
+export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>): void {
+  const evidence = evidenceOf(works, run.runId)
+  for (let next = topic.backlog[0]; next !== undefined; next = topic.backlog[0]) {
+    const { batch, sinceMs } = next
+    const known = batch.records.every(({ stream, seq }) => evidence.intended.has(stream, seq))
+    if (!known && works.base.nowMs - sinceMs < INTENT_WAIT_MS) return
+    topic.backlog.shift()
+    const clock = sendClock(works, run)
+    topic.suspicions.push(
+      ...foldBatch(
+        {
+          told: hopEvidence(evidence, topic.name),
+          pending: topic.pending,
+          positions: topic.positions,
+          deliverWithinMs: topic.hop.deliverWithinMs,
+          intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
+        },
+        batch,
+      ),
+    )
+  }
+}
+
+/** A suspicion waits until the hop before was read that far, but not for ever: it may be gone there. */
+const HOLD_MS = 15_000
+
+/**
+ * Tells what was read: first the violations, then the sighting that covers them. In this order a crash in between
+ * leads to the same violations told again, never to covered offsets whose violations are lost.
+ */
+export function flush(works: RunWorks, { run, work, topic }: TopicContext, force: 'all' | 'decided' = 'decided'): CheckerEffect[] {
+  const { nowMs } = works.base
+  foldBacklog(works, { run, topic })
+  if (!hasNews(topic.pending)) return []
+  const before = hopBefore(run, topic.name)
+  const undecided = before !== null && topic.suspicions.some(({ place }) => !isSightedAt(works, { run, work }, { ...place, hop: before }))
+  if (undecided && force === 'decided') {
+    topic.heldSinceMs ??= nowMs
+    if (nowMs - topic.heldSinceMs < HOLD_MS) return []
+  }
+  topic.heldSinceMs = null
+  topic.flushedMs = nowMs
+  const findings = topic.suspicions.filter((suspicion) => !isInherited(works, { run, work, topic }, suspicion)).map((suspicion) => findingOf(topic, suspicion))
+  const { pending } = topic
+  topic.pending = emptyPending()
+  topic.suspicions = []
+  return [
+    ...topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
+    say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
+  ]
+}
+
+function isSightedAt(works: RunWorks, { run, work }: Omit<TopicContext, 'topic'>, at: { hop: string; stream: number; seq: number }): boolean {
+  const { hop } = at
+  const told = hopEvidence(evidenceOf(works, run.runId), hop)
+  return told.sighted.has(at.stream, at.seq) || (work.topics.get(hop)?.pending.canaries.has(at.stream, at.seq) ?? false)
+}
+
+/** What an earlier hop already shows is not this hop's doing. */
+function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault }: Suspicion): boolean {
+  const before = hopBefore(run, topic.name)
+  if (before === null) return false
+  const told = hopEvidence(evidenceOf(works, run.runId), before)
+  const near = work.topics.get(before)
+  const same = (other: { stream: number; seq: number }) => other.stream === place.stream && other.seq === place.seq
+  switch (violation) {
+    case 'duplicated':
+      return [...told.repeats.values()].some(same) || (near?.pending.repeats.some(same) ?? false)
+    case 'reordered':
+      return [...told.disordered.values()].some(same) || (near?.pending.disordered.some(same) ?? false)
+    case 'late':
+      return told.late.has(place.stream, place.seq) || (near?.pending.late.has(place.stream, place.seq) ?? false)
+    default:
+      return (
+        [...evidenceOf(works, run.runId).violations.values()].some(
+          (known) => known.hop === before && known.violation === violation && known.field === fault?.field && known.stream === place.stream && known.standing.has(place.seq),
+        ) || (near?.suspicions.some((other) => other.violation === violation && other.fault?.field === fault?.field && same(other.place)) ?? false)
+      )
+  }
+}
+
+function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Suspicion): Finding {
+  const { stream, seq, partition, offset } = place
+  const common = { violation, hop: topic.name, stream, ranges: [seq, seq], partition, offset }
+  if (fault !== null) return { ...common, field: fault.field, expected: fault.expected, actual: fault.actual }
+  switch (violation) {
+    case 'late':
+      return { ...common, expected: `within ${topic.hop.deliverWithinMs} ms`, actual: `after ${Math.round(latencyMs)} ms` }
+    case 'reordered':
+      return { ...common, expected: `before later canaries of stream ${stream}`, actual: 'after a later one' }
+    default:
+      return { ...common, expected: 'once', actual: 'again' }
+  }
+}

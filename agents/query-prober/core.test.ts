@@ -1,0 +1,248 @@
+import { expect, test } from 'vitest'
+import { LOOKUP, Story, WINDOW, both, touches, type ApiUnderTest } from './story.fixture.ts'
+
+const wrong = { mismatches: [{ json: 'count', expected: '10', actual: '9' }] }
+
+/** All 200 canaries in two snapshots, the generator done. */
+function toTheEnd(story: Story, without: readonly [number, number][] = []): void {
+  story.run(400)
+  story.produced(both(0, 49))
+  story.snapshot(both(0, 49, without))
+  story.run(2_000)
+  story.produced(both(50, 99))
+  story.snapshot(both(50, 99, without))
+  story.run(2_000)
+  story.end('produce')
+  story.run(60_000)
+}
+
+test('a faithful API: windows cover every canary, look-ups a sample, and nobody is accused', () => {
+  const story = new Story()
+  toTheEnd(story)
+  expect(story.ended?.outcome).toBe('ok')
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(200)
+  expect(story.compared(LOOKUP)).toBe(200)
+  const probe = story.evidence.probes.get(WINDOW)
+  expect(probe?.latency.count).toBe(probe?.requests)
+  expect(story.asked.map(({ question }) => question.kind)).toEqual(expect.arrayContaining(['no-credentials', 'unknown-id']))
+  const visible = story.evidence.probes.get('visibility:stats')
+  expect(visible?.requests).toBe(2)
+  expect(visible?.latency.quantile(1)).toBeLessThan(500)
+})
+
+test('the same story twice asks the same questions', () => {
+  const [one, two] = [new Story(), new Story()]
+  toTheEnd(one)
+  toTheEnd(two)
+  expect(one.asked).toEqual(two.asked)
+})
+
+test('questions come at the planned rate, whatever the answers', () => {
+  const story = new Story()
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.run(4_000)
+  expect(story.asked.length).toBeGreaterThan(195)
+  expect(story.asked.length).toBeLessThan(220)
+})
+
+test('a canary missing from aggregates alone is named, and only it', () => {
+  const story = new Story(({ hop, question }) => (hop === WINDOW && touches(question, 1, 63) ? wrong : {}))
+  toTheEnd(story)
+  expect(story.violations).toEqual(['wrong-answer api:stats 1/63-63 count'])
+  expect(story.compared(WINDOW)).toBe(199)
+  expect(story.ended?.outcome).toBe('ok')
+})
+
+test('a window that is wrong while its halves are right is accused as a whole', () => {
+  const story = new Story(({ question }) =>
+    question.kind === 'window' && touches(question, 0, 44) && touches(question, 0, 45) ? wrong : {},
+  )
+  toTheEnd(story)
+  const accused = story.violations.filter((text) => text.startsWith('wrong-answer api:stats 0/'))
+  expect(accused.length).toBeGreaterThan(0)
+  expect(accused.length).toBe(story.violations.length)
+})
+
+test('an answer that is wrong once, and right when asked again, accuses nobody', () => {
+  const seen = new Set<string>()
+  const story = new Story(({ hop, question }) => {
+    const first = !seen.has(JSON.stringify([hop, question]))
+    seen.add(JSON.stringify([hop, question]))
+    return first && question.kind !== 'no-credentials' && question.kind !== 'unknown-id' ? wrong : {}
+  })
+  toTheEnd(story)
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(200)
+})
+
+test('a canary the API does not know is a wrong answer', () => {
+  const story = new Story(({ hop, question }) =>
+    hop === LOOKUP && question.kind === 'canary' && touches(question, 0, 7) ? { status: 404 } : {},
+  )
+  toTheEnd(story)
+  expect(story.violations).toEqual(['wrong-answer api:trade 0/7-7 status'])
+})
+
+test('an API that lags behind is asked again, and not accused', () => {
+  const story = new Story()
+  story.produced(both(0, 49))
+  story.snapshot(both(0, 49))
+  story.run(1_000)
+  const secondAtMs = story.nowMs
+  story.api = ({ atMs, question }) => (atMs < secondAtMs + 2_000 ? { snapshotId: '1', ...(touches(question, 0, 80) ? wrong : {}) } : {})
+  story.produced(both(50, 99))
+  story.snapshot(both(50, 99))
+  story.end('produce')
+  story.run(60_000)
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(200)
+  expect(story.evidence.probes.get('visibility:stats')?.latency.quantile(1)).toBeGreaterThan(1_900)
+})
+
+test('an API that stays behind is stale for what it cannot show, and right for the rest', () => {
+  const story = new Story(() => ({ snapshotId: '1' }))
+  toTheEnd(story)
+  const stale = story.violations.filter((text) => text.startsWith(`stale ${WINDOW}`))
+  expect(stale.length).toBeGreaterThan(0)
+  expect(story.violations.every((text) => text.startsWith('stale'))).toBe(true)
+  expect(story.compared(WINDOW)).toBe(100)
+  expect(story.ended?.outcome).toBe('ok')
+})
+
+test('a snapshot that is in no lineage is named after a fresh look at the catalog', () => {
+  const story = new Story(({ question, hop }) => (hop === LOOKUP && touches(question, 1, 5) ? { snapshotId: '777' } : {}))
+  toTheEnd(story)
+  expect(story.looks.length).toBeGreaterThan(0)
+  expect(story.violations).toEqual(['wrong-answer api:trade 1/5-5 snapshotId'])
+})
+
+test('an API that is ahead of the reconciler is right all the same, and the catalog is asked seldom', () => {
+  const story = new Story()
+  story.run(400)
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.api = () => ({ snapshotId: '2' })
+  story.run(1_000)
+  expect(story.looks).toEqual([])
+  story.snapshot([])
+  story.run(3_000)
+  expect(story.looks).toEqual([])
+  expect(story.compared(WINDOW)).toBeGreaterThan(0)
+  story.end('produce')
+  story.run(30_000)
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(200)
+})
+
+test('without that look nobody is accused, and the evidence is said to be missing', () => {
+  const story = new Story(({ question, hop }) => (hop === LOOKUP && touches(question, 1, 5) ? { snapshotId: '777' } : {}))
+  story.catalog = 'down'
+  toTheEnd(story)
+  expect(story.violations).toEqual([])
+  expect(story.evidence.missing.map(({ reason }) => reason)).toEqual([expect.stringContaining('catalog away')])
+})
+
+test('a difference in a snapshot the reconciler has not told is not judged before it has', () => {
+  const story = new Story()
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.end('produce')
+  // The second row of 0/9 came with snapshot 2, which the API reads at once.
+  story.api = ({ question, hop }) => (touches(question, 0, 9) && hop === WINDOW ? { snapshotId: '2', ...wrong } : {})
+  story.run(5_000)
+  expect(story.hasEnded).toBe(false)
+  story.snapshot([{ stream: 0, ranges: [9, 9] }], [{ stream: 0, seq: 9, partition: 0, offset: 900 }])
+  story.run(60_000)
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(199)
+  expect(story.evidence.probes.get(WINDOW)?.unchecked.toWire()).toEqual([{ stream: 0, ranges: [9, 9] }])
+})
+
+test('what an earlier hop is accused of is left out, and said to be', () => {
+  const story = new Story(({ question, hop }) => (hop === WINDOW && touches(question, 0, 20) ? wrong : {}))
+  story.accused('corrupted', 0, 20)
+  story.accused('lost', 1, 30)
+  toTheEnd(story, [[1, 30]])
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(198)
+  // The lost one never came as far as the table: it is not this hop's to leave out.
+  expect(story.evidence.probes.get(WINDOW)?.unchecked.toWire()).toEqual([{ stream: 0, ranges: [20, 20] }])
+})
+
+test('the last pass waits until the topics have been read as far as the table', () => {
+  const story = new Story()
+  story.produced(both(0, 49))
+  story.snapshot(both(0, 99))
+  story.end('produce')
+  story.run(10_000)
+  expect(story.hasEnded).toBe(false)
+  expect(story.asked.some(({ question }) => touches(question, 0, 60))).toBe(false)
+  story.sighted(both(50, 99))
+  story.run(30_000)
+  expect(story.compared(WINDOW)).toBe(200)
+})
+
+const down: ApiUnderTest = () => ({ status: null, isJson: false, snapshotId: null, error: 'connect ECONNREFUSED' })
+
+test('an endpoint that never answers is unavailable for every canary, and the stage ends', () => {
+  const story = new Story(down)
+  toTheEnd(story)
+  expect(story.ended?.outcome).toBe('ok')
+  expect(story.compared(WINDOW)).toBe(0)
+  expect(story.violations.every((text) => text.startsWith('unavailable'))).toBe(true)
+  expect(story.violations.filter((text) => text.includes(WINDOW)).length).toBe(20)
+  expect(story.evidence.probes.get(WINDOW)?.errors).toBeGreaterThan(0)
+})
+
+test('an endpoint that is down for a while is only counted', () => {
+  const story = new Story(({ atMs, ...asked }, right) => (atMs > 1_001_000 && atMs < 1_006_000 ? down({ atMs, ...asked }, right) : {}))
+  toTheEnd(story)
+  expect(story.violations).toEqual([])
+  expect(story.compared(WINDOW)).toBe(200)
+  expect(story.evidence.probes.get(WINDOW)?.errors).toBeGreaterThan(0)
+})
+
+test('a question that always fails while others are answered is unavailable', () => {
+  const story = new Story(({ question, hop }) => (hop === LOOKUP && touches(question, 0, 3) ? { status: 500 } : {}))
+  toTheEnd(story)
+  expect(story.violations).toEqual(['unavailable api:trade 0/3-3'])
+})
+
+test('an API that lets strangers in is unprotected; one that answers an unknown id with a page is wrong', () => {
+  const story = new Story(({ question, hop }) => {
+    if (question.kind === 'no-credentials') return hop === WINDOW ? { status: 200 } : { status: 403 }
+    return question.kind === 'unknown-id' ? { isJson: false } : {}
+  })
+  toTheEnd(story)
+  expect(story.violations.map((text) => text.replace(/ \d.*\d/, ''))).toEqual(
+    expect.arrayContaining([`unprotected ${WINDOW}`, `wrong-answer ${LOOKUP} status`]),
+  )
+  expect(story.violations.length).toBe(2)
+})
+
+test('killed in the midst, it goes on where the log ends: nothing is counted twice, nothing is left out', () => {
+  const story = new Story(({ hop, question }) => (hop === WINDOW && touches(question, 1, 63) ? wrong : {}))
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.run(3_000)
+  story.restart()
+  story.end('produce')
+  story.run(2_500)
+  story.restart()
+  story.run(60_000)
+  expect(story.ended?.outcome).toBe('ok')
+  expect(story.compared(WINDOW)).toBe(199)
+  expect(story.violations).toEqual(['wrong-answer api:stats 1/63-63 count'])
+  const batches = story.facts.flatMap((fact) => (fact.kind === 'probe-answered' && fact.hop === WINDOW ? [fact.batch] : []))
+  expect(batches).toEqual(batches.map((_, i) => i))
+  expect(story.facts.filter((fact) => fact.kind === 'stage-started' && fact.stage === 'probe').length).toBe(1)
+})
+
+test('a stage that cannot finish in its time is inconclusive', () => {
+  const story = new Story()
+  story.produced(both(0, 99))
+  story.run(120_000)
+  expect(story.ended?.outcome).toBe('inconclusive')
+})

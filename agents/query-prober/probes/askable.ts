@@ -1,0 +1,78 @@
+import type { ViolationKind } from '../../../schemas/parts.ts'
+import { CanarySet } from '../../../shared/core/canary-set.ts'
+import { hopEvidence, standingViolations, type Evidence } from '../../../shared/core/evidence.ts'
+import type { RunState } from '../../../shared/core/run-book.ts'
+import { hopName } from '../../../topology/topology.ts'
+
+/** What an answer may be judged by. */
+export interface Askable {
+  /** In the table exactly once, with the content that was produced: an answer can be computed. */
+  readonly clean: CanarySet
+  /** In the table, and accused by an earlier hop: left out, and said to be. */
+  readonly excluded: CanarySet
+  /** In the table, while a topic before it has not been read so far: whether they are clean is not known yet. */
+  readonly undecided: CanarySet
+}
+
+/** Kinds that change what an API answers. A late one, or one without its header, is in the table as it should be. */
+const changesAnswers: ReadonlySet<ViolationKind> = new Set([
+  'lost',
+  'duplicated',
+  'corrupted',
+  'precision-lost',
+  'schema-violated',
+  'unexpected',
+])
+
+/**
+ * The checkers tell their violations before the sighting that covers them: a canary that each topic and the table have
+ * sighted, and nobody accuses, is clean.
+ */
+export function askableAt(evidence: Evidence, run: RunState, api: string): Askable {
+  const names = run.resolved.hops.map(hopName)
+  const before = run.resolved.hops.slice(0, names.indexOf(api)).filter(({ kind }) => kind !== 'api')
+  const table = tableOf(run, api)
+  const inTable = table === null ? new CanarySet() : hopEvidence(evidence, table).sighted
+  const excluded = accusedAt(evidence, before.map(hopName)).and(inTable)
+  let seen = inTable
+  if (!haveEnded(run, 'sight-topics')) {
+    for (const hop of before) if (hop.kind === 'topic') seen = seen.and(hopEvidence(evidence, hopName(hop)).sighted)
+  }
+  return { clean: seen.minus(excluded), excluded, undecided: inTable.minus(seen).minus(excluded) }
+}
+
+function accusedAt(evidence: Evidence, hops: readonly string[]): CanarySet {
+  const accused = new CanarySet()
+  for (const { hop, violation, stream, standing } of standingViolations(evidence)) {
+    if (hops.includes(hop) && changesAnswers.has(violation)) accused.addAll([{ stream, ranges: [...standing.ranges] }])
+  }
+  for (const hop of hops) for (const { stream, seq } of hopEvidence(evidence, hop).repeats.values()) accused.add(stream, seq)
+  return accused
+}
+
+/** The table an API reads: the last one before it. */
+export function tableOf(run: RunState, api: string): string | null {
+  const names = run.resolved.hops.map(hopName)
+  const table = run.resolved.hops.slice(0, names.indexOf(api)).findLast(({ kind }) => kind === 'table')
+  return table === undefined ? null : hopName(table)
+}
+
+/** Whether nothing more will come of the plan's stages with this task. */
+export function haveEnded(run: RunState, task: 'sight-topics' | 'reconcile-table' | 'produce'): boolean {
+  return run.resolved.plan.stages.every((stage) => stage.task !== task || run.stages.get(stage.stage)?.ended !== null)
+}
+
+/** Everything produced is in the table or proven lost, or nobody looks any more: what is asked now is the last word. */
+export function isSettled(evidence: Evidence, run: RunState, api: string): boolean {
+  if (!haveEnded(run, 'produce')) return false
+  const { undecided } = askableAt(evidence, run, api)
+  if (undecided.size > 0) return false
+  if (haveEnded(run, 'reconcile-table')) return true
+  const table = tableOf(run, api)
+  const open = table === null ? new CanarySet() : evidence.acknowledged.minus(hopEvidence(evidence, table).sighted)
+  const lost = new CanarySet()
+  for (const { violation, stream, standing } of standingViolations(evidence)) {
+    if (violation === 'lost') lost.addAll([{ stream, ranges: [...standing.ranges] }])
+  }
+  return open.minus(lost).size === 0
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { placeOf } from '../../shared/core/canary.ts'
+import { AssayError } from '../../shared/core/errors.ts'
+import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import type { DuckDb } from '../../shared/engines/duckdb.ts'
+import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
+import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
+import type { Shell } from '../../shared/runtime/agent-loop.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import type { Tracing } from '../../shared/runtime/tracing.ts'
+import { hopName, type ApiHop, type TableHop, type Topology } from '../../topology/topology.ts'
+import type { Answer, ProberEffect, ProberEvent } from './core.ts'
+import { getJson, type Reply } from './endpoint.ts'
+import { expectedAnswers, type Expected } from './expected-answers.ts'
+import { compareAnswer, textAt } from './probes/compare.ts'
+
+export interface ProberPorts {
+  /** This agent's own: with addresses and headers. */
+  readonly topology: Topology
+  readonly catalog: TableCatalog
+  readonly db: DuckDb
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly tracing: Tracing
+}
+
+type Send = (event: ProberEvent) => void
+type Effect<Type extends ProberEffect['type']> = Extract<ProberEffect, { type: Type }>
+
+/** Unix ms with fractions, on the monotonic clock. */
+const nowMs = () => performance.timeOrigin + performance.now()
+
+/** Asks, computes what the answer should be, compares; decides nothing. */
+export class ProberShell implements Shell<ProberEvent, ProberEffect> {
+  readonly #ports: ProberPorts
+  readonly #runs = new Map<string, { readonly canaries: RunCanaries; readonly stop: AbortController }>()
+
+  constructor(ports: ProberPorts) {
+    this.#ports = ports
+  }
+
+  perform(effect: ProberEffect, send: Send): void {
+    switch (effect.type) {
+      case 'begin-probing':
+        this.#runs.set(effect.runId, { canaries: runCanaries(effect.runId, effect.resolved), stop: new AbortController() })
+        return
+      case 'stop-probing':
+        this.#stop(effect.runId)
+        return
+      case 'ask':
+        void this.#ask(effect, send)
+        return
+      case 'look-at-lineage':
+        void this.#lookAtLineage(effect, send)
+        return
+      case 'publish':
+      case 'request':
+        return
+      default:
+        effect satisfies never
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const runId of [...this.#runs.keys()]) this.#stop(runId)
+    this.#ports.db.close()
+    await Promise.resolve()
+  }
+
+  #stop(runId: string): void {
+    this.#runs.get(runId)?.stop.abort()
+    this.#runs.delete(runId)
+  }
+
+  async #ask(effect: Effect<'ask'>, send: Send): Promise<void> {
+    const { runId, id, question, intendedAtMs } = effect
+    const run = this.#runs.get(runId)
+    if (run === undefined) return
+    const { signal } = run.stop
+    try {
+      const { api, table } = this.#hops(effect.hop)
+      const expected = await expectedAnswers(this.#ports.db, { canaries: run.canaries, api, table, question })
+      // The API's latency counts from when it should have been asked; what we are late ourselves is not its doing.
+      const preparedMs = nowMs()
+      if (preparedMs > intendedAtMs) this.#ports.metrics.add('assay_prober_late_questions_total')
+      else await sleep(intendedAtMs - preparedMs, undefined, { signal })
+      const fromMs = Math.max(intendedAtMs, preparedMs)
+      const headers = question.kind === 'no-credentials' ? {} : api.headers
+      const reply = await getJson(expected.url, { headers, timeoutMs: api.timeoutMs, signal })
+      if (signal.aborted) return
+      const answer = answerOf(reply, { api, expected, fromMs })
+      this.#observe(effect, { answer, fromMs, table })
+      send({ type: 'answered', runId, id, answer })
+    } catch (error) {
+      if (signal.aborted) return
+      if (!(error instanceof AssayError)) throw error
+      this.#ports.log.error({ runId, hop: effect.hop, err: error }, 'the answer to expect could not be computed')
+      send({ type: 'unanswerable', runId, id, reason: error.message })
+    }
+  }
+
+  #hops(name: string): { api: ApiHop; table: TableHop } {
+    const { hops, name: topology } = this.#ports.topology
+    const index = hops.findIndex((hop) => hopName(hop) === name)
+    const api = hops[index]
+    const table = hops.slice(0, Math.max(0, index)).findLast((hop) => hop.kind === 'table')
+    if (api?.kind !== 'api' || table === undefined)
+      throw new AssayError('INPUT_INVALID', `topology ${topology} of this agent has no ${name} behind a table`)
+    return { api, table }
+  }
+
+  async #lookAtLineage({ runId, hop }: Effect<'look-at-lineage'>, send: Send): Promise<void> {
+    // What is in the catalog from here on is in the answer.
+    const atMs = nowMs()
+    try {
+      const table = this.#ports.topology.hops.find((candidate) => hopName(candidate) === hop)
+      if (table?.kind !== 'table')
+        throw new AssayError('INPUT_INVALID', `topology ${this.#ports.topology.name} of this agent has no ${hop}`)
+      const { metadata } = await this.#ports.catalog.loadTable(table)
+      const snapshots = metadata.snapshots.map(({ snapshotId, parentId, timestampMs }) => ({
+        snapshotId: String(snapshotId),
+        parentId: parentId === null ? null : String(parentId),
+        committedAtMs: timestampMs,
+      }))
+      send({ type: 'lineage-seen', runId, atMs, snapshots })
+    } catch (error) {
+      if (!(error instanceof AssayError)) throw error
+      this.#ports.log.warn({ runId, hop, err: error }, 'no second look at the catalog')
+      send({ type: 'lineage-unseen', runId, hop, reason: error.message })
+    }
+  }
+
+  #observe({ hop, runId, question }: Effect<'ask'>, { answer, fromMs, table }: { answer: Answer; fromMs: number; table: TableHop }): void {
+    const { metrics, tracing } = this.#ports
+    const isWrong = answer.status !== 200 || answer.mismatches.length > 0
+    if (question.kind === 'canary' || question.kind === 'window') {
+      metrics.add('assay_prober_answers_total', 1, { outcome: answer.status !== 200 ? 'refused' : isWrong ? 'different' : 'right' })
+      metrics.observe('assay_prober_latency_seconds', answer.latencyMs / 1000)
+    }
+    const resolved = this.#runs.get(runId)?.canaries.resolved
+    if (question.kind !== 'canary' || resolved === undefined) return
+    const { stream, seq } = question
+    if (!isWrong && placeOf(resolved.plan.load, stream, seq) % resolved.plan.traceEvery !== 0) return
+    const traceId = traceIdOf({ runId, stream, seq })
+    tracing.span({
+      traceId,
+      spanId: spanIdOf(traceId, hop),
+      parentSpanId: spanIdOf(traceId, hopName(table)),
+      name: `query ${hop}`,
+      kind: 'client',
+      startMs: fromMs,
+      endMs: fromMs + answer.latencyMs,
+      attributes: {
+        'assay.run': runId,
+        'assay.stream': stream,
+        'assay.seq': seq,
+        'http.response.status_code': answer.status ?? 0,
+        'assay.snapshot': answer.snapshotId ?? '',
+      },
+      ...(isWrong ? { error: answer.error ?? 'the answer differs from what was produced' } : {}),
+    })
+  }
+}
+
+function answerOf({ status, body, error }: Reply, { api, expected, fromMs }: { api: ApiHop; expected: Expected; fromMs: number }): Answer {
+  const atMs = nowMs()
+  const isJson = body !== undefined
+  const snapshotId = api.snapshot === null ? null : (textAt(body, api.snapshot) ?? null)
+  const mismatches = status === 200 ? compareAnswer(body, expected.answers) : []
+  return { atMs, latencyMs: atMs - fromMs, status, isJson, snapshotId, mismatches, error }
+}

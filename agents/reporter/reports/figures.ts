@@ -1,0 +1,22 @@
+/** Figures as text, alike in every report. */
+
+export const countText = (count: number) => count.toLocaleString('en-US')
+
+export function msText(ms: number | null): string {
+  if (ms === null) return '–'
+  if (Math.abs(ms) >= 10_000) return `${(ms / 1000).toFixed(1)} s`
+  return Math.abs(ms) >= 100 ? `${countText(Math.round(ms))} ms` : `${ms.toFixed(1)} ms`
+}
+
+/** Rounded down: what is not whole must not look whole. */
+export function shareText(share: number | null): string {
+  if (share === null) return '–'
+  // Ten digits: 0.9999 * 1e6 must not fall below 999900.
+  return `${(Math.floor(Number((share * 1e6).toPrecision(10))) / 1e4).toFixed(4)} %`
+}
+
+/** `2026-11-23 02:00:07 UTC` */
+export const timeText = (atMs: number) => `${utcTime.format(atMs)} UTC`
+const utcTime = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' })
+
+export const plural = (count: number, one: string, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`

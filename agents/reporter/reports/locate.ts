@@ -1,0 +1,96 @@
+import { violationKinds, type ViolationKind } from '../../../schemas/parts.ts'
+import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
+import { canaryIdText } from '../../../shared/core/identity.ts'
+import type { RunState } from '../../../shared/core/run-book.ts'
+import { hopName, SOURCE_HOP, type Hop } from '../../../topology/topology.ts'
+
+/** A violation with the place where one can look at it. */
+export interface LocatedViolation {
+  readonly violation: Violation
+  /** Id of its first canary. */
+  readonly canaryId: string
+  /** The topic that `partition` and `offset` speak of; null without an offset. */
+  readonly topic: string | null
+}
+
+export interface ViolationGroup {
+  readonly kind: ViolationKind
+  readonly hop: string
+  readonly canaries: number
+  readonly located: readonly LocatedViolation[]
+}
+
+/** What stands, by kind (worst first) and hop (in the order a record passes them), each group by stream and seq. */
+export function violationGroups(run: RunState, evidence: Evidence): ViolationGroup[] {
+  const hops = [SOURCE_HOP, ...run.resolved.hops.map(hopName)]
+  const groups = new Map<string, Violation[]>()
+  for (const violation of standingViolations(evidence)) {
+    const key = `${violation.violation}|${violation.hop}`
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [violation])
+    else group.push(violation)
+  }
+  return [...groups.values()]
+    .map((violations) => groupOf(run, violations))
+    .sort((a, b) => violationKinds.indexOf(a.kind) - violationKinds.indexOf(b.kind) || hops.indexOf(a.hop) - hops.indexOf(b.hop))
+}
+
+function groupOf(run: RunState, violations: readonly Violation[]): ViolationGroup {
+  const [first] = violations as [Violation]
+  return {
+    kind: first.violation,
+    hop: first.hop,
+    canaries: violations.reduce((sum, { standing }) => sum + standing.size, 0),
+    located: violations.map((violation) => locate(run, violation)).sort((a, b) => byCanary(a.violation, b.violation)),
+  }
+}
+
+const byCanary = (a: Violation, b: Violation) => a.stream - b.stream || seqFirst(a) - seqFirst(b)
+const seqFirst = ({ standing }: Violation) => standing.ranges[0] as number
+
+function locate(run: RunState, violation: Violation): LocatedViolation {
+  return {
+    violation,
+    canaryId: canaryIdText({ runId: run.runId, stream: violation.stream, seq: seqFirst(violation) }),
+    topic: violation.offset === null || violation.partition === null ? null : topicOf(run, violation),
+  }
+}
+
+/** A lost one is placed where it was last seen, hence at the hop before; a row of a table where it came from in Kafka. */
+function topicOf(run: RunState, { violation, hop: name }: Violation): string | null {
+  const { hops } = run.resolved
+  const at = hops.findIndex((hop) => hopName(hop) === name)
+  const hop = hops[at]
+  if (hop === undefined) return null
+  if (hop.kind === 'topic') {
+    const before = hops[at - 1]
+    return violation === 'lost' && before?.kind === 'topic' ? before.topic : hop.topic
+  }
+  if (hop.kind === 'table' && hop.sourceOffsets !== null) return hop.sourceOffsets.topic
+  const topic = hops.slice(0, at).findLast((earlier): earlier is Extract<Hop, { kind: 'topic' }> => earlier.kind === 'topic')
+  return topic?.topic ?? null
+}
+
+/** `topic market.trades partition 3 offset 812, snapshot 77, file s3://…`; empty when nothing is known. */
+export function placeText({ violation, topic }: LocatedViolation): string {
+  const { partition, offset, snapshotId, file } = violation
+  const parts: string[] = []
+  if (topic !== null && partition !== null && offset !== null) parts.push(`topic ${topic} partition ${partition} offset ${offset}`)
+  if (snapshotId !== null) parts.push(`snapshot ${snapshotId}`)
+  if (file !== null) parts.push(`file ${file}`)
+  return parts.join(', ')
+}
+
+/** A command or query by which anyone sees the record; null when there is nothing to point at. */
+export function lookCommand(run: RunState, located: LocatedViolation, pipelineKafka: string): string | null {
+  const { violation, topic, canaryId } = located
+  if (topic !== null && violation.partition !== null && violation.offset !== null) {
+    const headers = violation.violation === 'header-lost' ? " -f '%h\\n'" : ''
+    return `kcat -b ${pipelineKafka} -C -t ${topic} -p ${violation.partition} -o ${violation.offset} -c 1${headers}`
+  }
+  const hop = run.resolved.hops.find((candidate) => hopName(candidate) === violation.hop)
+  const identity = run.resolved.record.identity
+  if (hop?.kind === 'table') return `SELECT * FROM ${hop.namespace}.${hop.table} WHERE ${identity} = '${canaryId}'`
+  if (hop?.kind === 'api' && hop.per === 'canary') return `curl "$PIPELINE_API_URL${hop.url.replace(`{${identity}}`, canaryId)}"`
+  return null
+}

@@ -1,0 +1,186 @@
+import type { HopSummary } from '../../../schemas/results/run-judged.ts'
+import { agentOfTask } from '../../../topology/plan.ts'
+import { countText, msText, plural, shareText, timeText } from './figures.ts'
+import { lookCommand, placeText, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
+import type { ReportSource } from './report-source.ts'
+
+/** Code hosts refuse a comment of more than 65,536 characters. */
+export const MARKDOWN_CHARS_MAX = 60_000
+/** How many violations of a kind at a hop are located; the next number is taken when the text gets too long. */
+export const LOCATED_STEPS = [20, 5, 1, 0] as const
+const LINES_MAX = 20
+const TEXT_MAX = 300
+
+/** A report that fits a pull-request comment: verdict, why and where on the first screen, the rest below. */
+export function markdownReport(source: ReportSource): string {
+  const groups = violationGroups(source.run, source.evidence)
+  const texts = LOCATED_STEPS.map((locatedMax) => () => render(source, groups, locatedMax))
+  for (const text of texts) {
+    const rendered = text()
+    if (rendered.length <= MARKDOWN_CHARS_MAX) return rendered
+  }
+  return `${render(source, groups, 0).slice(0, MARKDOWN_CHARS_MAX)}\n\n… cut off here; the JSON report holds the rest.\n`
+}
+
+function render(source: ReportSource, groups: readonly ViolationGroup[], locatedMax: number): string {
+  const sections = [
+    head(source),
+    hopTable(source.judgement.hops),
+    ...violationSections(source, groups, locatedMax),
+    recoverySection(source),
+    notCheckedSection(source),
+    foot(source),
+  ]
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`
+}
+
+function head({ run, evidence, judgement, atMs }: ReportSource): string {
+  const { accepted } = run
+  const { verdict, reasons, acknowledged } = judgement
+  const seconds = ((atMs - accepted.requestedAtMs) / 1000).toFixed(1)
+  const lines = [
+    `# Assay: ${verdict.toUpperCase()}, plan ${line(accepted.planName)}`,
+    '',
+    `Run \`${run.runId}\`, asked for by ${line(accepted.requestedBy)}, judged ${timeText(atMs)}, ${seconds} s after the request. ` +
+      `${countText(acknowledged)} of ${countText(evidence.intended.size)} canaries acknowledged.`,
+    '',
+    '## Why',
+    '',
+  ]
+  if (reasons.length === 0) lines.push('Every acknowledged canary was seen at every hop: once, intact, in order, on time.')
+  return [...lines, ...bullets(reasons.map(line))].join('\n')
+}
+
+/** The hops in order; the source's fidelity is not judged. */
+function hopTable(hops: readonly HopSummary[]): string {
+  const rows = hops.map(({ hop, expected, sighted, violations, fidelity, p50Ms, p95Ms, p99Ms, maxMs }) => {
+    const found = violations.map(({ violation, count }) => `${countText(count)} ${violation}`).join(', ')
+    return [
+      cell(hop),
+      countText(expected),
+      countText(sighted),
+      found || '0',
+      shareText(fidelity),
+      msText(p50Ms),
+      msText(p95Ms),
+      msText(p99Ms),
+      msText(maxMs),
+    ]
+  })
+  const header = ['hop', 'expected', 'sighted', 'violations', 'fidelity', 'p50', 'p95', 'p99', 'max']
+  const note = 'Latencies count from the intended send time; those of `api:` hops are of the requests.'
+  return ['## Where', '', tableRow(header), '|---|--:|--:|---|--:|--:|--:|--:|--:|', ...rows.map(tableRow), '', note].join('\n')
+}
+
+function violationSections(source: ReportSource, groups: readonly ViolationGroup[], locatedMax: number): string[] {
+  if (groups.length === 0) return []
+  return ['## Violations', ...groups.map((group) => groupSection(source, group, locatedMax))]
+}
+
+function groupSection({ run, environment }: ReportSource, { kind, hop, canaries, located }: ViolationGroup, locatedMax: number): string {
+  const shown = located.slice(0, locatedMax)
+  const lines = [`### ${kind} at ${line(hop)}: ${plural(canaries, 'canary', 'canaries')}`]
+  if (shown.length > 0)
+    lines.push(
+      '',
+      tableRow(['canary', 'where', 'expected', 'found', 'trace']),
+      '|---|---|---|---|---|',
+      ...shown.map((one) => tableRow(cellsOf(one))),
+    )
+  if (shown.length < located.length) {
+    lines.push(
+      '',
+      shown.length === 0
+        ? 'The JSON report lists them.'
+        : `The first ${shown.length} of ${countText(located.length)}; the JSON report lists more.`,
+    )
+  }
+  const commands = shown.map((one) => lookCommand(run, one, environment.pipelineKafka)).filter((command) => command !== null)
+  if (commands.length > 0) lines.push('', '<details><summary>Look yourself</summary>', '', '```sh', ...commands, '```', '', '</details>')
+  return lines.join('\n')
+}
+
+function cellsOf(located: LocatedViolation): string[] {
+  const { violation, canaryId } = located
+  const more = violation.standing.size - 1
+  const field = violation.field === null ? '' : `${violation.field}: `
+  return [
+    `${code(canaryId)}${more > 0 ? ` and ${countText(more)} more of the stream` : ''}`,
+    cell(placeText(located)) || '–',
+    code(`${field}${violation.expected}`),
+    code(`${field}${violation.actual}`),
+    code(violation.traceId),
+  ]
+}
+
+function recoverySection({ evidence, judgement }: ReportSource): string {
+  if (evidence.faults.length === 0) return ''
+  const recovered = judgement.recoveries.map(({ fault, target, recoveryMs }) =>
+    recoveryMs === null
+      ? `${fault} of ${target}: not recovered`
+      : `${fault} of ${target}: recovered ${msText(recoveryMs)} after it was healed`,
+  )
+  const steps = evidence.faults.map(
+    ({ fault, target, phase, atMs, detail }) => `${timeText(atMs)} ${fault} of ${target}: ${phase}${detail === '' ? '' : ` (${detail})`}`,
+  )
+  return ['## Faults and recoveries', '', ...bullets([...recovered, ...steps].map(line))].join('\n')
+}
+
+/** Everything a reader might take for checked and that was not. */
+function notCheckedSection({ run, evidence, judgement }: ReportSource): string {
+  const notes: string[] = []
+  for (const { hop, reason } of evidence.missing) notes.push(`${hop}: ${reason}`)
+  for (const { stage, task } of run.resolved.plan.stages) {
+    const progress = run.stages.get(stage)
+    if (progress?.ended?.outcome === 'ok') continue
+    const how =
+      progress?.ended != null
+        ? `ended ${progress.ended.outcome}: ${progress.ended.reason}`
+        : progress?.started != null
+          ? 'did not end'
+          : 'did not start'
+    notes.push(`stage ${stage} of ${agentOfTask[task]} ${how}`)
+  }
+  if (judgement.unknown > 0)
+    notes.push(`${plural(judgement.unknown, 'canary', 'canaries')} of unknown outcome: each may be there once or not at all`)
+  for (const [hop, { unchecked }] of evidence.probes) {
+    if (unchecked.size > 0)
+      notes.push(`${hop}: ${plural(unchecked.size, 'canary', 'canaries')} left out, because an earlier hop accuses them`)
+  }
+  for (const { hop, expected, sighted } of judgement.hops) {
+    if (hop.startsWith('api:') && sighted > 0 && sighted < expected)
+      notes.push(`${hop}: a sample, ${countText(sighted)} of ${countText(expected)} canaries compared`)
+  }
+  const others = [...evidence.hops].filter(([, { otherRecords }]) => otherRecords > 0)
+  for (const [hop, { otherRecords }] of others)
+    notes.push(`${hop}: ${plural(otherRecords, 'record')} that ${otherRecords === 1 ? 'is no canary' : 'are no canaries'} of this run`)
+  return ['## Not checked', '', ...(notes.length === 0 ? ['Nothing was left out.'] : bullets(notes.map(line)))].join('\n')
+}
+
+function foot({ run, environment }: ReportSource): string {
+  const again = `Compute the verdict again from the two topics: \`assay verdict ${run.runId}\`.`
+  return `---\n${again} Assay ${line(environment.assayVersion)} on ${line(environment.host)}, topology ${line(run.resolved.topology)}, seed ${run.resolved.seed}.`
+}
+
+function bullets(texts: readonly string[]): string[] {
+  const shown = texts.slice(0, LINES_MAX).map((text) => `- ${text}`)
+  return texts.length > LINES_MAX ? [...shown, `- and ${texts.length - LINES_MAX} more, in the JSON report`] : shown
+}
+
+const tableRow = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+
+/** What others wrote, on one line, with nothing in it that would become markup. */
+function line(text: string): string {
+  const short = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text
+  return short
+    .replace(/\s+/g, ' ')
+    .replace(/[\\`*_[\]<>|#@]/g, (character) => (character === '<' ? '&lt;' : character === '@' ? '@\u200b' : `\\${character}`))
+}
+const cell = line
+
+/** Inline code inside a table: a pipe still ends the cell there, and a backtick the code. */
+function code(text: string): string {
+  const flat = text.replace(/\s+/g, ' ').slice(0, TEXT_MAX).replaceAll('|', '\\|')
+  if (flat.trim() === '') return '–'
+  return flat.includes('`') ? `\`\` ${flat.replaceAll('``', "''")} \`\`` : `\`${flat}\``
+}

@@ -1,0 +1,166 @@
+import type { Located } from '../../schemas/parts.ts'
+import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import type { AgentCore, Step } from '../../shared/core/agent.ts'
+import { unreachable } from '../../shared/core/assert.ts'
+import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
+import { evidenceOf, foldWorks, hopsOfKind, initWorks, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import type { OffsetRange } from '../../schemas/parts.ts'
+import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import { foldLook, isTableDone, judgeLoss } from './loss.ts'
+import { newTableWork, tellSnapshots, type SnapshotReading, type TableWork } from './table-work.ts'
+
+export type ReconcilerEvent =
+  | BusEvent
+  | { readonly type: 'baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
+  | { readonly type: 'snapshot-read'; readonly runId: string; readonly hop: string; readonly reading: SnapshotReading }
+  /** Snapshots that can no longer be followed one by one; what they did is not known. */
+  | { readonly type: 'lineage-broken'; readonly runId: string; readonly hop: string; readonly reason: string }
+  | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
+  | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
+
+export type TableLook =
+  | { readonly ok: true; readonly snapshotId: string | null; readonly present: readonly Located[]; readonly origin: readonly Located[] }
+  | { readonly ok: false; readonly reason: string }
+
+export type ReconcilerEffect =
+  | BusEffect
+  /** The table's current snapshot and uuid: the run's reading starts behind it. */
+  | { readonly type: 'take-baseline'; readonly runId: string; readonly hop: string }
+  | { readonly type: 'follow'; readonly runId: string; readonly hop: string; readonly afterSnapshotId: string | null; readonly tableUuid: string | null; readonly resolved: ResolvedRun }
+  | { readonly type: 'stop-following'; readonly runId: string }
+  /** A fresh catalog load and a fresh scan for these canaries, and where they stand in the topic before. */
+  | {
+      readonly type: 'look-again'
+      readonly runId: string
+      readonly hop: string
+      readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
+      readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] }
+    }
+
+interface ReconcilerWork {
+  readonly stage: string
+  readonly runId: string
+  readonly tables: Map<string, TableWork>
+  baselineAskedMs: number | null
+}
+
+export interface ReconcilerState {
+  readonly works: RunWorks
+  readonly active: Map<string, ReconcilerWork>
+}
+
+const BASELINE_RETRY_MS = 5_000
+
+export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, ReconcilerEvent, ReconcilerEffect> = {
+  name: 'storage-reconciler',
+  init: (config) => ({ works: initWorks(config), active: new Map() }),
+  step(state, event): Step<ReconcilerState, ReconcilerEffect> {
+    if (isBusEvent(event)) {
+      const effects: ReconcilerEffect[] = foldWorks(state.works, event)
+      return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
+    }
+    return { state, effects: onWorldEvent(state, event) }
+  },
+}
+
+function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, BusEvent>): ReconcilerEffect[] {
+  const work = state.active.get(event.runId)
+  const run = state.works.base.book.runs.get(event.runId)
+  if (work === undefined || run === undefined) return []
+  if (event.type === 'baselined') {
+    if (run.stages.get(work.stage)?.started !== null) return []
+    return [sayStarted(state.works, work, { snapshotId: event.snapshotId, tableUuid: event.tableUuid }), ...follow(state, work)]
+  }
+  const table = work.tables.get(event.hop)
+  if (table === undefined) return []
+  switch (event.type) {
+    case 'snapshot-read': {
+      table.trouble = null
+      const known = evidenceOf(state.works, run.runId).snapshots.some(({ snapshotId }) => snapshotId === event.reading.snapshotId)
+      if (!known && !table.waiting.some(({ snapshotId }) => snapshotId === event.reading.snapshotId)) table.waiting.push(event.reading)
+      return tellSnapshots(state.works, { run, table })
+    }
+    case 'lineage-broken':
+      return [sayMissing(state.works, { runId: run.runId, hop: table.name }, event.reason)]
+    case 'looked-again':
+      return foldLook(state.works, { run, table }, event.result)
+    case 'trouble':
+      table.trouble = event.reason
+      return []
+    default:
+      return unreachable(event)
+  }
+}
+
+function onTick(state: ReconcilerState): ReconcilerEffect[] {
+  const { works, active } = state
+  const { book, nowMs } = works.base
+  const effects: ReconcilerEffect[] = []
+  for (const due of stagesToStart(book, reconcilerCore.name, nowMs)) effects.push(...begin(state, due))
+  for (const due of stagesUnderWay(book, reconcilerCore.name, nowMs)) {
+    const { run, stage } = due
+    if (!active.has(run.runId)) {
+      const work: ReconcilerWork = { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: null }
+      active.set(run.runId, work)
+      effects.push(...follow(state, work))
+    }
+    const stop = stopReason(works, run, stage)
+    effects.push(...(stop === null ? carryOn(state, due) : giveUp(state, due, stop)))
+  }
+  for (const runId of active.keys()) {
+    const run = book.runs.get(runId)
+    if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
+  }
+  return effects
+}
+
+function begin(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEffect[] {
+  const { nowMs } = state.works.base
+  const known = state.active.get(run.runId)
+  if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
+  state.active.set(run.runId, { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: nowMs })
+  return hopsOfKind(run, 'table').map(({ name }) => ({ type: 'take-baseline', runId: run.runId, hop: name }))
+}
+
+/** Follows on behind the last snapshot told: the log is the checkpoint. */
+function follow(state: ReconcilerState, work: ReconcilerWork): ReconcilerEffect[] {
+  const { works } = state
+  const run = works.base.book.runs.get(work.runId)
+  const started = run?.stages.get(work.stage)?.started
+  if (run === undefined || started == null) return []
+  return hopsOfKind(run, 'table').map(({ name, hop }): ReconcilerEffect => {
+    work.tables.set(name, newTableWork({ name, hop }))
+    const last = evidenceOf(works, run.runId).snapshots.findLast((snapshot) => snapshot.hop === name)
+    const afterSnapshotId = last?.snapshotId ?? started.snapshotId
+    return { type: 'follow', runId: run.runId, hop: name, afterSnapshotId, tableUuid: started.tableUuid, resolved: run.resolved }
+  })
+}
+
+function carryOn(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEffect[] {
+  const { works } = state
+  const work = state.active.get(run.runId)
+  if (work === undefined) return []
+  const effects: ReconcilerEffect[] = []
+  let done = true
+  for (const table of work.tables.values()) {
+    effects.push(...tellSnapshots(works, { run, table }), ...judgeLoss(works, { run, table }))
+    done &&= isTableDone(works, { run, table })
+  }
+  if (!done) return effects
+  return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, { outcome: 'ok' }), ...stopWork(state, run.runId)]
+}
+
+function giveUp(state: ReconcilerState, { run, stage }: DueStage, stop: NonNullable<ReturnType<typeof stopReason>>): ReconcilerEffect[] {
+  const { works } = state
+  const effects: ReconcilerEffect[] = []
+  for (const table of state.active.get(run.runId)?.tables.values() ?? []) {
+    effects.push(...tellSnapshots(works, { run, table }, 'all'))
+    if (stop.outcome === 'inconclusive' && table.trouble !== null) effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, table.trouble))
+  }
+  return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, stop), ...stopWork(state, run.runId)]
+}
+
+function stopWork(state: ReconcilerState, runId: string): ReconcilerEffect[] {
+  return state.active.delete(runId) ? [{ type: 'stop-following', runId }] : []
+}

@@ -1,0 +1,138 @@
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { hopEvidence, type Evidence, type Segment } from '../../shared/core/evidence.ts'
+import { members } from '../../shared/core/range-set.ts'
+import type { RunState } from '../../shared/core/run-book.ts'
+import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import type { ReconcilerEffect, TableLook } from './core.ts'
+import type { TableContext, TableWork } from './table-work.ts'
+
+const SUSPECTS_MAX = 5_000
+const LOOKS_FAILED_MAX = 5
+/** How long a complete table is watched on: a second row of the same canary would come now. */
+const SETTLE_MS = 3_000
+
+/**
+ * Asks for a second look at canaries that must be in the table by now: the table holds rows from behind their place
+ * in the topic, or `giveUpAfterMs` has passed since they were seen there.
+ */
+export function judgeLoss(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
+  const before = hopBefore(run, table.name)
+  if (table.looking !== null || before === null) return []
+  const evidence = evidenceOf(works, run.runId)
+  const missing = new CanarySet()
+  const segments: Segment[] = []
+  const here = sightedHere(evidence, table)
+  const told = accused(evidence, table.name)
+  for (const segment of hopEvidence(evidence, before).segments) {
+    if (table.cleared.has(segment) || !isPassed(works, { run, table }, segment)) continue
+    const absent = CanarySet.of(segment.canaries).minus(here).minus(told)
+    if (absent.size === 0) {
+      table.cleared.add(segment)
+      continue
+    }
+    missing.addAll(absent.toWire())
+    segments.push(segment)
+    if (missing.size >= SUSPECTS_MAX) break
+  }
+  if (missing.size === 0) return []
+  table.looking = { suspects: missing, segments }
+  return [
+    {
+      type: 'look-again',
+      runId: run.runId,
+      hop: table.name,
+      suspects: missing.streams().flatMap((stream) => [...members(missing.ranges(stream))].map((seq) => ({ stream, seq }))),
+      origin: { hop: before, covered: segments.flatMap(({ covered }) => [...covered]) },
+    },
+  ]
+}
+
+function isPassed(works: RunWorks, { run, table }: TableContext, segment: Segment): boolean {
+  if (works.base.nowMs > segment.atMs + table.hop.giveUpAfterMs) return true
+  if (table.hop.sourceOffsets === null) return false
+  const stored = storedOffsets(evidenceOf(works, run.runId), table)
+  return segment.covered.every(({ partition, offsetLast }) => (stored.get(partition) ?? -1) >= offsetLast)
+}
+
+/** The greatest source offset by partition that a told snapshot has stored. */
+function storedOffsets(evidence: Evidence, table: TableWork): Map<number, number> {
+  const stored = new Map<number, number>()
+  for (const snapshot of evidence.snapshots) {
+    if (snapshot.hop !== table.name) continue
+    for (const { partition, offsetLast } of snapshot.sourceOffsets) stored.set(partition, Math.max(stored.get(partition) ?? -1, offsetLast))
+  }
+  return stored
+}
+
+function sightedHere(evidence: Evidence, table: TableWork): CanarySet {
+  const sighted = CanarySet.of(hopEvidence(evidence, table.name).sighted.toWire())
+  for (const reading of table.waiting) sighted.addAll(reading.canaries)
+  return sighted
+}
+
+function accused(evidence: Evidence, hop: string): CanarySet {
+  const set = new CanarySet()
+  for (const violation of evidence.violations.values()) {
+    if (violation.violation === 'lost' && violation.hop === hop) set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
+  }
+  return set
+}
+
+export function foldLook(works: RunWorks, { run, table }: TableContext, result: TableLook): ReconcilerEffect[] {
+  if (table.looking === null) return []
+  const { suspects, segments } = table.looking
+  table.looking = null
+  if (!result.ok) {
+    table.trouble = result.reason
+    if (++table.looksFailed < LOOKS_FAILED_MAX) return []
+    for (const segment of segments) table.cleared.add(segment)
+    return [sayMissing(works, { runId: run.runId, hop: table.name }, `no second look at ${suspects.size} canaries: ${result.reason}`)]
+  }
+  table.looksFailed = 0
+  // Present but not told yet: a snapshot newer than those followed so far. Following will tell it.
+  const present = new CanarySet()
+  for (const { stream, seq } of result.present) present.add(stream, seq)
+  const lost = suspects.minus(present).minus(sightedHere(evidenceOf(works, run.runId), table))
+  const origins = new Map(result.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
+  const findings = lost.streams().flatMap((stream) =>
+    [...members(lost.ranges(stream))].map((seq): Finding => {
+      const origin = origins.get(`${stream}/${seq}`)
+      return {
+        violation: 'lost',
+        hop: table.name,
+        stream,
+        ranges: [seq, seq],
+        expected: origin === undefined ? 'a row' : `a row: it is in the topic at partition ${origin.partition} offset ${origin.offset}`,
+        actual: `absent from every snapshot up to ${result.snapshotId ?? 'none'}`,
+        partition: origin?.partition ?? null,
+        offset: origin?.offset ?? null,
+        snapshotId: result.snapshotId,
+      }
+    }),
+  )
+  return table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+}
+
+/** Whether everything the topic before held has been seen here or judged. */
+export function isTableDone(works: RunWorks, { run, table }: TableContext): boolean {
+  const produced = production(run)
+  if (produced === null || produced.ended === null || !sightingsAreComplete(run)) return false
+  if (table.waiting.length > 0 || table.looking !== null) return false
+  const evidence = evidenceOf(works, run.runId)
+  const before = hopBefore(run, table.name)
+  if (before === null) return true
+  const lost = accused(evidence, table.name)
+  const owed = hopEvidence(evidence, before).sighted.minus(hopEvidence(evidence, table.name).sighted).minus(lost)
+  if (owed.size > 0) {
+    table.settledSinceMs = null
+    return false
+  }
+  table.settledSinceMs ??= works.base.nowMs
+  if (works.base.nowMs - table.settledSinceMs < SETTLE_MS) return false
+  return lost.size === 0 || works.base.nowMs > produced.ended.atMs + table.hop.giveUpAfterMs
+}
+
+/** What must be in the table is known once nobody sights topics any more. */
+const sightingsAreComplete = (run: RunState) =>
+  run.resolved.plan.stages.every((stage) => stage.task !== 'sight-topics' || run.stages.get(stage.stage)?.ended !== null)

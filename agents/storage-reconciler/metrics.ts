@@ -1,0 +1,7 @@
+import type { MetricRow } from '../../shared/runtime/metrics.ts'
+
+export const reconcilerMetrics: readonly MetricRow[] = [
+  { name: 'assay_reconciler_snapshots_total', type: 'counter', unit: 'snapshots', help: 'Snapshots read.' },
+  { name: 'assay_reconciler_rows_total', type: 'counter', unit: 'rows', help: 'Rows of data files read.' },
+  { name: 'assay_reconciler_bytes_total', type: 'counter', unit: 'bytes', help: 'Bytes of data files read.' },
+]
