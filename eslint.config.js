@@ -27,9 +27,15 @@ export default tseslint.config(
     files: ['agents/*/core.ts', 'agents/*/checks/**', 'agents/*/probes/**', 'shared/core/**', 'shared/sim/**'],
     ignores: ['**/*.test.ts'],
     rules: {
-      'no-restricted-globals': ['error', ...clockAndChance.map((name) => ({ name, message: 'A core gets time and chance as events and Prng streams.' }))],
+      'no-restricted-globals': [
+        'error',
+        ...clockAndChance.map((name) => ({ name, message: 'A core gets time and chance as events and Prng streams.' })),
+      ],
       'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Draw from a named Prng stream.' }],
-      'no-restricted-syntax': ['error', { selector: ':function[async=true]', message: 'A core decides; it never waits. Return an effect.' }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: ':function[async=true]', message: 'A core decides; it never waits. Return an effect.' },
+      ],
       'no-restricted-imports': [
         'error',
         {

@@ -8,13 +8,26 @@ export default defineConfig({
       { extends: true, test: { name: 'unit', include: ['**/*.test.ts'], exclude: ['node_modules/**', '**/*.stack.test.ts', '.assay/**'] } },
       {
         extends: true,
-        test: { name: 'stack', include: ['**/*.stack.test.ts'], exclude: ['node_modules/**', '.assay/**'], fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 },
+        test: {
+          name: 'stack',
+          include: ['**/*.stack.test.ts'],
+          exclude: ['node_modules/**', '.assay/**'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
       },
     ],
     coverage: {
       provider: 'v8',
       reporter: ['text-summary', 'json-summary'],
-      include: ['shared/core/**/*.ts', 'agents/*/*.ts', 'agents/*/{checks,probes,faults,reports}/**/*.ts', 'schemas/**/*.ts', 'topology/**/*.ts'],
+      include: [
+        'shared/core/**/*.ts',
+        'agents/*/*.ts',
+        'agents/*/{checks,probes,faults,reports}/**/*.ts',
+        'schemas/**/*.ts',
+        'topology/**/*.ts',
+      ],
       exclude: ['**/*.test.ts', 'agents/*/{shell,main,watchdog,stop}.ts', 'agents/cli/**'],
       thresholds: { lines: 85 },
     },

@@ -8,7 +8,10 @@ const stageCommon = {
   stage: stageName,
   needs: z.array(stageName).default([]).describe('Stages that must have ended well.'),
   needsStarted: z.array(stageName).default([]).describe('Stages that must have started.'),
-  always: z.boolean().default(false).describe('Clean-up: runs after failure and cancellation too, once what it needs has ended in whatever way.'),
+  always: z
+    .boolean()
+    .default(false)
+    .describe('Clean-up: runs after failure and cancellation too, once what it needs has ended in whatever way.'),
   timeoutMs: milliseconds.default(120_000),
 }
 
@@ -16,7 +19,9 @@ export const stageSchema = z.discriminatedUnion('task', [
   z.strictObject({ task: z.literal('produce'), ...stageCommon }).describe('generator: writes the canaries.'),
   z.strictObject({ task: z.literal('sight-topics'), ...stageCommon }).describe('ingestion-checker: follows every topic hop.'),
   z.strictObject({ task: z.literal('reconcile-table'), ...stageCommon }).describe('storage-reconciler: follows every table hop.'),
-  z.strictObject({ task: z.literal('probe-api'), ...stageCommon, requestsPerSecond: z.number().positive().max(1000).default(20) }).describe('query-prober: asks every api hop.'),
+  z
+    .strictObject({ task: z.literal('probe-api'), ...stageCommon, requestsPerSecond: z.number().positive().max(1000).default(20) })
+    .describe('query-prober: asks every api hop.'),
   z
     .strictObject({
       task: z.literal('inject-fault'),
@@ -47,7 +52,11 @@ export const loadSchema = z.strictObject({
   canaries: z.int().positive().max(1_000_000_000),
   ratePerSecond: z.number().positive().max(1_000_000),
   streams: z.int().positive().max(1024).default(8),
-  edgeValuesEvery: z.int().nonnegative().default(50).describe('Every n-th canary of a stream carries an edge value in one field; 0 for none.'),
+  edgeValuesEvery: z
+    .int()
+    .nonnegative()
+    .default(50)
+    .describe('Every n-th canary of a stream carries an edge value in one field; 0 for none.'),
 })
 export type Load = z.infer<typeof loadSchema>
 
@@ -63,7 +72,10 @@ export const planSchema = z
     version: z.literal(1),
     name: z.string().min(1),
     description: z.string().default(''),
-    parameters: z.record(z.string(), z.union([z.string(), z.number()]).transform(String)).default({}).describe('Names and default values.'),
+    parameters: z
+      .record(z.string(), z.union([z.string(), z.number()]).transform(String))
+      .default({})
+      .describe('Names and default values.'),
     exclusive: z.boolean().default(false).describe('Waits until no other run is under way, and holds others back.'),
     repeatEveryMs: milliseconds.nullable().default(null).describe('A run each so often, for ever, until cancelled.'),
     traceEvery: z.int().positive().default(1000).describe('One canary in so many is traced; every bad one is.'),
@@ -84,7 +96,8 @@ export const planSchema = z
       }
     }
     const circle = circleOf(plan.stages)
-    if (circle !== null) context.addIssue({ code: 'custom', path: ['stages'], message: `stages wait for each other in a circle: ${circle.join(' → ')}` })
+    if (circle !== null)
+      context.addIssue({ code: 'custom', path: ['stages'], message: `stages wait for each other in a circle: ${circle.join(' → ')}` })
   })
 export type Plan = z.infer<typeof planSchema>
 

@@ -29,7 +29,11 @@ const decimalText = z.string().regex(/^-?\d+(\.\d+)?$/, 'a decimal number as tex
 export const fieldHint = z.strictObject({
   range: z.tuple([decimalText, decimalText]).optional().describe('Least and greatest ordinary value of a number or decimal.'),
   oneOf: z.array(z.string()).min(1).optional().describe('Ordinary values of a string or enum.'),
-  perStream: z.string().includes('{stream}').optional().describe('One value for each stream; {stream} becomes its two-digit number.'),
+  perStream: z
+    .string()
+    .includes('{stream}')
+    .optional()
+    .describe('One value for each stream; {stream} becomes its number, {run} a tag of the run: runs that overlap must not share keys.'),
   fixed: z.string().optional(),
   edges: z.boolean().default(true).describe('Whether edge values may be mixed in.'),
 })
@@ -122,7 +126,10 @@ export const topologySchema = z.strictObject({
   connections,
   record: recordShape,
   hops: z.array(hopSchema).min(1).describe('In the order a record passes them.'),
-  chaos: z.strictObject({ targets: z.record(z.string(), chaosTarget) }).default({ targets: {} }).describe('What may be disturbed. Nothing else is touched.'),
+  chaos: z
+    .strictObject({ targets: z.record(z.string(), chaosTarget) })
+    .default({ targets: {} })
+    .describe('What may be disturbed. Nothing else is touched.'),
 })
 export type Topology = z.infer<typeof topologySchema>
 

@@ -36,8 +36,14 @@ export function verdictLines({ runId, planName, judgement, tookMs, reports }: To
   ]
 }
 
-const section = (title: string, lines: readonly string[]) =>
-  lines.length === 0 ? [] : ['', `  ${title}`, ...lines.map((line) => `    ${line}`)]
+/** The JSON outcome and the reports hold all of them. */
+const LINES_MAX = 15
+
+function section(title: string, lines: readonly string[]): string[] {
+  if (lines.length === 0) return []
+  const more = lines.length > LINES_MAX ? [`    and ${lines.length - LINES_MAX} more`] : []
+  return ['', `  ${title}`, ...lines.slice(0, LINES_MAX).map((line) => `    ${line}`), ...more]
+}
 
 export function hopLines(hops: readonly HopSummary[]): string[] {
   const header = ['hop', 'seen', 'violations', 'p50', 'p95', 'p99', 'max']

@@ -5,7 +5,18 @@ import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
-import { evidenceOf, foldWorks, headOf, hopsOfKind, initWorks, say, sayEnded, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import {
+  evidenceOf,
+  foldWorks,
+  headOf,
+  hopsOfKind,
+  initWorks,
+  say,
+  sayEnded,
+  sayStarted,
+  stopReason,
+  type RunWorks,
+} from '../../shared/core/run-work.ts'
 import type { Ranges } from '../../shared/core/range-set.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { chunkSize, nextChunk, type Chunk } from './pace.ts'
@@ -29,9 +40,20 @@ export type GeneratorEvent =
 export type GeneratorEffect =
   | BusEffect
   /** Publishes the intent, and answers intent-kept once the broker has it. */
-  | { readonly type: 'keep-intent'; readonly runId: string; readonly chunk: Chunk; readonly fact: Extract<BusEffect, { type: 'publish' }>['fact'] }
+  | {
+      readonly type: 'keep-intent'
+      readonly runId: string
+      readonly chunk: Chunk
+      readonly fact: Extract<BusEffect, { type: 'publish' }>['fact']
+    }
   /** Writes the canaries of the chunk, each at its intended time, and answers chunk-written. */
-  | { readonly type: 'write-chunk'; readonly runId: string; readonly chunk: Chunk; readonly epochMs: number; readonly resolved: ResolvedRun }
+  | {
+      readonly type: 'write-chunk'
+      readonly runId: string
+      readonly chunk: Chunk
+      readonly epochMs: number
+      readonly resolved: ResolvedRun
+    }
 
 interface GeneratorWork {
   readonly stage: string
@@ -69,7 +91,10 @@ export const generatorCore: AgentCore<AgentBaseConfig, GeneratorState, Generator
       case 'intent-kept': {
         const resolved = state.works.base.book.runs.get(event.runId)?.resolved
         if (resolved === undefined) return { state, effects: [] }
-        return { state, effects: [{ type: 'write-chunk', runId: event.runId, chunk: event.chunk, epochMs: work.epochMs + work.shiftMs, resolved }] }
+        return {
+          state,
+          effects: [{ type: 'write-chunk', runId: event.runId, chunk: event.chunk, epochMs: work.epochMs + work.shiftMs, resolved }],
+        }
       }
       case 'chunk-written':
         return { state, effects: [...vouch(state, work, event), ...advance(state, event.runId)] }
@@ -83,7 +108,8 @@ function onTick(state: GeneratorState): GeneratorEffect[] {
   const { works, active } = state
   const { book, nowMs } = works.base
   const effects: GeneratorEffect[] = []
-  for (const due of stagesToStart(book, generatorCore.name, nowMs)) effects.push(sayStarted(works, { runId: due.run.runId, stage: due.stage.stage }, { epochMs: nowMs + LEAD_MS }))
+  for (const due of stagesToStart(book, generatorCore.name, nowMs))
+    effects.push(sayStarted(works, { runId: due.run.runId, stage: due.stage.stage }, { epochMs: nowMs + LEAD_MS }))
   for (const due of stagesUnderWay(book, generatorCore.name, nowMs)) {
     const { run, stage } = due
     if (!active.has(run.runId)) active.set(run.runId, resume(state, due))
@@ -93,7 +119,8 @@ function onTick(state: GeneratorState): GeneratorEffect[] {
   }
   for (const runId of active.keys()) {
     const run = book.runs.get(runId)
-    if (run === undefined || isOver(book, run, nowMs) || run.stages.get(active.get(runId)?.stage ?? '')?.ended !== null) active.delete(runId)
+    if (run === undefined || isOver(book, run, nowMs) || run.stages.get(active.get(runId)?.stage ?? '')?.ended !== null)
+      active.delete(runId)
   }
   return effects
 }
@@ -140,7 +167,14 @@ function advance(state: GeneratorState, runId: string): GeneratorEffect[] {
     work.nextPlace = chunk.placeEnd
     work.writing++
     const canaries = chunk.canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] }))
-    const fact = { kind: 'canaries-intended', ...headOf(works, runId), hop: hop.name, canaries, placeFirst: chunk.placeFirst, shiftMs: work.shiftMs } as const
+    const fact = {
+      kind: 'canaries-intended',
+      ...headOf(works, runId),
+      hop: hop.name,
+      canaries,
+      placeFirst: chunk.placeFirst,
+      shiftMs: work.shiftMs,
+    } as const
     effects.push({ type: 'keep-intent', runId, chunk, fact })
     foldWorks(works, { type: 'fact', fact })
   }
@@ -148,11 +182,18 @@ function advance(state: GeneratorState, runId: string): GeneratorEffect[] {
   const end =
     work.acknowledged > 0
       ? ({ outcome: 'ok' } as const)
-      : ({ outcome: 'inconclusive', reason: `no canary was acknowledged${work.lastReason === null ? '' : `: ${work.lastReason}`}` } as const)
+      : ({
+          outcome: 'inconclusive',
+          reason: `no canary was acknowledged${work.lastReason === null ? '' : `: ${work.lastReason}`}`,
+        } as const)
   return [...effects, sayEnded(works, { runId, stage: work.stage }, end)]
 }
 
-function vouch(state: GeneratorState, work: GeneratorWork, { runId, outcome }: Extract<GeneratorEvent, { type: 'chunk-written' }>): GeneratorEffect[] {
+function vouch(
+  state: GeneratorState,
+  work: GeneratorWork,
+  { runId, outcome }: Extract<GeneratorEvent, { type: 'chunk-written' }>,
+): GeneratorEffect[] {
   const { works } = state
   work.writing--
   work.acknowledged += CanarySet.of(outcome.acknowledged.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] }))).size

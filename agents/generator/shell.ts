@@ -11,6 +11,7 @@ import { recordCodec, type RecordCodec } from '../../shared/runtime/record-codec
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
+import { isTraced, writeHopSpan } from '../../shared/runtime/canary-spans.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
@@ -106,7 +107,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     }
     const due = inOrder(chunk, (stream, seq) => intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
     const underWay = new Set<Promise<void>>()
-    for (let next = 0; next < due.length; ) {
+    for (let next = 0; next < due.length;) {
       const waitMs = (due[next] as Due).dueMs - clock.nowMs()
       if (waitMs > 0) await sleep(Math.max(TURN_MS, waitMs))
       // A slow broker makes turns larger, not more: what is due meanwhile goes with the next.
@@ -116,7 +117,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       const turn: Due[] = []
       for (; next < due.length && (due[next] as Due).dueMs <= nowMs; next++) turn.push(due[next] as Due)
       if (turn.length === 0) continue
-      const sending = this.#sendTurn({ runId, topic, turn, source, record: resolved.record }, tally).finally(() => underWay.delete(sending))
+      const sending = this.#sendTurn({ runId, topic, turn, source, resolved }, tally).finally(() => underWay.delete(sending))
       underWay.add(sending)
     }
     // What is handed over keeps its order; the next chunk need not wait for these acknowledgements.
@@ -125,13 +126,20 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     })
   }
 
-  async #sendTurn(of: { runId: string; topic: string; turn: readonly Due[]; source: RunSource; record: ResolvedRun['record'] }, tally: ChunkTally): Promise<void> {
-    const { runId, topic, turn, source, record } = of
+  async #sendTurn(
+    of: { runId: string; topic: string; turn: readonly Due[]; source: RunSource; resolved: ResolvedRun },
+    tally: ChunkTally,
+  ): Promise<void> {
+    const { runId, topic, turn, source, resolved } = of
     const { clock, metrics } = this.#ports.agent
     const records = turn.map(({ stream, seq }): WriteRecord => {
       const content = source.at(stream, seq)
       const traceId = traceIdOf({ runId, stream, seq })
-      return { key: fieldText(source.keyType, content[record.key] ?? null), value: source.codec.encode(content), headers: { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) } }
+      return {
+        key: fieldText(source.keyType, content[resolved.record.key] ?? null),
+        value: source.codec.encode(content),
+        headers: { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) },
+      }
     })
     const startMs = clock.nowMs()
     const outcomes = await this.#writer.write(topic, records)
@@ -140,8 +148,35 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       const canary = turn[index] as Due
       tally.add(canary, outcome, endMs - canary.dueMs)
       metrics.add('assay_generator_canaries_total', 1, { outcome: outcome.outcome })
+      if (isTraced(resolved, canary.stream, canary.seq)) this.#writeSpan({ runId, resolved, topic }, canary, { outcome, endMs })
     }
     metrics.observe('assay_generator_write_seconds', (endMs - startMs) / 1000)
+  }
+
+  #writeSpan(
+    { runId, resolved, topic }: { runId: string; resolved: ResolvedRun; topic: string },
+    { stream, seq, dueMs }: Due,
+    { outcome, endMs }: { outcome: RecordOutcome; endMs: number },
+  ): void {
+    const written =
+      outcome.outcome === 'acknowledged'
+        ? { 'messaging.kafka.offset': outcome.offset, 'messaging.destination.partition.id': String(outcome.partition) }
+        : {}
+    writeHopSpan(this.#ports.agent.tracing, resolved, {
+      canary: { runId, stream, seq },
+      hop: SOURCE_HOP,
+      name: `send ${topic}`,
+      kind: 'producer',
+      startMs: dueMs,
+      endMs: Math.max(dueMs, endMs),
+      attributes: {
+        'messaging.system': 'kafka',
+        'messaging.operation.type': 'send',
+        'messaging.destination.name': topic,
+        'assay.outcome': outcome.outcome,
+        ...written,
+      },
+    })
   }
 
   #sourceOf(runId: string, resolved: ResolvedRun): Promise<RunSource> {
@@ -191,7 +226,11 @@ class ChunkTally {
     this.#latency.add(latencyMs)
     const { partition, offset } = outcome
     const known = this.#offsets.get(partition)
-    this.#offsets.set(partition, { partition, offsetFirst: Math.min(known?.offsetFirst ?? offset, offset), offsetLast: Math.max(known?.offsetLast ?? offset, offset) })
+    this.#offsets.set(partition, {
+      partition,
+      offsetFirst: Math.min(known?.offsetFirst ?? offset, offset),
+      offsetLast: Math.max(known?.offsetLast ?? offset, offset),
+    })
   }
 
   /** Nothing was sent: every canary of the chunk has failed for certain. */

@@ -4,7 +4,17 @@ import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
-import { evidenceOf, foldWorks, hopsOfKind, initWorks, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import {
+  evidenceOf,
+  foldWorks,
+  hopsOfKind,
+  initWorks,
+  sayEnded,
+  sayMissing,
+  sayStarted,
+  stopReason,
+  type RunWorks,
+} from '../../shared/core/run-work.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { Offsets } from './loss.ts'
 import { finishWhenDone, foldLook, judgeLoss } from './judging.ts'
@@ -23,13 +33,18 @@ export type LookOutcome =
   | { readonly ok: true; readonly found: readonly Located[]; readonly origin: readonly Located[] }
   | { readonly ok: false; readonly reason: string }
 
-
-
 export type CheckerEffect =
   | BusEffect
   /** Where each topic ends now, and that the schemas are known: the run's reading starts there. */
   | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly topics: readonly string[] }
-  | { readonly type: 'start-reading'; readonly runId: string; readonly hop: string; readonly topic: string; readonly positions: Offsets; readonly resolved: ResolvedRun }
+  | {
+      readonly type: 'start-reading'
+      readonly runId: string
+      readonly hop: string
+      readonly topic: string
+      readonly positions: Offsets
+      readonly resolved: ResolvedRun
+    }
   | { readonly type: 'stop-reading'; readonly runId: string }
   /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
   | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
@@ -40,7 +55,10 @@ export type CheckerEffect =
       readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
       readonly searchFrom: Offsets
       /** Where the suspects stand at the hop before; empty for the first hop. */
-      readonly origin: { readonly hop: string; readonly covered: readonly { partition: number; offsetFirst: number; offsetLast: number }[] } | null
+      readonly origin: {
+        readonly hop: string
+        readonly covered: readonly { partition: number; offsetFirst: number; offsetLast: number }[]
+      } | null
     }
 
 export interface CheckerWork {
@@ -149,7 +167,14 @@ function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
   return hopsOfKind(run, 'topic').map(({ name, hop }): CheckerEffect => {
     const topic = newTopicWork({ name, hop }, started.positions, evidenceOf(works, run.runId))
     work.topics.set(name, topic)
-    return { type: 'start-reading', runId: run.runId, hop: name, topic: hop.topic, positions: new Map(topic.positions), resolved: run.resolved }
+    return {
+      type: 'start-reading',
+      runId: run.runId,
+      hop: name,
+      topic: hop.topic,
+      positions: new Map(topic.positions),
+      resolved: run.resolved,
+    }
   })
 }
 
@@ -179,7 +204,8 @@ function giveUp(state: CheckerState, { run, stage }: DueStage, stop: NonNullable
   const effects: CheckerEffect[] = []
   for (const topic of work?.topics.values() ?? []) {
     if (work !== undefined) effects.push(...flush(works, { run, work, topic }, 'all'))
-    if (stop.outcome === 'inconclusive' && topic.trouble !== null) effects.push(sayMissing(works, { runId: run.runId, hop: topic.name }, topic.trouble))
+    if (stop.outcome === 'inconclusive' && topic.trouble !== null)
+      effects.push(sayMissing(works, { runId: run.runId, hop: topic.name }, topic.trouble))
   }
   return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, stop), ...stopWork(state, run.runId)]
 }

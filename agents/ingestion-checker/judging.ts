@@ -18,7 +18,11 @@ export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): Checke
   if (topic.hop.processedBy !== null) adoptProgress(topic.loss, topic.positions)
   if (topic.loss.looking.length > 0) return []
   const passed: Offsets = topic.hop.processedBy === null ? topic.positions : topic.loss.proven
-  const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), { passed, sighted: sightedHere(evidence, topic), told: accused(evidence, topic.name) })
+  const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
+    passed,
+    sighted: sightedHere(evidence, topic),
+    told: accused(evidence, topic.name),
+  })
   if (suspects.length === 0) return []
   topic.loss.looking = suspects
   return [
@@ -26,14 +30,17 @@ export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): Checke
       type: 'look-again',
       runId: run.runId,
       hop: topic.name,
-      suspects: suspects.flatMap(({ canaries }) => canaries.streams().flatMap((stream) => [...members(canaries.ranges(stream))].map((seq) => ({ stream, seq })))),
+      suspects: suspects.flatMap(({ canaries }) =>
+        canaries.streams().flatMap((stream) => [...members(canaries.ranges(stream))].map((seq) => ({ stream, seq }))),
+      ),
       searchFrom: searchFrom(hopEvidence(evidence, topic.name), topic.baseline, suspects),
       origin: before === null ? null : { hop: before, covered: suspects.flatMap(({ segment }) => [...segment.covered]) },
     },
   ]
 }
 
-const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] => (before === null ? evidence.ledger : hopEvidence(evidence, before).segments)
+const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
+  before === null ? evidence.ledger : hopEvidence(evidence, before).segments
 
 function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
   const sighted = CanarySet.of(hopEvidence(evidence, topic.name).sighted.toWire())
@@ -44,7 +51,8 @@ function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
 function accused(evidence: Evidence, hop: string): CanarySet {
   const set = new CanarySet()
   for (const violation of evidence.violations.values()) {
-    if (violation.violation === 'lost' && violation.hop === hop) set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
+    if (violation.violation === 'lost' && violation.hop === hop)
+      set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
   }
   return set
 }
@@ -57,7 +65,13 @@ export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: 
     topic.trouble = result.reason
     if (topic.loss.looksFailed < LOOKS_FAILED_MAX) return []
     for (const { segment } of suspects) topic.loss.cleared.add(segment)
-    return [sayMissing(works, { runId: run.runId, hop: topic.name }, `no second look at ${suspects.reduce((n, { canaries }) => n + canaries.size, 0)} canaries: ${result.reason}`)]
+    return [
+      sayMissing(
+        works,
+        { runId: run.runId, hop: topic.name },
+        `no second look at ${suspects.reduce((n, { canaries }) => n + canaries.size, 0)} canaries: ${result.reason}`,
+      ),
+    ]
   }
   topic.loss.looksFailed = 0
   const sighted = sightedHere(evidenceOf(works, run.runId), topic)
@@ -67,7 +81,10 @@ export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: 
     hop: topic.name,
     stream,
     ranges: [seq, seq],
-    expected: origin === null ? 'here: it was acknowledged' : `here: it is in ${hopBefore(run, topic.name) ?? 'the source'} at partition ${origin.partition} offset ${origin.offset}`,
+    expected:
+      origin === null
+        ? 'here: it was acknowledged'
+        : `here: it is in ${hopBefore(run, topic.name) ?? 'the source'} at partition ${origin.partition} offset ${origin.offset}`,
     actual: 'passed by, and not found by a second reader',
     partition: origin?.partition ?? null,
     offset: origin?.offset ?? null,
@@ -76,7 +93,10 @@ export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: 
 }
 
 /** Tells what is left to tell; `done` once everything there was to see has been seen and judged. */
-export function finishWhenDone(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): { effects: CheckerEffect[]; done: boolean } {
+export function finishWhenDone(
+  works: RunWorks,
+  { run, work }: { run: RunState; work: CheckerWork },
+): { effects: CheckerEffect[]; done: boolean } {
   const produced = production(run)
   if (produced === null || produced.ended === null) return { effects: [], done: false }
   const effects: CheckerEffect[] = []

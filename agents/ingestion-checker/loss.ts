@@ -51,7 +51,11 @@ export const isPassed = (covered: readonly OffsetRange[], passed: Offsets) =>
  * Segments whose canaries must all be here by now, with those that are not. Complete ones are marked as cleared.
  * `sighted` says whether the hop has seen a canary; `passed` how far the proof of progress reaches.
  */
-export function suspectsOf(watch: LossWatch, segments: readonly Segment[], proof: { passed: Offsets; sighted: CanarySet; told: CanarySet }): Suspects[] {
+export function suspectsOf(
+  watch: LossWatch,
+  segments: readonly Segment[],
+  proof: { passed: Offsets; sighted: CanarySet; told: CanarySet },
+): Suspects[] {
   const suspects: Suspects[] = []
   let count = 0
   for (const segment of segments) {
@@ -89,10 +93,12 @@ export function stillMissing(suspects: readonly Suspects[], look: LookResult): {
   const found = new Set(look.found.map(({ stream, seq }) => `${stream}/${seq}`))
   const origins = new Map(look.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
   return suspects.flatMap(({ canaries }) =>
-    canaries.streams().flatMap((stream) =>
-      [...members(canaries.ranges(stream))]
-        .filter((seq) => !found.has(`${stream}/${seq}`))
-        .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
-    ),
+    canaries
+      .streams()
+      .flatMap((stream) =>
+        [...members(canaries.ranges(stream))]
+          .filter((seq) => !found.has(`${stream}/${seq}`))
+          .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
+      ),
   )
 }

@@ -14,6 +14,6 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: checkerMetrics,
-    createShell: ({ log, metrics }) => Promise.resolve(new CheckerShell({ topology, kafka, registry, db, log, metrics })),
+    createShell: ({ log, metrics, tracing }) => Promise.resolve(new CheckerShell({ topology, kafka, registry, db, log, metrics, tracing })),
   })
 }

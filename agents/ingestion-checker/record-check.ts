@@ -27,12 +27,22 @@ export function checkRecord({ record, fields, headers }: RecordToCheck, expected
     }
     const actual = fieldText(type, record[name] ?? null)
     if (actual === text) continue
-    faults.push({ violation: kindOfDifference(expected.typeOf(name), text, actual), field: name, expected: text ?? 'null', actual: actual ?? 'null' })
+    faults.push({
+      violation: kindOfDifference(expected.typeOf(name), text, actual),
+      field: name,
+      expected: text ?? 'null',
+      actual: actual ?? 'null',
+    })
   }
   for (const [name, text] of Object.entries(expected.headers)) {
     const actual = headers[name]
     if (actual !== undefined && Buffer.from(actual).toString() === text) continue
-    faults.push({ violation: 'header-lost', field: name, expected: text, actual: actual === undefined ? 'no such header' : Buffer.from(actual).toString().slice(0, 100) })
+    faults.push({
+      violation: 'header-lost',
+      field: name,
+      expected: text,
+      actual: actual === undefined ? 'no such header' : Buffer.from(actual).toString().slice(0, 100),
+    })
   }
   return faults
 }

@@ -1,6 +1,6 @@
 import { expectedRows, runCanaries, type ExpectedRows, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
-import { canaryIdOf, spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { canaryIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
 import { SOURCE_HOP, hopName, type Topology, type TopicHop } from '../../topology/topology.ts'
 import type { Located, Position } from '../../schemas/parts.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
@@ -13,7 +13,8 @@ import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-co
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
-import { traceparent } from '../../shared/runtime/tracing.ts'
+import { isTraced, writeHopSpan, writeViolationSpan } from '../../shared/runtime/canary-spans.ts'
+import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
 import { checkRecord } from './record-check.ts'
 import type { SightedRecord } from './sighting.ts'
@@ -25,6 +26,7 @@ export interface CheckerPorts {
   readonly db: DuckDb
   readonly log: Log
   readonly metrics: Metrics
+  readonly tracing: Tracing
 }
 
 type Send = (event: CheckerEvent) => void
@@ -70,6 +72,14 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     }
   }
 
+  /** Every defect leaves a span at its hop, sampled or not. */
+  onStep(_event: CheckerEvent, effects: readonly CheckerEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'publish' && effect.fact.kind === 'violation-found')
+        writeViolationSpan(this.#ports.tracing, this.#ports.topology, effect.fact)
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#readings.keys()].map((runId) => this.#stopReading(runId)))
     await this.#admin.close()
@@ -83,7 +93,8 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     try {
       const positions: Position[] = []
       for (const topic of topics) {
-        for (const { partition, high } of await this.#admin.topicOffsets(topic)) positions.push({ hop: `topic:${topic}`, partition, offset: high })
+        for (const { partition, high } of await this.#admin.topicOffsets(topic))
+          positions.push({ hop: `topic:${topic}`, partition, offset: high })
       }
       send({ type: 'baselined', runId, stage, positions })
     } catch (error) {
@@ -100,7 +111,17 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
       return
     }
     const canaries = runCanaries(runId, effect.resolved)
-    const reading = new Reading({ ports: this.#ports, hop: topicHop, canaries, rows: expectedRows(this.#ports.db, canaries, topicHop.expect), codecOf: (id) => this.#search.codecOf(id) }, effect, send)
+    const reading = new Reading(
+      {
+        ports: this.#ports,
+        hop: topicHop,
+        canaries,
+        rows: expectedRows(this.#ports.db, canaries, topicHop.expect),
+        codecOf: (id) => this.#search.codecOf(id),
+      },
+      effect,
+      send,
+    )
     this.#readings.set(runId, [...(this.#readings.get(runId) ?? []), reading])
   }
 
@@ -116,7 +137,8 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     try {
       const { group, topic } = topicHop.processedBy
       const committed = new Map<number, number>()
-      for (const { partition, offset } of await this.#admin.groupOffsets(group, topic)) if (offset !== null) committed.set(partition, offset)
+      for (const { partition, offset } of await this.#admin.groupOffsets(group, topic))
+        if (offset !== null) committed.set(partition, offset)
       // In this order: whatever was committed before is in the topic up to the ends read after.
       const ends = new Map((await this.#admin.topicOffsets(topicHop.topic)).map(({ partition, high }) => [partition, high]))
       send({ type: 'progress-seen', runId, hop, committed, ends })
@@ -137,7 +159,8 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
         const ends = await this.#admin.topicOffsets(here.topic)
         for (const { partition, high } of ends) {
           const offsetFirst = searchFrom.get(partition) ?? 0
-          if (high > offsetFirst) found.push(...(await this.#search.find(runId, wanted, { topic: here.topic, partition, offsetFirst, offsetLast: high - 1 })))
+          if (high > offsetFirst)
+            found.push(...(await this.#search.find(runId, wanted, { topic: here.topic, partition, offsetFirst, offsetLast: high - 1 })))
         }
       }
       for (const { partition, offsetFirst, offsetLast } of there === undefined ? [] : (origin?.covered ?? [])) {
@@ -178,7 +201,8 @@ class Reading {
     })
     // Markers and aborted records move the position without a batch.
     this.#timer = setInterval(() => {
-      for (const [partition, next] of this.#reader.positions().get(topic) ?? []) this.#advance({ runId, hop }, { partition, next, records: [], otherRecords: 0 }, send)
+      for (const [partition, next] of this.#reader.positions().get(topic) ?? [])
+        this.#advance({ runId, hop }, { partition, next, records: [], otherRecords: 0 }, send)
     }, POSITION_EVERY_MS)
   }
 
@@ -191,7 +215,7 @@ class Reading {
     const records: SightedRecord[] = []
     let otherRecords = 0
     for (const record of batch.records) {
-      const sighted = await this.#sight(record)
+      const sighted = await this.#sight(batch.partition, record)
       if (sighted === null) otherRecords++
       else records.push(sighted)
     }
@@ -200,7 +224,11 @@ class Reading {
     if (last !== undefined) this.#advance(at, { partition: batch.partition, next: last.offset + 1, records, otherRecords }, send)
   }
 
-  #advance(at: { runId: string; hop: string }, to: { partition: number; next: number; records: readonly SightedRecord[]; otherRecords: number }, send: Send): void {
+  #advance(
+    at: { runId: string; hop: string },
+    to: { partition: number; next: number; records: readonly SightedRecord[]; otherRecords: number },
+    send: Send,
+  ): void {
     const offsetFirst = this.#sent.get(to.partition) ?? 0
     if (to.next <= offsetFirst) return
     this.#sent.set(to.partition, to.next)
@@ -208,8 +236,27 @@ class Reading {
     send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherRecords } })
   }
 
+  #writeSpan(canary: CanaryId, { partition, offset, timestampMs }: { partition: number; offset: number; timestampMs: number }): void {
+    const { hop, ports, canaries } = this.#of
+    writeHopSpan(ports.tracing, canaries.resolved, {
+      canary,
+      hop: hopName(hop),
+      name: `receive ${hop.topic}`,
+      kind: 'consumer',
+      startMs: timestampMs,
+      endMs: timestampMs,
+      attributes: {
+        'messaging.system': 'kafka',
+        'messaging.operation.type': 'receive',
+        'messaging.destination.name': hop.topic,
+        'messaging.destination.partition.id': String(partition),
+        'messaging.kafka.offset': offset,
+      },
+    })
+  }
+
   /** Null for a record that is no canary of this run. */
-  async #sight({ value, offset, timestampMs, headers }: ReadRecord): Promise<SightedRecord | null> {
+  async #sight(partition: number, { value, offset, timestampMs, headers }: ReadRecord): Promise<SightedRecord | null> {
     const { canaries, rows, hop, codecOf, ports } = this.#of
     const schemaId = framedSchemaId(value)
     if (schemaId === null || value === null) return null
@@ -224,8 +271,14 @@ class Reading {
     const id = canaryIdOf(record[canaries.resolved.record.identity])
     if (id === null || id.runId !== canaries.runId) return null
     const traceId = traceIdOf(id)
-    const expectedHeaders = Object.fromEntries(hop.headers.map((name) => [name, name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '']))
-    const faults = checkRecord({ record, fields: codec.fields, headers }, { row: await rows.rowOf(id.stream, id.seq), typeOf: rows.typeOf, headers: expectedHeaders })
+    const expectedHeaders = Object.fromEntries(
+      hop.headers.map((name) => [name, name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '']),
+    )
+    const faults = checkRecord(
+      { record, fields: codec.fields, headers },
+      { row: await rows.rowOf(id.stream, id.seq), typeOf: rows.typeOf, headers: expectedHeaders },
+    )
+    if (isTraced(canaries.resolved, id.stream, id.seq)) this.#writeSpan(id, { partition, offset, timestampMs })
     return { stream: id.stream, seq: id.seq, offset, appendedAtMs: timestampMs, faults }
   }
 }

@@ -78,7 +78,11 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   positions.set(batch.partition, batch.offsetLast + 1)
   const from = Math.max(position, batch.offsetFirst)
   const covered = pending.covered.get(batch.partition)
-  pending.covered.set(batch.partition, { partition: batch.partition, offsetFirst: covered?.offsetFirst ?? from, offsetLast: batch.offsetLast })
+  pending.covered.set(batch.partition, {
+    partition: batch.partition,
+    offsetFirst: covered?.offsetFirst ?? from,
+    offsetLast: batch.offsetLast,
+  })
   pending.otherRecords += batch.otherRecords
   return suspicions
 }

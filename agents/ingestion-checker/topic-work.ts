@@ -108,7 +108,9 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   }
   topic.heldSinceMs = null
   topic.flushedMs = nowMs
-  const findings = topic.suspicions.filter((suspicion) => !isInherited(works, { run, work, topic }, suspicion)).map((suspicion) => findingOf(topic, suspicion))
+  const findings = topic.suspicions
+    .filter((suspicion) => !isInherited(works, { run, work, topic }, suspicion))
+    .map((suspicion) => findingOf(topic, suspicion))
   const { pending } = topic
   topic.pending = emptyPending()
   topic.suspicions = []
@@ -119,7 +121,11 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   ]
 }
 
-function isSightedAt(works: RunWorks, { run, work }: Omit<TopicContext, 'topic'>, at: { hop: string; stream: number; seq: number }): boolean {
+function isSightedAt(
+  works: RunWorks,
+  { run, work }: Omit<TopicContext, 'topic'>,
+  at: { hop: string; stream: number; seq: number },
+): boolean {
   const { hop } = at
   const told = hopEvidence(evidenceOf(works, run.runId), hop)
   return told.sighted.has(at.stream, at.seq) || (work.topics.get(hop)?.pending.canaries.has(at.stream, at.seq) ?? false)
@@ -142,8 +148,15 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
     default:
       return (
         [...evidenceOf(works, run.runId).violations.values()].some(
-          (known) => known.hop === before && known.violation === violation && known.field === fault?.field && known.stream === place.stream && known.standing.has(place.seq),
-        ) || (near?.suspicions.some((other) => other.violation === violation && other.fault?.field === fault?.field && same(other.place)) ?? false)
+          (known) =>
+            known.hop === before &&
+            known.violation === violation &&
+            known.field === fault?.field &&
+            known.stream === place.stream &&
+            known.standing.has(place.seq),
+        ) ||
+        (near?.suspicions.some((other) => other.violation === violation && other.fault?.field === fault?.field && same(other.place)) ??
+          false)
       )
   }
 }

@@ -67,5 +67,13 @@ function publishVerdict({ works, reporting }: ReporterState, runId: string, path
   const run = works.base.book.runs.get(runId)
   if (reported === undefined || run === undefined || run.judged !== null) return []
   reporting.delete(runId)
-  return [say(works, { kind: 'run-judged', ...headOf(works, runId), ...reported.judgement, factsHeard: reported.factsHeard, reports: [...paths] })]
+  return [
+    say(works, {
+      kind: 'run-judged',
+      ...headOf(works, runId),
+      ...reported.judgement,
+      factsHeard: reported.factsHeard,
+      reports: [...paths],
+    }),
+  ]
 }

@@ -63,7 +63,13 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect> {
   async #writeReports({ run, evidence, judgement, atMs }: WriteReports, send: Send): Promise<void> {
     const { log } = this.#ports.agent
     const folder = join(this.#ports.reportsDir, run.runId)
-    const source = { run, evidence, judgement, atMs, environment: { assayVersion: ASSAY_VERSION, host: hostname(), pipelineKafka: this.#ports.topology.connections.kafka.bootstrap } }
+    const source = {
+      run,
+      evidence,
+      judgement,
+      atMs,
+      environment: { assayVersion: ASSAY_VERSION, host: hostname(), pipelineKafka: this.#ports.topology.connections.kafka.bootstrap },
+    }
     const paths: string[] = []
     for (const format of reportFormats) {
       const path = join(folder, format.fileName)
@@ -80,4 +86,3 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect> {
     send({ type: 'reports-written', runId: run.runId, paths })
   }
 }
-

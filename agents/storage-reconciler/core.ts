@@ -4,7 +4,17 @@ import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
-import { evidenceOf, foldWorks, hopsOfKind, initWorks, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import {
+  evidenceOf,
+  foldWorks,
+  hopsOfKind,
+  initWorks,
+  sayEnded,
+  sayMissing,
+  sayStarted,
+  stopReason,
+  type RunWorks,
+} from '../../shared/core/run-work.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { foldLook, isTableDone, judgeLoss } from './loss.ts'
@@ -27,7 +37,14 @@ export type ReconcilerEffect =
   | BusEffect
   /** The table's current snapshot and uuid: the run's reading starts behind it. */
   | { readonly type: 'take-baseline'; readonly runId: string; readonly hop: string }
-  | { readonly type: 'follow'; readonly runId: string; readonly hop: string; readonly afterSnapshotId: string | null; readonly tableUuid: string | null; readonly resolved: ResolvedRun }
+  | {
+      readonly type: 'follow'
+      readonly runId: string
+      readonly hop: string
+      readonly afterSnapshotId: string | null
+      readonly tableUuid: string | null
+      readonly resolved: ResolvedRun
+    }
   | { readonly type: 'stop-following'; readonly runId: string }
   /** A fresh catalog load and a fresh scan for these canaries, and where they stand in the topic before. */
   | {
@@ -156,7 +173,8 @@ function giveUp(state: ReconcilerState, { run, stage }: DueStage, stop: NonNulla
   const effects: ReconcilerEffect[] = []
   for (const table of state.active.get(run.runId)?.tables.values() ?? []) {
     effects.push(...tellSnapshots(works, { run, table }, 'all'))
-    if (stop.outcome === 'inconclusive' && table.trouble !== null) effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, table.trouble))
+    if (stop.outcome === 'inconclusive' && table.trouble !== null)
+      effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, table.trouble))
   }
   return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, stop), ...stopWork(state, run.runId)]
 }

@@ -74,7 +74,8 @@ function sightedHere(evidence: Evidence, table: TableWork): CanarySet {
 function accused(evidence: Evidence, hop: string): CanarySet {
   const set = new CanarySet()
   for (const violation of evidence.violations.values()) {
-    if (violation.violation === 'lost' && violation.hop === hop) set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
+    if (violation.violation === 'lost' && violation.hop === hop)
+      set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
   }
   return set
 }

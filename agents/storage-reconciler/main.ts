@@ -13,7 +13,13 @@ const TIMEOUT_MS = 10_000
 export async function main(): Promise<void> {
   const { config, base, topology, kafka, registry } = await setUpAgent('storage-reconciler')
   const { s3, catalog } = topology.connections
-  const store = createObjectStore({ endpoint: s3.endpoint, region: s3.region, accessKeyId: s3.accessKey, secretAccessKey: s3.secretKey, timeoutMs: TIMEOUT_MS })
+  const store = createObjectStore({
+    endpoint: s3.endpoint,
+    region: s3.region,
+    accessKeyId: s3.accessKey,
+    secretAccessKey: s3.secretKey,
+    timeoutMs: TIMEOUT_MS,
+  })
   const db = await openAgentEngine(config, 'storage-reconciler')
   await runAgent({
     core: reconcilerCore,
@@ -21,7 +27,7 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: reconcilerMetrics,
-    createShell: ({ log, metrics }) =>
+    createShell: ({ log, metrics, tracing }) =>
       Promise.resolve(
         new ReconcilerShell({
           topology,
@@ -31,7 +37,12 @@ export async function main(): Promise<void> {
           db,
           log,
           metrics,
-          catalog: createRestCatalog({ url: catalog.url, timeoutMs: TIMEOUT_MS, ...(catalog.token === null ? {} : { token: catalog.token }) }),
+          tracing,
+          catalog: createRestCatalog({
+            url: catalog.url,
+            timeoutMs: TIMEOUT_MS,
+            ...(catalog.token === null ? {} : { token: catalog.token }),
+          }),
           workDir: join(config.stateDir, 'reconciler', String(process.pid)),
         }),
       ),

@@ -13,6 +13,9 @@ import { createCanarySearch, type CanarySearch } from '../../shared/runtime/cana
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { isTraced, writeHopSpan, writeViolationSpan } from '../../shared/runtime/canary-spans.ts'
+import type { Tracing } from '../../shared/runtime/tracing.ts'
+import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './core.ts'
@@ -28,6 +31,7 @@ export interface ReconcilerPorts {
   readonly db: DuckDb
   readonly log: Log
   readonly metrics: Metrics
+  readonly tracing: Tracing
   /** For downloaded data files; emptied as they are read. */
   readonly workDir: string
 }
@@ -78,6 +82,14 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     }
   }
 
+  /** Every defect leaves a span at its hop, sampled or not. */
+  onStep(_event: ReconcilerEvent, effects: readonly ReconcilerEffect[]): void {
+    for (const effect of effects) {
+      if (effect.type === 'publish' && effect.fact.kind === 'violation-found')
+        writeViolationSpan(this.#ports.tracing, this.#ports.topology, effect.fact)
+    }
+  }
+
   async close(): Promise<void> {
     for (const runId of this.#following.keys()) this.#stop(runId)
     await this.#line
@@ -104,7 +116,8 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       send({ type: 'baselined', runId, snapshotId: metadata.currentSnapshotId?.toString() ?? null, tableUuid: metadata.tableUuid ?? null })
     } catch (error) {
       // A table that the sink has yet to create has no snapshots: that is a baseline, too.
-      if (error instanceof AssayError && error.code === 'TABLE_MISSING') send({ type: 'baselined', runId, snapshotId: null, tableUuid: null })
+      if (error instanceof AssayError && error.code === 'TABLE_MISSING')
+        send({ type: 'baselined', runId, snapshotId: null, tableUuid: null })
       else this.#ports.log.warn({ runId, err: error }, 'no baseline yet')
     }
   }
@@ -143,12 +156,13 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       }
       state.tableUuid = uuid
       const { snapshots, gap } = lineage(metadata, state.after === null ? null : BigInt(state.after))
-      if (gap) this.#tellBroken(of, `snapshots after ${state.after ?? 'the first'} are no longer in the lineage: expired or rolled back`, send)
+      if (gap)
+        this.#tellBroken(of, `snapshots after ${state.after ?? 'the first'} are no longer in the lineage: expired or rolled back`, send)
       for (const snapshot of snapshots) {
         if (following.stopped) return
         const read = await this.#withFolder(String(snapshot.snapshotId), (folder) => readSnapshot(reading, snapshot, folder))
         if (read.unfollowed !== null) this.#tellBroken({ ...of, state: { ...state, brokenTold: false } }, read.unfollowed, send)
-        this.#count(read.reading)
+        this.#observe(of, read.reading)
         send({ type: 'snapshot-read', runId, hop, reading: read.reading })
         state.after = String(snapshot.snapshotId)
       }
@@ -159,11 +173,32 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     }
   }
 
-  #count({ rowsAdded, bytesAdded }: SnapshotReading): void {
-    const { metrics } = this.#ports
+  #observe({ runId, hop, reading }: FollowState, snapshot: SnapshotReading): void {
+    const { metrics, tracing } = this.#ports
+    const { rowsAdded, bytesAdded } = snapshot
     metrics.add('assay_reconciler_snapshots_total')
     metrics.add('assay_reconciler_rows_total', rowsAdded)
     metrics.add('assay_reconciler_bytes_total', bytesAdded)
+    const { resolved } = reading.canaries
+    for (const { stream, ranges } of snapshot.canaries) {
+      for (const seq of members(ranges)) {
+        if (!isTraced(resolved, stream, seq)) continue
+        const at = { startMs: snapshot.committedAtMs, endMs: snapshot.committedAtMs }
+        const attributes = {
+          'db.system.name': 'iceberg',
+          'db.collection.name': `${reading.hop.namespace}.${reading.hop.table}`,
+          'assay.snapshot.id': snapshot.snapshotId,
+        }
+        writeHopSpan(tracing, resolved, {
+          canary: { runId, stream, seq },
+          hop,
+          name: `commit ${reading.hop.namespace}.${reading.hop.table}`,
+          kind: 'internal',
+          ...at,
+          attributes,
+        })
+      }
+    }
   }
 
   #tellBroken({ runId, hop, state }: FollowState, reason: string, send: Send): void {
@@ -202,15 +237,23 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       const seen = new CanarySet()
       for (const snapshot of snapshots) {
         await this.#withFolder(`again-${snapshot.snapshotId}`, async (folder) => {
-          for (const { stream, seqs } of await identitiesAddedBy({ ...this.#ports, hop: table }, { snapshot, folder, runId })) seen.addAll([{ stream, ranges: [...seqs] }])
+          for (const { stream, seqs } of await identitiesAddedBy({ ...this.#ports, hop: table }, { snapshot, folder, runId }))
+            seen.addAll([{ stream, ranges: [...seqs] }])
         })
       }
-      const present: Located[] = suspects.filter(({ stream, seq }) => seen.has(stream, seq)).map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
+      const present: Located[] = suspects
+        .filter(({ stream, seq }) => seen.has(stream, seq))
+        .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
       const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
       const topic = origin.hop.replace(/^topic:/, '')
       const origins: Located[] = []
       for (const covered of origin.covered) origins.push(...(await this.#search.find(runId, wanted, { topic, ...covered })))
-      send({ type: 'looked-again', runId, hop, result: { ok: true, snapshotId: currentSnapshot(metadata)?.snapshotId.toString() ?? null, present, origin: origins } })
+      send({
+        type: 'looked-again',
+        runId,
+        hop,
+        result: { ok: true, snapshotId: currentSnapshot(metadata)?.snapshotId.toString() ?? null, present, origin: origins },
+      })
     } catch (error) {
       send({ type: 'looked-again', runId, hop, result: { ok: false, reason: error instanceof Error ? error.message : String(error) } })
     }

@@ -35,10 +35,18 @@ const MISMATCHES_MAX = 10_000
  * Reads what one snapshot added: fetches its data files, compares sizes and counts with the manifests, identities and
  * content with what was produced. `unfollowed` names what the snapshot did that is not followed, if anything.
  */
-export async function readSnapshot(reading: TableReading, snapshot: Snapshot, folder: string): Promise<{ reading: SnapshotReading; unfollowed: string | null }> {
+export async function readSnapshot(
+  reading: TableReading,
+  snapshot: Snapshot,
+  folder: string,
+): Promise<{ reading: SnapshotReading; unfollowed: string | null }> {
   const changes = await readSnapshotChanges(reading.store, snapshot)
   const operation = snapshot.summary['operation'] ?? 'append'
-  const metadataFaults: MetadataFault[] = changes.duplicatePaths.map((file) => ({ file, expected: 'a data file referenced once', actual: 'added more than once' }))
+  const metadataFaults: MetadataFault[] = changes.duplicatePaths.map((file) => ({
+    file,
+    expected: 'a data file referenced once',
+    actual: 'added more than once',
+  }))
   // A compaction writes rows anew that were there before.
   const added = operation === 'replace' ? [] : changes.added
   const paths = await fetchFiles(reading.store, { files: added, folder }, metadataFaults)
@@ -46,10 +54,15 @@ export async function readSnapshot(reading: TableReading, snapshot: Snapshot, fo
   const scan = await scanFiles(reading, paths)
   const listed = added.reduce((sum, { recordCount }) => sum + recordCount, 0)
   if (paths.length === added.length && scan.rowCount !== listed) {
-    metadataFaults.push({ file: snapshot.manifestList, expected: `${listed} records, as the manifests say`, actual: `${scan.rowCount} in the files` })
+    metadataFaults.push({
+      file: snapshot.manifestList,
+      expected: `${listed} records, as the manifests say`,
+      actual: `${scan.rowCount} in the files`,
+    })
   }
   const streams = scan.streams.filter((seen) => seen.runId === runId)
-  const isRewrite = operation !== 'replace' && (changes.removed.length > 0 || changes.deletes.length > 0 || changes.removedDeletes.length > 0)
+  const isRewrite =
+    operation !== 'replace' && (changes.removed.length > 0 || changes.deletes.length > 0 || changes.removedDeletes.length > 0)
   return {
     unfollowed: isRewrite ? `snapshot ${snapshot.snapshotId} (${operation}) removed or deleted rows; deletes are not followed yet` : null,
     reading: {
@@ -72,7 +85,10 @@ export async function readSnapshot(reading: TableReading, snapshot: Snapshot, fo
 }
 
 /** The run's identities in the files a snapshot added. */
-export async function identitiesAddedBy(access: TableAccess, { snapshot, folder, runId }: { snapshot: Snapshot; folder: string; runId: string }): Promise<StreamSeen[]> {
+export async function identitiesAddedBy(
+  access: TableAccess,
+  { snapshot, folder, runId }: { snapshot: Snapshot; folder: string; runId: string },
+): Promise<StreamSeen[]> {
   const { added } = await readSnapshotChanges(access.store, snapshot)
   const paths = await fetchFiles(access.store, { files: added, folder }, [])
   return (await scanFiles(access, paths)).streams.filter((seen) => seen.runId === runId)
@@ -83,16 +99,22 @@ function scanFiles({ db, topology, hop }: TableAccess, paths: readonly string[])
   return scanIdentities(db, { paths, identityField: identity, marker, kafka: kafkaColumns(hop) })
 }
 
-const kafkaColumns = ({ sourceOffsets }: TableHop) => (sourceOffsets === null ? null : { partitionField: sourceOffsets.partition, offsetField: sourceOffsets.offset })
+const kafkaColumns = ({ sourceOffsets }: TableHop) =>
+  sourceOffsets === null ? null : { partitionField: sourceOffsets.partition, offsetField: sourceOffsets.offset }
 
-async function fetchFiles(store: ObjectStore, { files, folder }: { files: readonly DataFile[]; folder: string }, faults: MetadataFault[]): Promise<string[]> {
+async function fetchFiles(
+  store: ObjectStore,
+  { files, folder }: { files: readonly DataFile[]; folder: string },
+  faults: MetadataFault[],
+): Promise<string[]> {
   const paths: string[] = []
   for (const [index, file] of files.entries()) {
     const path = join(folder, `${index}.parquet`)
     try {
       const sizeBytes = await store.downloadTo(file.path, path)
       paths.push(path)
-      if (sizeBytes !== file.fileSizeBytes) faults.push({ file: file.path, expected: `${file.fileSizeBytes} bytes, as the manifest says`, actual: `${sizeBytes} bytes` })
+      if (sizeBytes !== file.fileSizeBytes)
+        faults.push({ file: file.path, expected: `${file.fileSizeBytes} bytes, as the manifest says`, actual: `${sizeBytes} bytes` })
     } catch (error) {
       if (!(error instanceof AssayError) || error.code !== 'OBJECT_MISSING') throw error
       faults.push({ file: file.path, expected: 'the data file the manifest refers to', actual: 'no such object' })
@@ -101,7 +123,10 @@ async function fetchFiles(store: ObjectStore, { files, folder }: { files: readon
   return paths
 }
 
-async function contentFaults(reading: TableReading, { streams, paths }: { streams: readonly StreamSeen[]; paths: readonly string[] }): Promise<RowFault[]> {
+async function contentFaults(
+  reading: TableReading,
+  { streams, paths }: { streams: readonly StreamSeen[]; paths: readonly string[] },
+): Promise<RowFault[]> {
   const { canaries, db, hop, topology } = reading
   const identityField = topology.record.identity
   const expect = expectedFields(canaries.fields, hop.expect)

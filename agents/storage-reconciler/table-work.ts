@@ -80,7 +80,8 @@ export function tellSnapshots(works: RunWorks, { run, table }: TableContext, for
   const effects: ReconcilerEffect[] = []
   const before = hopBefore(run, table.name)
   for (let next = table.waiting[0]; next !== undefined; next = table.waiting[0]) {
-    const decided = before === null || CanarySet.of(next.canaries).minus(hopEvidence(evidenceOf(works, run.runId), before).sighted).size === 0
+    const decided =
+      before === null || CanarySet.of(next.canaries).minus(hopEvidence(evidenceOf(works, run.runId), before).sighted).size === 0
     if (!decided && force === 'decided') break
     table.waiting.shift()
     effects.push(...tellSnapshot(works, { run, table }, next))
@@ -123,7 +124,11 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
   ]
 }
 
-function lateness(works: RunWorks, { run, table }: TableContext, { canaries, committedAtMs }: { canaries: CanarySet; committedAtMs: number }) {
+function lateness(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { canaries, committedAtMs }: { canaries: CanarySet; committedAtMs: number },
+) {
   const clock = sendClock(works, run)
   const latency = new LatencySketch()
   const late = new CanarySet()
@@ -141,7 +146,11 @@ function lateness(works: RunWorks, { run, table }: TableContext, { canaries, com
 /** Canaries that an earlier snapshot brought already. Their place is that of the stream in this snapshot, as near as ranges tell. */
 function acrossSnapshots(again: CanarySet, reading: SnapshotReading): Located[] {
   const source = reading.sourceOffsets[0]
-  return again.streams().flatMap((stream) => [...members(again.ranges(stream))].map((seq) => ({ stream, seq, partition: source?.partition ?? -1, offset: -1 - seq })))
+  return again
+    .streams()
+    .flatMap((stream) =>
+      [...members(again.ranges(stream))].map((seq) => ({ stream, seq, partition: source?.partition ?? -1, offset: -1 - seq })),
+    )
 }
 
 function isInherited(works: RunWorks, { run, table }: TableContext, finding: Finding): boolean {
@@ -201,7 +210,11 @@ const metadataFinding = (table: TableWork, reading: SnapshotReading, { file, exp
   actual,
 })
 
-function lateFindings(table: TableWork, reading: SnapshotReading, { stream, seqs }: { stream: number; seqs: readonly number[] }): Finding[] {
+function lateFindings(
+  table: TableWork,
+  reading: SnapshotReading,
+  { stream, seqs }: { stream: number; seqs: readonly number[] },
+): Finding[] {
   return seqs.map((seq) => ({
     ...at(table, reading),
     violation: 'late',

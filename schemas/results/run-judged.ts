@@ -17,7 +17,9 @@ export type HopSummary = z.infer<typeof hopSummary>
 export const runJudged = fact('run-judged', {
   verdict,
   reasons: z.array(z.string()).describe('Why it is not a pass, worst first; empty for a pass.'),
-  factsHeard: z.int().describe("Facts of other agents about this run that were before the judge: the first so many on the run's partition."),
+  factsHeard: z
+    .int()
+    .describe("Facts of other agents about this run that were before the judge: the first so many on the run's partition."),
   acknowledged: z.int(),
   unknown: z.int(),
   failed: z.int(),

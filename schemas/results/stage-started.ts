@@ -3,7 +3,9 @@ import { fact, position } from '../parts.ts'
 
 export const stageStarted = fact('stage-started', {
   stage: z.string(),
-  epochMs: z.int().describe("Time zero of the stage. For the generator's: canary (stream, seq) is intended at epochMs + its place in the rate."),
+  epochMs: z
+    .int()
+    .describe("Time zero of the stage. For the generator's: canary (stream, seq) is intended at epochMs + its place in the rate."),
   positions: z.array(position).describe('Where reading starts in each topic hop.'),
   snapshotId: z.string().nullable().describe("The table's snapshot before the run; null for an empty or missing table."),
   tableUuid: z.string().nullable(),

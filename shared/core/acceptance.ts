@@ -104,7 +104,11 @@ function isMyTurn(base: AgentBase, controlOffset: number): boolean {
 function answer(base: AgentBase, request: PendingRequest): Fact<'run-accepted' | 'request-refused'> {
   const resolved = resolveRequest(base.config, request)
   if ('problems' in resolved) {
-    return refusal(base, { controlOffset: request.controlOffset, problems: resolved.problems, excerpt: JSON.stringify(request.message).slice(0, 200) })
+    return refusal(base, {
+      controlOffset: request.controlOffset,
+      problems: resolved.problems,
+      excerpt: JSON.stringify(request.message).slice(0, 200),
+    })
   }
   const { message, controlOffset, atMs, runId } = request
   return {
@@ -121,7 +125,10 @@ function answer(base: AgentBase, request: PendingRequest): Fact<'run-accepted' |
   }
 }
 
-function refusal(base: AgentBase, refused: Pick<Fact<'request-refused'>, 'controlOffset' | 'excerpt'> & { problems: readonly string[] }): Fact<'request-refused'> {
+function refusal(
+  base: AgentBase,
+  refused: Pick<Fact<'request-refused'>, 'controlOffset' | 'excerpt'> & { problems: readonly string[] },
+): Fact<'request-refused'> {
   return { kind: 'request-refused', ...base.config.speaker, atMs: base.nowMs, ...refused, problems: [...refused.problems] }
 }
 
@@ -154,10 +161,14 @@ function targetProblems(plan: Plan, topology: Topology): string[] {
     if (stage.task !== 'inject-fault') return []
     const target = topology.chaos.targets[stage.target]
     const opted = Object.keys(topology.chaos.targets).join(', ') || 'none'
-    if (target === undefined) return [`stages.${stage.stage}.target: ${stage.target} is not opted in for chaos by topology ${topology.name} (opted in: ${opted})`]
-    if (!target.faults.includes(stage.fault)) return [`stages.${stage.stage}.fault: ${stage.fault} is not allowed on ${stage.target} (allowed: ${target.faults.join(', ')})`]
-    if (stage.leaseMs > target.leaseMsMax) return [`stages.${stage.stage}.leaseMs: ${stage.leaseMs} is more than the ${target.leaseMsMax} that ${stage.target} allows`]
-    if (stage.durationMs > stage.leaseMs) return [`stages.${stage.stage}.durationMs: ${stage.durationMs} does not fit the lease of ${stage.leaseMs}`]
+    if (target === undefined)
+      return [`stages.${stage.stage}.target: ${stage.target} is not opted in for chaos by topology ${topology.name} (opted in: ${opted})`]
+    if (!target.faults.includes(stage.fault))
+      return [`stages.${stage.stage}.fault: ${stage.fault} is not allowed on ${stage.target} (allowed: ${target.faults.join(', ')})`]
+    if (stage.leaseMs > target.leaseMsMax)
+      return [`stages.${stage.stage}.leaseMs: ${stage.leaseMs} is more than the ${target.leaseMsMax} that ${stage.target} allows`]
+    if (stage.durationMs > stage.leaseMs)
+      return [`stages.${stage.stage}.durationMs: ${stage.durationMs} does not fit the lease of ${stage.leaseMs}`]
     return []
   })
 }

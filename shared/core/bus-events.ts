@@ -15,8 +15,7 @@ export type BusEvent =
 
 /** What every core may say. */
 export type BusEffect =
-  | { readonly type: 'publish'; readonly fact: ResultMessage }
-  | { readonly type: 'request'; readonly message: ControlMessage }
+  { readonly type: 'publish'; readonly fact: ResultMessage } | { readonly type: 'request'; readonly message: ControlMessage }
 
 export const isBusEvent = (event: { readonly type: string }): event is BusEvent => busEventTypes.has(event.type)
 const busEventTypes = new Set(['control', 'control-unreadable', 'fact', 'caught-up', 'tick'])

@@ -82,13 +82,16 @@ export class OffsetCover {
   }
 
   includes(covered: readonly OffsetRange[]): boolean {
-    return covered.every(({ partition, offsetFirst, offsetLast }) => difference([offsetFirst, offsetLast], this.#set(partition).ranges).length === 0)
+    return covered.every(
+      ({ partition, offsetFirst, offsetLast }) => difference([offsetFirst, offsetLast], this.#set(partition).ranges).length === 0,
+    )
   }
 
   /** The first offset not covered at or after `from`. */
   next(partition: number, from: number): number {
     const { ranges } = this.#set(partition)
-    for (let i = 0; i < ranges.length; i += 2) if ((ranges[i] as number) <= from && from <= (ranges[i + 1] as number)) return (ranges[i + 1] as number) + 1
+    for (let i = 0; i < ranges.length; i += 2)
+      if ((ranges[i] as number) <= from && from <= (ranges[i + 1] as number)) return (ranges[i + 1] as number) + 1
     return from
   }
 

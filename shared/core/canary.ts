@@ -22,13 +22,26 @@ export type CanaryAt = (stream: number, seq: number) => CanaryRecord
  */
 export function canaryContent(source: CanarySource): CanaryAt {
   const { record, fields, load, runId, seed } = source
-  for (const name of [record.identity, record.key, record.marker.field, ...(record.eventTime === null ? [] : [record.eventTime]), ...Object.keys(record.fields)]) {
+  for (const name of [
+    record.identity,
+    record.key,
+    record.marker.field,
+    ...(record.eventTime === null ? [] : [record.eventTime]),
+    ...Object.keys(record.fields),
+  ]) {
     if (!fields.some((field) => field.name === name)) {
-      throw new AssayError('INPUT_INVALID', `topology names field ${name}, and the record's schema has only ${fields.map((field) => field.name).join(', ')}`)
+      throw new AssayError(
+        'INPUT_INVALID',
+        `topology names field ${name}, and the record's schema has only ${fields.map((field) => field.name).join(', ')}`,
+      )
     }
   }
   const special = new Set([record.identity, record.key, record.marker.field, record.eventTime])
-  const makers = fields.map((field) => ({ field, make: ordinaryMaker(field, record.fields[field.name]), salt: fnv1a(`${seed}/${field.name}`) }))
+  const makers = fields.map((field) => ({
+    field,
+    make: ordinaryMaker(field, record.fields[field.name], runTagOf(runId)),
+    salt: fnv1a(`${seed}/${field.name}`),
+  }))
   const edgy = makers.filter(({ field }) => !special.has(field.name) && (record.fields[field.name]?.edges ?? true))
   return (stream, seq) => {
     const draw = mix32(mix32(seed ^ Math.imul(stream + 1, 0x9e3779b1)) ^ seq)
@@ -83,19 +96,23 @@ export function eventTimeOf(source: CanarySource, stream: number, seq: number): 
   }
 }
 
+/** Short, and different for runs that overlap: their keys must not meet. */
+const runTagOf = (runId: string) => mix32(fnv1a(runId)).toString(36).padStart(7, '0')
+
 type Make = (draw: number, stream: number) => FieldValue
 
-function ordinaryMaker({ name, type, nullable }: RecordField, hint: FieldHint | undefined): Make {
-  const make = typedMaker(name, type, hint)
+function ordinaryMaker({ name, type, nullable }: RecordField, hint: FieldHint | undefined, runTag: string): Make {
+  const make = typedMaker({ name, type, runTag }, hint)
   return nullable ? (draw, stream) => (draw % 4 === 0 ? null : make(mix32(draw), stream)) : make
 }
 
-function typedMaker(name: string, type: FieldType, hint: FieldHint | undefined): Make {
+function typedMaker({ name, type, runTag }: { name: string; type: FieldType; runTag: string }, hint: FieldHint | undefined): Make {
   const { oneOf, range, perStream, fixed } = hint ?? {}
   switch (type.kind) {
     case 'string':
       if (fixed !== undefined) return () => fixed
-      if (perStream !== undefined) return (_draw, stream) => perStream.replace('{stream}', String(stream).padStart(2, '0'))
+      if (perStream !== undefined)
+        return (_draw, stream) => perStream.replace('{run}', runTag).replace('{stream}', String(stream).padStart(2, '0'))
       return oneOf === undefined ? (draw) => `${name}-${draw.toString(36)}` : (draw) => oneOf[draw % oneOf.length] as string
     case 'enum': {
       const symbols = oneOf ?? (fixed === undefined ? type.symbols : [fixed])
@@ -144,7 +161,16 @@ export function edgeValues({ type, nullable }: RecordField): readonly FieldValue
 function typedEdges(type: FieldType): readonly FieldValue[] {
   switch (type.kind) {
     case 'string':
-      return ['', ' leading and trailing ', 'Ünïcödé – naïve café', '日本語テキスト', '🙂👩‍👩‍👧‍👦', 'e\u0301 is not \u00e9', "quote ' \" \\ \n tab\t", LONG_TEXT]
+      return [
+        '',
+        ' leading and trailing ',
+        'Ünïcödé – naïve café',
+        '日本語テキスト',
+        '🙂👩‍👩‍👧‍👦',
+        'e\u0301 is not \u00e9',
+        'quote \' " \\ \n tab\t',
+        LONG_TEXT,
+      ]
     case 'enum':
       return type.symbols.slice(0, 1)
     case 'decimal': {
@@ -170,7 +196,7 @@ function typedEdges(type: FieldType): readonly FieldValue[] {
     case 'bytes':
       return [new Uint8Array(0), Uint8Array.of(0), Uint8Array.of(255, 0, 255)]
     case 'string-map':
-      return [{}, { '': '' }, { 'ключ': 'значение', k: '' }]
+      return [{}, { '': '' }, { ключ: 'значение', k: '' }]
     default:
       return type satisfies never
   }

@@ -5,7 +5,11 @@ import type { FieldType } from './record-schema.ts'
  * What a difference between two texts of one field means. Digits cut or rounded off are a loss of precision, which has
  * other causes and other remedies than a wrong value.
  */
-export function kindOfDifference(type: FieldType | null, expected: string | null, actual: string | null): Extract<ViolationKind, 'corrupted' | 'precision-lost'> {
+export function kindOfDifference(
+  type: FieldType | null,
+  expected: string | null,
+  actual: string | null,
+): Extract<ViolationKind, 'corrupted' | 'precision-lost'> {
   if (expected === null || actual === null || type === null) return 'corrupted'
   switch (type.kind) {
     case 'decimal':

@@ -4,7 +4,11 @@ import { difference, intersection } from './range-set.ts'
 import { evidenceOf, headOf, say, type RunWorks } from './run-work.ts'
 
 /** A lost one that arrives after all was late, or not even that: taken back with a fact of its own. */
-export function takeBackLost(works: RunWorks, at: { runId: string; hop: string }, arrived: { canaries: CanarySet; late: CanarySet }): BusEffect[] {
+export function takeBackLost(
+  works: RunWorks,
+  at: { runId: string; hop: string },
+  arrived: { canaries: CanarySet; late: CanarySet },
+): BusEffect[] {
   const effects: BusEffect[] = []
   for (const violation of [...evidenceOf(works, at.runId).violations.values()]) {
     if (violation.violation !== 'lost' || violation.hop !== at.hop || violation.standing.isEmpty) continue
@@ -14,7 +18,9 @@ export function takeBackLost(works: RunWorks, at: { runId: string; hop: string }
     const takeBack = (ranges: number[], becomes: 'late' | null) => {
       if (ranges.length === 0) return
       const reason = becomes === 'late' ? 'arrived after all, late' : 'arrived after all, in time'
-      effects.push(say(works, { kind: 'correction', ...headOf(works, at.runId), violation: 'lost', becomes, hop: at.hop, stream, ranges, reason }))
+      effects.push(
+        say(works, { kind: 'correction', ...headOf(works, at.runId), violation: 'lost', becomes, hop: at.hop, stream, ranges, reason }),
+      )
     }
     takeBack(late, 'late')
     takeBack(difference(here, late), null)

@@ -98,7 +98,8 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   switch (fact.kind) {
     case 'canaries-intended':
       evidence.intended.addAll(fact.canaries)
-      if (fact.shiftMs !== (evidence.shifts.at(-1)?.shiftMs ?? 0)) evidence.shifts.push({ placeFirst: fact.placeFirst, shiftMs: fact.shiftMs })
+      if (fact.shiftMs !== (evidence.shifts.at(-1)?.shiftMs ?? 0))
+        evidence.shifts.push({ placeFirst: fact.placeFirst, shiftMs: fact.shiftMs })
       return
     case 'canaries-produced':
       foldLedger(evidence, fact)
@@ -136,8 +137,14 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   }
 }
 
-const violationKey = (fact: { violation: ViolationKind; hop: string; stream: number; ranges: Ranges; field: string | null; offset?: number | null }) =>
-  `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+const violationKey = (fact: {
+  violation: ViolationKind
+  hop: string
+  stream: number
+  ranges: Ranges
+  field: string | null
+  offset?: number | null
+}) => `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
 
 function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
   const key = JSON.stringify([fact.acknowledged, fact.unknown, fact.failed])
@@ -185,7 +192,14 @@ const placeKey = ({ partition, offset }: Located) => `${partition}/${offset}`
 function foldProbe(evidence: Evidence, fact: Fact<'probe-answered'>): void {
   let probe = evidence.probes.get(fact.hop)
   if (probe === undefined) {
-    probe = { compared: new CanarySet(), unchecked: new CanarySet(), latency: new LatencySketch(), batches: new Set(), requests: 0, errors: 0 }
+    probe = {
+      compared: new CanarySet(),
+      unchecked: new CanarySet(),
+      latency: new LatencySketch(),
+      batches: new Set(),
+      requests: 0,
+      errors: 0,
+    }
     evidence.probes.set(fact.hop, probe)
   }
   const batch = `${fact.probe}/${fact.batch}`

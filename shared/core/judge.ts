@@ -98,7 +98,8 @@ function isForgiven(evidence: Evidence, run: RunState, violation: Violation): bo
 function faultWindows(evidence: Evidence, run: RunState): { fromMs: number; untilMs: number }[] {
   return run.resolved.plan.stages.flatMap((stage) => {
     if (stage.task !== 'inject-fault') return []
-    const at = (phase: Fact<'fault-changed'>['phase']) => evidence.faults.find((fault) => fault.stage === stage.stage && fault.phase === phase)
+    const at = (phase: Fact<'fault-changed'>['phase']) =>
+      evidence.faults.find((fault) => fault.stage === stage.stage && fault.phase === phase)
     const injected = at('injected')
     const healed = at('healed')
     if (injected === undefined || healed === undefined) return []
@@ -111,7 +112,10 @@ function budgetReasons(run: RunState, hops: readonly HopSummary[]): Reason[] {
   return hops.flatMap((hop): Reason[] => {
     const reasons: Reason[] = []
     if (hop.fidelity !== null && hop.fidelity < budgets.fidelity) {
-      reasons.push({ verdict: 'fail', text: `fidelity at ${hop.hop} is ${(hop.fidelity * 100).toFixed(4)} %, less than ${budgets.fidelity * 100} %` })
+      reasons.push({
+        verdict: 'fail',
+        text: `fidelity at ${hop.hop} is ${(hop.fidelity * 100).toFixed(4)} %, less than ${budgets.fidelity * 100} %`,
+      })
     }
     if (hop.hop.startsWith('api:') && budgets.apiP95Ms !== null && hop.p95Ms !== null && hop.p95Ms > budgets.apiP95Ms) {
       reasons.push({ verdict: 'fail', text: `p95 of ${hop.hop} is ${hop.p95Ms.toFixed(1)} ms, more than ${budgets.apiP95Ms} ms` })
@@ -138,7 +142,17 @@ function faultReasons(run: RunState, evidence: Evidence): Reason[] {
 }
 
 /** Everything that should have been looked at and was not. */
-function evidenceReasons({ book, run, evidence, hops }: { book: RunBook; run: RunState; evidence: Evidence; hops: readonly HopSummary[] }): Reason[] {
+function evidenceReasons({
+  book,
+  run,
+  evidence,
+  hops,
+}: {
+  book: RunBook
+  run: RunState
+  evidence: Evidence
+  hops: readonly HopSummary[]
+}): Reason[] {
   const reasons: Reason[] = []
   const doubt = (text: string) => reasons.push({ verdict: 'inconclusive', text })
   const cancelled = book.cancelled.get(run.runId)
@@ -149,7 +163,8 @@ function evidenceReasons({ book, run, evidence, hops }: { book: RunBook; run: Ru
     if (progress?.ended?.outcome === 'ok') continue
     if (progress?.ended != null) doubt(`stage ${stage.stage} of ${agent} ended ${progress.ended.outcome}: ${progress.ended.reason}`)
     else if (progress?.started != null) doubt(`stage ${stage.stage} of ${agent} did not end`)
-    else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage)) doubt(`stage ${stage.stage} did not start: nothing was heard from ${agent}`)
+    else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage))
+      doubt(`stage ${stage.stage} did not start: nothing was heard from ${agent}`)
   }
   if (evidence.acknowledged.size === 0) doubt('no canary was acknowledged')
   for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
@@ -177,17 +192,29 @@ function unaccountedAt(run: RunState, evidence: Evidence, summary: HopSummary): 
   const isProbed = summary.hop.startsWith('api:')
   const unchecked = isProbed ? (evidence.probes.get(summary.hop)?.unchecked.size ?? 0) : 0
   const answeredWrong = isProbed ? countOf(summary, 'wrong-answer') + countOf(summary, 'unavailable') + countOf(summary, 'stale') : 0
-  return isProbed && !checksEvery(run, summary.hop) ? (summary.sighted === 0 ? summary.expected : 0) : Math.max(0, summary.expected - summary.sighted - lost - unchecked - answeredWrong)
+  return isProbed && !checksEvery(run, summary.hop)
+    ? summary.sighted === 0
+      ? summary.expected
+      : 0
+    : Math.max(0, summary.expected - summary.sighted - lost - unchecked - answeredWrong)
 }
 
 const countOf = (summary: HopSummary, kind: ViolationKind) => summary.violations.find(({ violation }) => violation === kind)?.count ?? 0
 
 /** Window probes cover every canary; point look-ups are a sample. */
-const checksEvery = (run: RunState, name: string) => run.resolved.hops.some((hop) => hop.kind === 'api' && hop.per === 'window' && hopName(hop) === name)
+const checksEvery = (run: RunState, name: string) =>
+  run.resolved.hops.some((hop) => hop.kind === 'api' && hop.per === 'window' && hopName(hop) === name)
 
 function sourceSummary(evidence: Evidence): HopSummary {
   const acknowledged = evidence.acknowledged.size
-  return { hop: SOURCE_HOP, expected: acknowledged, sighted: acknowledged, violations: [], fidelity: null, ...quantiles(evidence.produceLatency) }
+  return {
+    hop: SOURCE_HOP,
+    expected: acknowledged,
+    sighted: acknowledged,
+    violations: [],
+    fidelity: null,
+    ...quantiles(evidence.produceLatency),
+  }
 }
 
 interface HopToSummarise {
@@ -207,7 +234,8 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
   const counts = new Map<ViolationKind, number>()
   for (const { violation, standing } of here) counts.set(violation, (counts.get(violation) ?? 0) + standing.size)
   const bad = new CanarySet()
-  for (const { violation, stream, standing } of here) if (breaksFidelity.has(violation)) bad.addAll([{ stream, ranges: [...standing.ranges] }])
+  for (const { violation, stream, standing } of here)
+    if (breaksFidelity.has(violation)) bad.addAll([{ stream, ranges: [...standing.ranges] }])
   const latency = hop.kind === 'api' ? probe?.latency : hopEvidence(evidence, name).latency
   return {
     hop: name,
@@ -219,7 +247,15 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
   }
 }
 
-const breaksFidelity: ReadonlySet<ViolationKind> = new Set(['lost', 'duplicated', 'corrupted', 'precision-lost', 'schema-violated', 'wrong-answer', 'unexpected'])
+const breaksFidelity: ReadonlySet<ViolationKind> = new Set([
+  'lost',
+  'duplicated',
+  'corrupted',
+  'precision-lost',
+  'schema-violated',
+  'wrong-answer',
+  'unexpected',
+])
 
 /** Canaries that had to be at a hop: acknowledged ones, and of these only what the hop before has seen. */
 function expectedAt(run: RunState, evidence: Evidence, index: number): CanarySet {
@@ -241,4 +277,5 @@ function recoveriesOf(evidence: Evidence): Judgement['recoveries'] {
     .map(({ fault, target, recoveryMs }) => ({ fault, target, recoveryMs }))
 }
 
-export const violationCount = (violations: readonly Pick<Violation, 'ranges'>[]) => violations.reduce((sum, { ranges }) => sum + sizeOf(ranges), 0)
+export const violationCount = (violations: readonly Pick<Violation, 'ranges'>[]) =>
+  violations.reduce((sum, { ranges }) => sum + sizeOf(ranges), 0)

@@ -8,7 +8,9 @@ export interface RecordField {
 }
 
 export type FieldType =
-  | { readonly kind: 'string' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'date' | 'timestamp-millis' | 'timestamp-micros' }
+  | {
+      readonly kind: 'string' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'date' | 'timestamp-millis' | 'timestamp-micros'
+    }
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'enum'; readonly symbols: readonly string[] }
   | { readonly kind: 'string-map' }
@@ -27,7 +29,8 @@ export function readRecordSchema(schemaText: string): readonly RecordField[] {
     throw new AssayError('INPUT_INVALID', `the schema of the record at the source must be an Avro record, got ${schemaText.slice(0, 80)}`)
   }
   return schema['fields'].map((field: unknown) => {
-    if (!isObject(field) || typeof field['name'] !== 'string') throw new AssayError('INPUT_INVALID', `a field without a name: ${JSON.stringify(field)}`)
+    if (!isObject(field) || typeof field['name'] !== 'string')
+      throw new AssayError('INPUT_INVALID', `a field without a name: ${JSON.stringify(field)}`)
     return { name: field['name'], ...fieldTypeOf(field['name'], field['type']) }
   })
 }
@@ -51,14 +54,17 @@ const plainKinds = ['string', 'boolean', 'int', 'long', 'float', 'double', 'byte
 
 function complexTypeOf(avro: Readonly<Record<string, unknown>>): FieldType | null {
   const { type, logicalType } = avro
-  if (logicalType === 'decimal' && type === 'bytes') return { kind: 'decimal', precision: Number(avro['precision']), scale: Number(avro['scale'] ?? 0) }
+  if (logicalType === 'decimal' && type === 'bytes')
+    return { kind: 'decimal', precision: Number(avro['precision']), scale: Number(avro['scale'] ?? 0) }
   if (logicalType === 'timestamp-micros' || logicalType === 'timestamp-millis' || logicalType === 'date') return { kind: logicalType }
   if (type === 'enum' && Array.isArray(avro['symbols'])) return { kind: 'enum', symbols: avro['symbols'].map(String) }
-  if (type === 'map' && (avro['values'] === 'string' || (isObject(avro['values']) && avro['values']['type'] === 'string'))) return { kind: 'string-map' }
+  if (type === 'map' && (avro['values'] === 'string' || (isObject(avro['values']) && avro['values']['type'] === 'string')))
+    return { kind: 'string-map' }
   return null
 }
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The value as text, the same for equal values wherever they were read: `12.500000` for decimals, sorted keys for maps. */
 export function fieldText(type: FieldType, value: FieldValue): string | null {

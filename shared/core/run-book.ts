@@ -66,7 +66,8 @@ export function foldRunBook(book: RunBook, event: BusEvent): void {
 function foldControl(book: RunBook, event: Extract<BusEvent, { type: 'control' }>): void {
   const { message, offset, atMs } = event
   if (message.kind === 'run-cancelled') {
-    if (!book.cancelled.has(message.runId)) book.cancelled.set(message.runId, { atMs, reason: message.reason || `cancelled by ${message.requestedBy}` })
+    if (!book.cancelled.has(message.runId))
+      book.cancelled.set(message.runId, { atMs, reason: message.reason || `cancelled by ${message.requestedBy}` })
     return
   }
   const runId = requestRunId(message, offset, atMs)
@@ -191,7 +192,10 @@ function mayStart(book: RunBook, { run, stage }: DueStage, nowMs: number): boole
     return stage.needs.every((name) => progress(name).ended !== null || (off && progress(name).started === null) || isBlocked(run, name))
   }
   if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false
-  return stage.needs.every((name) => progress(name).ended?.outcome === 'ok') && stage.needsStarted.every((name) => progress(name).started !== null)
+  return (
+    stage.needs.every((name) => progress(name).ended?.outcome === 'ok') &&
+    stage.needsStarted.every((name) => progress(name).started !== null)
+  )
 }
 
 /** A stage that can never start any more, because one it needs ended badly. */
@@ -224,7 +228,9 @@ export function allStagesDone(book: RunBook, run: RunState, nowMs: number): bool
 function isHopeless(book: RunBook, { run, stage }: DueStage, nowMs: number): boolean {
   if (run.stages.get(stage.stage)?.started !== null) return false
   if (mayStart(book, { run, stage }, nowMs)) return nowMs - freeSinceMs(book, { run, stage }, nowMs) > START_WITHIN_MS
-  return run.resolved.plan.stages.some((other) => [...stage.needs, ...stage.needsStarted].includes(other.stage) && isHopeless(book, { run, stage: other }, nowMs))
+  return run.resolved.plan.stages.some(
+    (other) => [...stage.needs, ...stage.needsStarted].includes(other.stage) && isHopeless(book, { run, stage: other }, nowMs),
+  )
 }
 
 function freeSinceMs(book: RunBook, { run, stage }: DueStage, nowMs: number): number {

@@ -59,7 +59,11 @@ export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }
     tableUuid: start.tableUuid ?? null,
   })
 
-export const sayEnded = (works: RunWorks, at: { runId: string; stage: string }, end: { outcome: StageOutcome; reason?: string }): BusEffect =>
+export const sayEnded = (
+  works: RunWorks,
+  at: { runId: string; stage: string },
+  end: { outcome: StageOutcome; reason?: string },
+): BusEffect =>
   say(works, { kind: 'stage-ended', ...headOf(works, at.runId), stage: at.stage, outcome: end.outcome, reason: end.reason ?? '' })
 
 export const sayMissing = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect =>
@@ -68,7 +72,8 @@ export const sayMissing = (works: RunWorks, at: { runId: string; hop: string }, 
 /** Why a stage must stop now whatever its work says: cancelled, or past its timeout. */
 export function stopReason(works: RunWorks, run: RunState, stage: Stage): { outcome: StageOutcome; reason: string } | null {
   const startedMs = run.stages.get(stage.stage)?.started?.atMs
-  if (isCancelled(works.base.book, run) && !stage.always) return { outcome: 'cancelled', reason: works.base.book.cancelled.get(run.runId)?.reason ?? '' }
+  if (isCancelled(works.base.book, run) && !stage.always)
+    return { outcome: 'cancelled', reason: works.base.book.cancelled.get(run.runId)?.reason ?? '' }
   if (startedMs !== undefined && works.base.nowMs > startedMs + stage.timeoutMs) {
     return { outcome: 'inconclusive', reason: `not done within ${stage.timeoutMs} ms` }
   }

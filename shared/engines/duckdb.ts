@@ -71,10 +71,17 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     }),
   )
   const connection = await guarded('connect', () => instance.connect())
+  let line: Promise<unknown> = Promise.resolve()
+  // A call that begins while another is pending would close the other's result: calls stand in line.
+  const inLine = <T>(sql: string, work: () => Promise<T>): Promise<T> => {
+    const done = line.then(() => guarded(sql, work))
+    line = done.catch(() => undefined)
+    return done
+  }
   return {
-    query: (sql, parameters = []) => guarded(sql, () => readRows(connection, { sql, parameters })),
+    query: (sql, parameters = []) => inLine(sql, () => readRows(connection, { sql, parameters })),
     stream: (sql) => readChunks(connection, sql),
-    appendColumns: (table, columns) => guarded(`append to ${table}`, () => append(connection, { table, columns })),
+    appendColumns: (table, columns) => inLine(`append to ${table}`, () => append(connection, { table, columns })),
     close() {
       connection.closeSync()
       instance.closeSync()

@@ -71,7 +71,12 @@ async function makeBlock(db: DuckDb, { canaries, projected, stream, index }: Blo
   const records = Array.from({ length: Math.max(0, seqEnd - index * BLOCK) }, (_, i) => at(stream, index * BLOCK + i))
   const { identity } = resolved.record
   if (projected.length === 0) {
-    return new Map(records.map((record, i) => [canaryIdText({ runId: canaries.runId, stream, seq: index * BLOCK + i }), new Map(fields.map(({ name, type }) => [name, fieldText(type, record[name] ?? null)]))]))
+    return new Map(
+      records.map((record, i) => [
+        canaryIdText({ runId: canaries.runId, stream, seq: index * BLOCK + i }),
+        new Map(fields.map(({ name, type }) => [name, fieldText(type, record[name] ?? null)])),
+      ]),
+    )
   }
   const expect = expectedFields(fields, projected)
   const rows = await projectRows(db, { columns: canaryColumns(fields, records), identityField: identity, expect })

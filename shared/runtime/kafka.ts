@@ -1,11 +1,11 @@
-import { Kafka, Partitioners, logLevel } from 'kafkajs'
+import kafkajs, { Kafka, Partitioners, logLevel } from 'kafkajs'
 import type { SASLOptions } from 'kafkajs'
 import { unreachable } from '../core/assert.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { AssayError } from '../core/errors.ts'
 
-/** The protocol's number of a topic among config resources; kafkajs' enum of them cannot be imported from ESM. */
-export const TOPIC_CONFIG = 2
+/** By way of the default export: Node sees only some of kafkajs' names, and this enum is none of them. */
+export const TOPIC_CONFIG = kafkajs.ConfigResourceTypes.TOPIC
 export type { Admin, Consumer, EachBatchPayload, IHeaders, Message, Producer } from 'kafkajs'
 
 /**

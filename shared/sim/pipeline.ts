@@ -100,7 +100,15 @@ export function createSimPipeline({ clock, prng, defect }: { clock: SimClock; pr
       held.set(record.stream, record)
       return
     }
-    emit(errs('change', record) ? { ...record, fault: 'corrupted' } : errs('cut-decimals', record) ? { ...record, fault: 'precision-lost' } : errs('drop-headers', record) ? { ...record, fault: 'header-lost' } : record)
+    emit(
+      errs('change', record)
+        ? { ...record, fault: 'corrupted' }
+        : errs('cut-decimals', record)
+          ? { ...record, fault: 'precision-lost' }
+          : errs('drop-headers', record)
+            ? { ...record, fault: 'header-lost' }
+            : record,
+    )
     if (errs('double', record)) emit(record)
     const swapped = held.get(record.stream)
     if (swapped === undefined) return
@@ -166,10 +174,10 @@ export function createSimPipeline({ clock, prng, defect }: { clock: SimClock; pr
       const draw = prng.below(40)
       if (draw === 0) {
         if (defect === 'resurrect-failed') {
-        planted.push({ stream, seq })
-        log.append(record, clock.nowMs())
-      }
-      return { outcome: 'failed', partition, offset: -1 }
+          planted.push({ stream, seq })
+          log.append(record, clock.nowMs())
+        }
+        return { outcome: 'failed', partition, offset: -1 }
       }
       if (draw === 1) {
         if (prng.chance(1, 2)) log.append(record, clock.nowMs())

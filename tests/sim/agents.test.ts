@@ -12,7 +12,8 @@ const mortals: AgentName[] = ['generator', 'ingestion-checker', 'storage-reconci
 function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimReport): string[] {
   const { violation, hop } = plantedDefects[defect]
   // At the first hop the ledger is the measure: what it does not vouch for is unknown, and nobody's fault.
-  const isOwed = ({ stream, seq }: { stream: number; seq: number }) => hop !== 'raw' || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
+  const isOwed = ({ stream, seq }: { stream: number; seq: number }) =>
+    hop !== 'raw' || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
   return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
 }
 
@@ -33,7 +34,11 @@ describe('the agents together, on the simulated pipeline', () => {
       const report = simulate({ seed, defect })
       const expected = mustBeFound(defect, report)
       if (expected.length > 0) plantedRuns++
-      expect({ seed, verdict: report.verdict.verdict, found: report.found }).toEqual({ seed, verdict: expected.length > 0 ? 'fail' : 'pass', found: expected })
+      expect({ seed, verdict: report.verdict.verdict, found: report.found }).toEqual({
+        seed,
+        verdict: expected.length > 0 ? 'fail' : 'pass',
+        found: expected,
+      })
     }
     // Guards against a pipeline that never errs: such a suite would pass and prove nothing.
     expect(plantedRuns).toBeGreaterThan(seeds.length / 3 / 2)
@@ -52,17 +57,24 @@ describe('the agents together, on the simulated pipeline', () => {
     expect(plantedRuns).toBeGreaterThan(seeds.length / 2 / 4)
   })
 
-  test.each(['generator', 'ingestion-checker', 'storage-reconciler'] as const)('call a run inconclusive, and name %s, when it was never there', (absent) => {
-    for (const seed of seeds.slice(0, 20)) {
-      const { verdict, found } = simulate({ seed, defect: 'none', absent })
-      expect({ seed, verdict: verdict.verdict, found }).toEqual({ seed, verdict: 'inconclusive', found: [] })
-      expect(verdict.reasons.join('\n')).toContain(`nothing was heard from ${absent}`)
-    }
-  })
+  test.each(['generator', 'ingestion-checker', 'storage-reconciler'] as const)(
+    'call a run inconclusive, and name %s, when it was never there',
+    (absent) => {
+      for (const seed of seeds.slice(0, 20)) {
+        const { verdict, found } = simulate({ seed, defect: 'none', absent })
+        expect({ seed, verdict: verdict.verdict, found }).toEqual({ seed, verdict: 'inconclusive', found: [] })
+        expect(verdict.reasons.join('\n')).toContain(`nothing was heard from ${absent}`)
+      }
+    },
+  )
 
   test('publish the verdict that the topics alone give', () => {
     for (const seed of seeds.slice(0, 100)) {
-      const { verdict, recomputed } = simulate({ seed, defect: defects[seed % defects.length] as PlantedDefect, crash: mortals[seed % mortals.length] })
+      const { verdict, recomputed } = simulate({
+        seed,
+        defect: defects[seed % defects.length] as PlantedDefect,
+        crash: mortals[seed % mortals.length],
+      })
       expect({ ...verdict, ...recomputed }).toEqual(verdict)
     }
   })

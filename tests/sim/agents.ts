@@ -26,7 +26,13 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
       })
     } else if (effect.type === 'write-chunk') {
       const { chunk, runId, epochMs, resolved } = effect
-      const outcome = { acknowledged: new CanarySet(), unknown: new CanarySet(), failed: new CanarySet(), offsets: new Map<number, OffsetRange>(), latency: new LatencySketch() }
+      const outcome = {
+        acknowledged: new CanarySet(),
+        unknown: new CanarySet(),
+        failed: new CanarySet(),
+        offsets: new Map<number, OffsetRange>(),
+        latency: new LatencySketch(),
+      }
       let lastMs = clock.nowMs()
       for (const { stream, ranges } of chunk.canaries) {
         for (const seq of members(ranges)) {
@@ -37,7 +43,11 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
             outcome[written.outcome].add(stream, seq)
             if (written.outcome !== 'acknowledged') return
             const { partition, offset } = written
-            outcome.offsets.set(partition, { partition, offsetFirst: outcome.offsets.get(partition)?.offsetFirst ?? offset, offsetLast: offset })
+            outcome.offsets.set(partition, {
+              partition,
+              offsetFirst: outcome.offsets.get(partition)?.offsetFirst ?? offset,
+              offsetLast: offset,
+            })
           })
         }
       }
@@ -90,10 +100,19 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
       case 'look-again': {
         const wanted = new Set(effect.suspects.map(({ stream, seq }) => `${stream}/${seq}`))
         later(50 + prng.below(400), () => {
-          const found = pipeline[topicOf(effect.hop)].flatMap((log, partition) => located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)))
+          const found = pipeline[topicOf(effect.hop)].flatMap((log, partition) =>
+            located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
+          )
           const { origin } = effect
-          const origins = origin === null ? [] : pipeline[topicOf(origin.hop)].flatMap((log, partition) => located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)))
-          const result = prng.chance(1, 6) ? ({ ok: false, reason: 'broker away' } as const) : ({ ok: true, found, origin: origins } as const)
+          const origins =
+            origin === null
+              ? []
+              : pipeline[topicOf(origin.hop)].flatMap((log, partition) =>
+                  located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
+                )
+          const result = prng.chance(1, 6)
+            ? ({ ok: false, reason: 'broker away' } as const)
+            : ({ ok: true, found, origin: origins } as const)
           send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, result })
         })
         clock.nowMs()
@@ -105,9 +124,14 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
   },
 }
 
-const located = (entries: readonly SimEntry[], partition: number): Located[] => entries.map(({ stream, seq, offset }) => ({ stream, seq, partition, offset }))
+const located = (entries: readonly SimEntry[], partition: number): Located[] =>
+  entries.map(({ stream, seq, offset }) => ({ stream, seq, partition, offset }))
 
-function readForEver(context: ShellContext, effect: Extract<CheckerEffect, { type: 'start-reading' }>, send: (event: CheckerEvent) => void): void {
+function readForEver(
+  context: ShellContext,
+  effect: Extract<CheckerEffect, { type: 'start-reading' }>,
+  send: (event: CheckerEvent) => void,
+): void {
   const { pipeline, prng, later } = context
   const positions = new Map(effect.positions)
   const poll = () => {
@@ -124,7 +148,12 @@ function readForEver(context: ShellContext, effect: Extract<CheckerEffect, { typ
           appendedAtMs: atMs,
           faults: fault === null ? [] : [{ violation: fault, field: 'price', expected: '1', actual: '2' }],
         }))
-      send({ type: 'batch-read', runId: effect.runId, hop: effect.hop, batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherRecords: 0 } })
+      send({
+        type: 'batch-read',
+        runId: effect.runId,
+        hop: effect.hop,
+        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherRecords: 0 },
+      })
     }
     later(50 + prng.below(250), poll)
   }
@@ -173,7 +202,11 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
   },
 }
 
-function followForEver({ pipeline, prng, later }: ShellContext, effect: Extract<ReconcilerEffect, { type: 'follow' }>, send: (event: ReconcilerEvent) => void): void {
+function followForEver(
+  { pipeline, prng, later }: ShellContext,
+  effect: Extract<ReconcilerEffect, { type: 'follow' }>,
+  send: (event: ReconcilerEvent) => void,
+): void {
   let after = effect.afterSnapshotId === null ? 0 : Number(effect.afterSnapshotId)
   const poll = () => {
     for (const snapshot of pipeline.snapshots.slice(after)) {
@@ -189,7 +222,8 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
   const canaries = new CanarySet()
   const repeats: Located[] = []
   const sourceOffsets: OffsetRange[] = []
-  for (const row of snapshot.rows) if (!canaries.add(row.stream, row.seq)) repeats.push({ stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset })
+  for (const row of snapshot.rows)
+    if (!canaries.add(row.stream, row.seq)) repeats.push({ stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset })
   for (const partition of pipeline.normalised.keys()) {
     const offsets = snapshot.rows.filter((row) => row.partition === partition).map(({ offset }) => offset)
     // Rows of others come with every snapshot, and with them offsets.

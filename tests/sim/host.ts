@@ -39,7 +39,10 @@ const TICK_MS = 200
 const PUBLISH_MS = 25
 
 /** A process: it can be started, killed at any moment, and started again with nothing but the two topics. */
-export function createProcess<Event extends { readonly type: string }, Effect extends { readonly type: string }>(world: World, agent: SimAgent<Event, Effect>) {
+export function createProcess<Event extends { readonly type: string }, Effect extends { readonly type: string }>(
+  world: World,
+  agent: SimAgent<Event, Effect>,
+) {
   let life = 0
   const start = () => {
     const thisLife = ++life
@@ -60,7 +63,12 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
       })
     }
     const context: ShellContext = { clock, pipeline: world.pipeline, prng, publish, later }
-    let state: unknown = agent.core.init({ speaker: { agent: agent.core.name, instance: '0' }, plans: world.plans, topology: simTopology, recordSchema: RECORD_SCHEMA })
+    let state: unknown = agent.core.init({
+      speaker: { agent: agent.core.name, instance: '0' },
+      plans: world.plans,
+      topology: simTopology,
+      recordSchema: RECORD_SCHEMA,
+    })
     const send = (event: Event | BusEvent): void => {
       if (!alive()) return
       trace(`${clock.nowMs()} ${agent.core.name} <- ${event.type}`)
@@ -70,20 +78,33 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     }
     const perform = (effect: Effect | BusEffect): void => {
       if (effect.type === 'publish') publish((effect as Extract<BusEffect, { type: 'publish' }>).fact)
-      else if (effect.type === 'request') later(prng.below(PUBLISH_MS), () => { control.append((effect as Extract<BusEffect, { type: 'request' }>).message) })
+      else if (effect.type === 'request')
+        later(prng.below(PUBLISH_MS), () => {
+          control.append((effect as Extract<BusEffect, { type: 'request' }>).message)
+        })
       else agent.perform(context, effect as Effect, send)
     }
     let toCatchUp = 2
     const caughtUp = () => {
       if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
     }
-    control.subscribe(({ offset, atMs, message }) => { send({ type: 'control', offset, atMs, message }) }, caughtUp)
-    results.subscribe(({ message }) => { send({ type: 'fact', fact: message }) }, caughtUp)
+    control.subscribe(({ offset, atMs, message }) => {
+      send({ type: 'control', offset, atMs, message })
+    }, caughtUp)
+    results.subscribe(({ message }) => {
+      send({ type: 'fact', fact: message })
+    }, caughtUp)
     const tick = () => {
       send({ type: 'tick', atMs: clock.nowMs() })
       later(TICK_MS, tick)
     }
     later(prng.below(TICK_MS), tick)
   }
-  return { name: agent.core.name, start, kill: () => { life++ } }
+  return {
+    name: agent.core.name,
+    start,
+    kill: () => {
+      life++
+    },
+  }
 }

@@ -25,10 +25,25 @@ export const simTopology: Topology = {
     catalog: { url: 'http://sim', token: null },
     s3: { endpoint: 'http://sim', region: 'sim', accessKey: '', secretKey: '' },
   },
-  record: { subject: 'raw-value', identity: 'trade_id', marker: { field: 'venue', value: 'XTST' }, key: 'symbol', eventTime: null, fields: { symbol: { perStream: 's{stream}', edges: false } } },
+  record: {
+    subject: 'raw-value',
+    identity: 'trade_id',
+    marker: { field: 'venue', value: 'XTST' },
+    key: 'symbol',
+    eventTime: null,
+    fields: { symbol: { perStream: 's{stream}', edges: false } },
+  },
   hops: [
     { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 8_000 },
-    { kind: 'topic', topic: 'normalised', headers: [], processedBy: { group: 'normaliser', topic: 'raw' }, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 12_000 },
+    {
+      kind: 'topic',
+      topic: 'normalised',
+      headers: [],
+      processedBy: { group: 'normaliser', topic: 'raw' },
+      expect: [],
+      deliverWithinMs: 4_000,
+      giveUpAfterMs: 12_000,
+    },
     {
       kind: 'table',
       namespace: 'lake',

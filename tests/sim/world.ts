@@ -68,7 +68,12 @@ export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
       lines.push(line)
     },
   }
-  const processes = [createProcess(world, generator), createProcess(world, checker), createProcess(world, reconciler), createProcess(world, reporter)]
+  const processes = [
+    createProcess(world, generator),
+    createProcess(world, checker),
+    createProcess(world, reconciler),
+    createProcess(world, reporter),
+  ]
   const start = prng.stream('start')
   for (const process of processes) {
     if (process.name === absent) continue
@@ -85,7 +90,12 @@ export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
   clock.runUntil(() => judged() !== undefined, STEPS_MAX)
   const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
   const recomputed = judgeFromTopics(facts)
-  const found = recomputed === null ? [] : standingViolations(recomputed.evidence).flatMap(({ violation, hop, stream, standing }) => [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`))
+  const found =
+    recomputed === null
+      ? []
+      : standingViolations(recomputed.evidence).flatMap(({ violation, hop, stream, standing }) =>
+          [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`),
+        )
   return {
     verdict: judged()?.message as Fact<'run-judged'>,
     recomputed: recomputed?.judgement ?? null,

@@ -1,0 +1,98 @@
+/** The tables behind tidy-rules.ts. An exception stands here by name, with its reason. */
+
+export const bannedPaths: readonly (readonly [pattern: RegExp, instead: string])[] = [
+  [/(^|\/)(utils?|helpers?|common|misc)(\/|\.ts$|\.test\.ts$)/, 'name it after what it holds (prng.ts, verdict.ts)'],
+  [/(^|[/-])(manager|service|factory|handler|processor|wrapper)(\.test)?\.ts$/i, 'name it after the thing it decides or holds'],
+]
+
+/** Where a rule of source-text.ts does not hold, and why. */
+export const allowances: readonly { readonly rule: string; readonly where: RegExp; readonly why: string }[] = [
+  {
+    rule: 'environment',
+    where: /^shared\/runtime\/config\.ts$|^compose\/reference\/config\.ts$/,
+    why: 'the one place where settings are read',
+  },
+  {
+    rule: 'environment',
+    where: /^agents\/cli\/(topics|two-topics|validate)\.ts$/,
+    why: 'the command line reads settings itself, and passes them on',
+  },
+  {
+    rule: 'environment',
+    where: /^compose\/local\/(stack|supervision|demo-run)\.ts$/,
+    why: 'children get the environment of whoever starts them',
+  },
+  {
+    rule: 'environment',
+    where: /(\.test|\.fixture)\.ts$|^tests\/|^loadgen\/bench\//,
+    why: 'tests and benchmarks are told by it how long to run',
+  },
+  {
+    rule: 'clock',
+    where: /^shared\/runtime\/|^compose\/|^loadgen\/|^agents\/cli\/|^tests\/main\.ts$|\/shell\.ts$|^agents\/chaos-injector\/|\.test\.ts$/,
+    why: 'outside the cores; impureProblems looks into what cores are made of',
+  },
+  { rule: 'chance', where: /^compose\/reference\/feed\/|^loadgen\//, why: 'a feed that nobody has to repeat' },
+  { rule: 'default export', where: /^vitest\.config\.ts$/, why: 'vitest reads it' },
+  { rule: 'double assertion', where: /^schemas\/avro\.test\.ts$/, why: 'avsc types schemas as mutable; it checks them itself' },
+]
+
+/** `assay` and `reference` are the files that may import the library on either side. The first that matches counts. */
+export const doorways: readonly { readonly library: RegExp; readonly assay: readonly string[]; readonly reference: readonly string[] }[] = [
+  { library: /^kafkajs$/, assay: ['shared/runtime/kafka.ts'], reference: ['compose/reference/kafka.ts'] },
+  { library: /^@kafkajs\/confluent-schema-registry$/, assay: ['shared/runtime/registry.ts'], reference: ['compose/reference/registry.ts'] },
+  { library: /^@duckdb\//, assay: ['shared/engines/duckdb.ts'], reference: ['compose/reference/lake.ts'] },
+  { library: /^@aws-sdk\//, assay: ['shared/iceberg/object-store.ts'], reference: [] },
+  { library: /^pino$/, assay: ['shared/runtime/log.ts'], reference: ['compose/reference/log.ts'] },
+  { library: /^prom-client$/, assay: ['shared/runtime/metrics.ts'], reference: ['compose/reference/api/metrics.ts'] },
+  { library: /^@opentelemetry\//, assay: ['shared/runtime/tracing.ts'], reference: [] },
+  {
+    library: /^avsc$/,
+    // The contract, Iceberg's manifests and the pipeline's records are three dialects; their tests build what the doors read.
+    assay: [
+      'schemas/avro.ts',
+      'shared/iceberg/avro-container.ts',
+      'shared/runtime/record-codec.ts',
+      'schemas/avro.test.ts',
+      'shared/iceberg/snapshot-reader.test.ts',
+    ],
+    reference: ['compose/reference/avro.ts'],
+  },
+  { library: /^lossless-json$/, assay: ['shared/iceberg/lossless.ts'], reference: ['compose/reference/catalog.ts'] },
+  { library: /^yaml$/, assay: ['topology/load.ts', 'schemas/docs.test.ts'], reference: [] },
+  { library: /^fastify$/, assay: [], reference: ['compose/reference/api/server.ts'] },
+  { library: /^nats$/, assay: [], reference: [] },
+]
+
+/** Which top-level folder may import which. */
+export const mayImport: Readonly<Record<string, readonly string[]>> = {
+  schemas: [],
+  topology: ['schemas'],
+  shared: ['schemas', 'topology'],
+  loadgen: ['schemas', 'topology', 'shared'],
+  compose: ['schemas', 'topology', 'shared'],
+  agents: ['schemas', 'topology', 'shared', 'loadgen'],
+  tests: ['schemas', 'topology', 'shared', 'loadgen', 'compose', 'agents'],
+}
+
+/** Imports against the direction, each with its reason. */
+export const upward: readonly { readonly from: RegExp; readonly to: RegExp; readonly why: string }[] = [
+  { from: /^shared\/runtime\/version\.ts$/, to: /^package\.json$/, why: 'the version stands in one place' },
+  { from: /\.stack\.test\.ts$|^shared\/runtime\/broker\.fixture\.ts$/, to: /^compose\/local\/stack\.ts$/, why: 'tests that need real servers start the local stack' },
+  { from: /^compose\/local\//, to: /^agents\/cli\//, why: 'the demo is a front end of the command line' },
+  {
+    from: /^agents\/cli\/[^/]+\.test\.ts$/,
+    to: /^agents\/reporter\/reports\/sample-run\.ts$/,
+    why: "one run told fact by fact, for the tests of both; the command line's own code imports no agent",
+  },
+]
+
+/** Lint covers core.ts, checks and probes; these are pure as well. */
+export const pureFolders = /^shared\/(core|sim)\/|^agents\/[^/]+\/(checks|probes)\//
+
+export const topLevel: ReadonlySet<string> = new Set([
+  ...['agents', 'compose', 'loadgen', 'schemas', 'shared', 'tests', 'topology'],
+  ...['package.json', 'package-lock.json', 'tsconfig.json', 'eslint.config.js', 'vitest.config.ts'],
+  ...['.gitignore', '.prettierignore', '.prettierrc.json'],
+  ...['README.md', 'ARCHITECTURE.md', 'DECISIONS.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'LICENSE'],
+])
