@@ -80,12 +80,22 @@ export function judgeFromTopics(facts: readonly RunFact[], cancelled: RunBook['c
 }
 
 function violationReasons(violations: readonly Violation[]): Reason[] {
-  const groups = new Map<string, number>()
-  for (const { violation, hop, standing } of violations) {
-    const key = `${violation} at ${hop}`
-    groups.set(key, (groups.get(key) ?? 0) + standing.size)
+  return canariesBy(violations, ({ violation, hop }) => `${violation} at ${hop}`).map(([what, canaries]) => ({
+    verdict: 'fail',
+    text: `${canaries.size} ${what}`,
+  }))
+}
+
+/** Canaries, each once: a record of which two fields are wrong is one wrong record. */
+function canariesBy<Key>(violations: readonly Violation[], keyOf: (violation: Violation) => Key): [Key, CanarySet][] {
+  const groups = new Map<Key, CanarySet>()
+  for (const violation of violations) {
+    const key = keyOf(violation)
+    const group = groups.get(key) ?? new CanarySet()
+    group.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
+    groups.set(key, group)
   }
-  return [...groups].map(([what, count]) => ({ verdict: 'fail', text: `${count} ${what}` }))
+  return [...groups]
 }
 
 /** Late because of a fault of ours from which the pipeline recovered in time: expected degradation, not a failure. */
@@ -231,8 +241,6 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
   const probe = evidence.probes.get(name)
   const sighted = hop.kind === 'api' ? (probe?.compared ?? new CanarySet()) : hopEvidence(evidence, name).sighted
   const here = violations.filter((violation) => violation.hop === name)
-  const counts = new Map<ViolationKind, number>()
-  for (const { violation, standing } of here) counts.set(violation, (counts.get(violation) ?? 0) + standing.size)
   const bad = new CanarySet()
   for (const { violation, stream, standing } of here)
     if (breaksFidelity.has(violation)) bad.addAll([{ stream, ranges: [...standing.ranges] }])
@@ -241,7 +249,7 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
     hop: name,
     expected: expected.size,
     sighted: sighted.and(expected).size,
-    violations: [...counts].map(([violation, count]) => ({ violation, count })),
+    violations: canariesBy(here, ({ violation }) => violation).map(([violation, canaries]) => ({ violation, count: canaries.size })),
     fidelity: expected.size === 0 ? null : Math.max(0, 1 - bad.size / expected.size),
     ...quantiles(latency ?? null),
   }
@@ -277,5 +285,3 @@ function recoveriesOf(evidence: Evidence): Judgement['recoveries'] {
     .map(({ fault, target, recoveryMs }) => ({ fault, target, recoveryMs }))
 }
 
-export const violationCount = (violations: readonly Pick<Violation, 'ranges'>[]) =>
-  violations.reduce((sum, { ranges }) => sum + sizeOf(ranges), 0)

@@ -78,7 +78,11 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Imports against the direction, each with its reason. */
 export const upward: readonly { readonly from: RegExp; readonly to: RegExp; readonly why: string }[] = [
   { from: /^shared\/runtime\/version\.ts$/, to: /^package\.json$/, why: 'the version stands in one place' },
-  { from: /\.stack\.test\.ts$|^shared\/runtime\/broker\.fixture\.ts$/, to: /^compose\/local\/stack\.ts$/, why: 'tests that need real servers start the local stack' },
+  {
+    from: /\.stack\.test\.ts$|^shared\/runtime\/broker\.fixture\.ts$/,
+    to: /^compose\/local\/stack\.ts$/,
+    why: 'tests that need real servers start the local stack',
+  },
   { from: /^compose\/local\//, to: /^agents\/cli\//, why: 'the demo is a front end of the command line' },
   {
     from: /^agents\/cli\/[^/]+\.test\.ts$/,

@@ -88,7 +88,7 @@ describe('a tidy test that catches what it claims', () => {
     ['an upward import', 'shared/sim/world.ts', "import '../../agents/reporter/core.ts'", 'shared/ may import only schemas, topology'],
     ['an upward type', 'topology/plan.ts', "import type { X } from '../shared/core/agent.ts'", 'topology/ may import only schemas'],
     ['a watcher in the pipeline', 'compose/reference/log.ts', "import '../../shared/runtime/log.ts'", 'knows nothing of its watcher'],
-  ])('%s', (_what, path, text, problem) => {
+  ])('%s', (...[, path, text, problem]) => {
     const problems = problemsOf(path, text)
     expect(problems).toHaveLength(1)
     expect(problems[0]).toContain(problem)

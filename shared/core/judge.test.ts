@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest'
+import type { Fact, RunFact } from '../../schemas/results.ts'
+import { judge, judgeFromTopics, unknownOf } from './judge.ts'
+import { API, CLEAN, RAW, RUN, TABLE, chaosPlan, cleanFacts, foldAll, latencyOf, smokePlan, told } from './told-run.fixture.ts'
+
+const judged = (facts: readonly RunFact[]) => {
+  const { book, run, evidence } = foldAll(facts)
+  return judge(book, run, evidence)
+}
+const without = (...kinds: RunFact['kind'][]) => cleanFacts().filter(({ kind }) => !kinds.includes(kind))
+const found = (said: Partial<Fact<'violation-found'>>) => told('violation-found', said)
+const clean = cleanFacts()
+const notEnded = (stage: string) => clean.filter((fact) => !(fact.kind === 'stage-ended' && fact.stage === stage))
+const endedAs = (stage: string, outcome: Fact<'stage-ended'>['outcome']) => [
+  ...notEnded(stage),
+  told('stage-ended', { stage, outcome, reason: 'so' }),
+]
+/** All but seq 5 of stream 0 at the table. */
+const allBut5 = [
+  { stream: 0, ranges: [0, 4, 6, 19] },
+  { stream: 1, ranges: [0, 19] },
+]
+
+describe('a history', () => {
+  test.each<[what: string, facts: RunFact[], verdict: string, reasons: (string | RegExp)[]]>([
+    ['in which all went well', clean, 'pass', []],
+    [
+      'with something lost',
+      [...clean, found({})],
+      'fail',
+      [`1 lost at ${TABLE}`, /fidelity at table:lake.trades is 97.5000 %, less than 99.99 %/],
+    ],
+    ['with something lost that came after all', [...clean, found({}), told('correction', { becomes: null })], 'pass', []],
+    ['with something lost that was late instead', [...clean, found({}), told('correction')], 'fail', [`1 late at ${TABLE}`]],
+    [
+      'with several kinds',
+      [...clean, found({ violation: 'reordered', hop: RAW, ranges: [1, 3] }), found({ violation: 'reordered', hop: RAW, ranges: [8, 8] })],
+      'fail',
+      [`4 reordered at ${RAW}`],
+    ],
+    ['with our own trouble', [...clean, told('evidence-missing')], 'inconclusive', [`${TABLE}: catalog away`]],
+    [
+      'with trouble and a defect: the worst wins',
+      [...clean, told('evidence-missing'), found({ violation: 'reordered' })],
+      'fail',
+      [`1 reordered at ${TABLE}`, /catalog away/],
+    ],
+    [
+      'of nothing but an acceptance',
+      clean.slice(0, 1),
+      'inconclusive',
+      [/sight did not start.*ingestion-checker/, /reconcile did not start/, 'no canary was acknowledged'],
+    ],
+    ['without acknowledgements', without('canaries-produced'), 'inconclusive', ['no canary was acknowledged']],
+    ['with a stage that did not end', notEnded('reconcile'), 'inconclusive', ['stage reconcile of storage-reconciler did not end']],
+    ['with a stage that failed', endedAs('probe', 'failed'), 'inconclusive', ['stage probe of query-prober ended failed: so']],
+    [
+      'with a stage in doubt',
+      endedAs('sight', 'inconclusive'),
+      'inconclusive',
+      ['stage sight of ingestion-checker ended inconclusive: so'],
+    ],
+    [
+      'in which a hop was never seen',
+      clean.filter((fact) => fact.kind !== 'hop-sighted' || fact.hop !== CLEAN),
+      'inconclusive',
+      [`40 canaries at ${CLEAN} were neither sighted nor judged`],
+    ],
+    [
+      'in which the table was never seen',
+      without('snapshot-reconciled'),
+      'inconclusive',
+      [`40 canaries at ${TABLE} were neither sighted nor judged`],
+    ],
+    [
+      'in which the API was never asked',
+      without('probe-answered'),
+      'inconclusive',
+      [`40 canaries at ${API} were neither sighted nor judged`],
+    ],
+    [
+      'in which one is missing and nobody said why',
+      [
+        ...without('snapshot-reconciled', 'probe-answered'),
+        told('snapshot-reconciled', { canaries: allBut5 }),
+        told('probe-answered', { canaries: allBut5 }),
+      ],
+      'inconclusive',
+      [`1 canaries at ${TABLE} were neither sighted nor judged`],
+    ],
+    [
+      'in which the API left out what an earlier hop is accused of',
+      [
+        ...without('probe-answered'),
+        found({ violation: 'corrupted', hop: CLEAN }),
+        told('probe-answered', { canaries: allBut5, unchecked: [{ stream: 0, ranges: [5, 5] }] }),
+      ],
+      'fail',
+      [`1 corrupted at ${CLEAN}`, /fidelity at topic:clean/],
+    ],
+  ])('%s', (...[, facts, verdict, reasons]) => {
+    const judgement = judged(facts)
+    expect(judgement.verdict).toBe(verdict)
+    expect(judgement.reasons).toHaveLength(reasons.length)
+    for (const [index, reason] of reasons.entries())
+      expect(judgement.reasons[index]).toEqual(typeof reason === 'string' ? reason : expect.stringMatching(reason))
+  })
+
+  test('that lacks any one part is never a pass', () => {
+    const kinds = ['canaries-produced', 'hop-sighted', 'snapshot-reconciled', 'probe-answered', 'stage-started', 'stage-ended'] as const
+    for (const kind of kinds) {
+      const facts = kind === 'stage-started' ? without('stage-started', 'stage-ended') : without(kind)
+      expect([kind, judged(facts).verdict]).toEqual([kind, 'inconclusive'])
+    }
+  })
+
+  test('of a cancelled run is inconclusive and says so, whatever was seen', () => {
+    const { book, run, evidence } = foldAll(clean)
+    book.cancelled.set(RUN, { atMs: 1, reason: 'enough' })
+    expect(judge(book, run, evidence)).toMatchObject({ verdict: 'inconclusive', reasons: ['cancelled: enough'] })
+  })
+})
+
+describe('what is in doubt', () => {
+  test('may appear or not: neither its presence nor its absence is held against anybody', () => {
+    const produced = told('canaries-produced', { acknowledged: allBut5, unknown: [{ stream: 0, ranges: [5, 5] }] })
+    const absent = [
+      ...without('canaries-produced', 'hop-sighted', 'snapshot-reconciled', 'probe-answered'),
+      produced,
+      ...[RAW, CLEAN].map((hop) => told('hop-sighted', { hop, canaries: allBut5 })),
+      told('snapshot-reconciled', { canaries: allBut5 }),
+      told('probe-answered', { canaries: allBut5 }),
+    ]
+    expect(judged(absent)).toMatchObject({ verdict: 'pass', acknowledged: 39, unknown: 1 })
+    expect(judged([...without('canaries-produced'), produced])).toMatchObject({ verdict: 'pass', acknowledged: 39, unknown: 1 })
+  })
+
+  test('is also what was intended and never vouched for; what was refused for certain is not', () => {
+    const { evidence } = foldAll([
+      ...without('canaries-produced'),
+      told('canaries-produced', { acknowledged: [{ stream: 0, ranges: [0, 19] }], failed: [{ stream: 1, ranges: [0, 3] }] }),
+    ])
+    expect(unknownOf(evidence).toWire()).toEqual([{ stream: 1, ranges: [4, 19] }])
+  })
+})
+
+describe('a summary', () => {
+  test('expects at a hop what the hop before has seen', () => {
+    const facts = [
+      ...without('hop-sighted', 'snapshot-reconciled', 'probe-answered'),
+      told('hop-sighted', { hop: RAW, canaries: allBut5 }),
+      told('hop-sighted', { hop: CLEAN, canaries: allBut5 }),
+      told('snapshot-reconciled', { canaries: allBut5 }),
+      told('probe-answered', { canaries: allBut5 }),
+      found({ hop: RAW }),
+    ]
+    const { hops, verdict } = judged(facts)
+    expect(verdict).toBe('fail')
+    expect(hops.map(({ hop, expected, sighted, fidelity }) => [hop, expected, sighted, fidelity])).toEqual([
+      ['source', 40, 40, null],
+      [RAW, 40, 39, 0.975],
+      [CLEAN, 39, 39, 1],
+      [TABLE, 39, 39, 1],
+      [API, 39, 39, 1],
+    ])
+  })
+
+  test('leaves out hops that the plan has nobody look at', () => {
+    const plan = { ...smokePlan, stages: smokePlan.stages.filter(({ task }) => task !== 'probe-api') }
+    expect(judged(cleanFacts(plan)).hops.map(({ hop }) => hop)).toEqual(['source', RAW, CLEAN, TABLE])
+    expect(judged(cleanFacts(plan)).verdict).toBe('pass')
+  })
+})
+
+describe('budgets', () => {
+  const budgeted = (budgets: object) => cleanFacts({ ...smokePlan, budgets })
+
+  test('a fidelity that the plan allows to fall short excuses no defect', () => {
+    const reasons = judged([...budgeted({ fidelity: 0.9 }), found({})]).reasons
+    expect(reasons).toEqual([`1 lost at ${TABLE}`])
+  })
+
+  test('the p95 of an API', () => {
+    const slow = told('probe-answered', { batch: 1, latency: latencyOf(...Array<number>(40).fill(200)) })
+    expect(judged([...budgeted({ apiP95Ms: 150 }), slow])).toMatchObject({
+      verdict: 'fail',
+      reasons: [expect.stringMatching(/^p95 of api:stats is 200\.\d ms, more than 150 ms$/)],
+    })
+    expect(judged([...budgeted({ apiP95Ms: 250 }), slow]).verdict).toBe('pass')
+    expect(judged([...budgeted({}), slow]).verdict).toBe('pass')
+  })
+})
+
+describe('a fault of ours', () => {
+  const changed = (phase: Fact<'fault-changed'>['phase'], atMs: number, said: Partial<Fact<'fault-changed'>> = {}) =>
+    told('fault-changed', { phase, atMs, ...said })
+  const life = [
+    changed('journalled', 900),
+    changed('injected', 1_000),
+    changed('bit', 1_100),
+    changed('healed', 2_000),
+    changed('recovered', 2_500, { recoveryMs: 500 }),
+  ]
+  const history = (...facts: RunFact[]) => judged([...cleanFacts(chaosPlan), ...facts])
+
+  test('that bit, healed and was recovered from leaves a pass, and the time it took', () => {
+    expect(history(...life)).toMatchObject({
+      verdict: 'pass',
+      reasons: [],
+      recoveries: [{ fault: 'pause', target: 'sink', recoveryMs: 500 }],
+    })
+  })
+
+  test.each<[what: string, facts: RunFact[], verdict: string, reason: RegExp]>([
+    ['of which nothing was heard', [], 'inconclusive', /no evidence that pause of sink took hold/],
+    ['that never bit', life.filter(({ phase }) => phase !== 'bit'), 'inconclusive', /no evidence that pause of sink took hold/],
+    [
+      'that was void',
+      [...life.slice(0, 2), changed('void', 1_200, { detail: 'still running' })],
+      'inconclusive',
+      /did not take hold: still running/,
+    ],
+    ['whose recovery nobody saw', life.slice(0, 4), 'inconclusive', /no evidence that the pipeline recovered/],
+    [
+      'that was not recovered from',
+      [...life.slice(0, 4), changed('not-recovered', 6_000, { detail: 'lag grows' })],
+      'fail',
+      /^not-recovered: pause of sink: lag grows/,
+    ],
+    [
+      'that could not be healed',
+      [...life.slice(0, 3), changed('heal-failed', 6_000, { detail: 'no such process' })],
+      'inconclusive',
+      /could not be healed: no such process/,
+    ],
+  ])('%s', (...[, facts, verdict, reason]) => {
+    const judgement = history(...facts)
+    expect(judgement.verdict).toBe(verdict)
+    expect(judgement.reasons).toEqual([expect.stringMatching(reason)])
+  })
+
+  test.each<[what: string, violation: Fact<'violation-found'>['violation'], atMs: number, verdict: string]>([
+    ['lateness while it stands', 'late', 1_500, 'pass'],
+    ['a stale answer while the plan lets the pipeline catch up', 'stale', 4_999, 'pass'],
+    ['slowness from the first moment on', 'slow', 1_000, 'pass'],
+    ['lateness before it', 'late', 999, 'fail'],
+    ['lateness after what the plan allows', 'late', 5_001, 'fail'],
+    ['loss while it stands', 'lost', 1_500, 'fail'],
+    ['a wrong answer while it stands', 'wrong-answer', 1_500, 'fail'],
+  ])('excuses no more than it explains: %s', (...[, violation, atMs, verdict]) => {
+    expect(history(...life, found({ violation, atMs })).verdict).toBe(verdict)
+  })
+
+  test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {
+    expect(history(...life.filter(({ phase }) => phase !== 'healed'), found({ violation: 'late', atMs: 1_500 })).verdict).toBe('fail')
+    expect(judged([...clean, found({ violation: 'late', atMs: 1_500 })]).verdict).toBe('fail')
+  })
+})
+
+describe('a verdict computed again', () => {
+  test('counts what was before the judge then, and no more', () => {
+    const verdict = told('run-judged', { agent: 'reporter', factsHeard: clean.length, atMs: 50 })
+    const late = found({})
+    expect(judgeFromTopics([...clean, verdict, late])?.judgement.verdict).toBe('pass')
+    expect(judgeFromTopics([...clean, late, verdict])?.judgement.verdict).toBe('pass')
+    expect(judgeFromTopics([...clean, late])?.judgement.verdict).toBe('fail')
+  })
+
+  test('knows the cancellations that came before it', () => {
+    const verdict = told('run-judged', { agent: 'reporter', factsHeard: clean.length, atMs: 50 })
+    const cancelledAt = (atMs: number) =>
+      judgeFromTopics([...clean, verdict], new Map([[RUN, { atMs, reason: 'enough' }]]))?.judgement.verdict
+    expect([cancelledAt(50), cancelledAt(51)]).toEqual(['inconclusive', 'pass'])
+  })
+
+  test('is none where nobody accepted the run', () => {
+    expect(judgeFromTopics([told('stage-started')])).toBeNull()
+  })
+})
