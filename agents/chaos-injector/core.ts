@@ -4,8 +4,6 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
-import { CanarySet } from '../../shared/core/canary-set.ts'
-import { hopEvidence } from '../../shared/core/evidence.ts'
 import { stagesToStart, stagesUnderWay, type RunState } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
@@ -13,6 +11,7 @@ import {
   headOf,
   hopsOfKind,
   initWorks,
+  production,
   say,
   sayEnded,
   sayStarted,
@@ -21,44 +20,47 @@ import {
 } from '../../shared/core/run-work.ts'
 import type { Stage } from '../../topology/plan.ts'
 import type { FaultName } from './faults/faults.ts'
+import { recoveryOf } from './recovery.ts'
+
+/** The stage a fault belongs to: one fault a stage. */
+interface At {
+  readonly runId: string
+  readonly stage: string
+}
 
 export type InjectorEvent =
   | BusEvent
-  /** `evidence` that the fault took hold, or null: then it has been healed already. */
-  | { readonly type: 'injected'; readonly runId: string; readonly stage: string; readonly evidence: string | null; readonly detail: string }
-  | { readonly type: 'healed'; readonly runId: string; readonly stage: string; readonly ok: boolean; readonly detail: string }
-  /** What the journal says after a restart. */
-  | {
-      readonly type: 'lease-seen'
-      readonly runId: string
-      readonly stage: string
-      readonly open: boolean
-      readonly evidence: string | null
-    }
-  | { readonly type: 'leases-cleared'; readonly runId: string; readonly stage: string; readonly ok: boolean; readonly detail: string }
+  /** The fault stands and took hold: just injected, or found standing after a restart. */
+  | (At & { readonly type: 'bitten'; readonly injectedAtMs: number; readonly evidence: string; readonly detail: string })
+  /** The lease has ended, by whomever; or, not ok, the fault would not go. */
+  | (At & { readonly type: 'healed'; readonly ok: boolean; readonly healedAtMs: number; readonly detail: string })
+  /** There is no lease, and no trace of one. */
+  | (At & { readonly type: 'no-lease'; readonly detail: string })
+  | (At & { readonly type: 'leases-cleared'; readonly ok: boolean; readonly detail: string })
 
 export type InjectorEffect =
   | BusEffect
-  /** Journal, watchdog, injection, evidence, in this order. */
-  | {
+  /** The journalled fact on the topic, lease on disk, watchdog, injection, evidence, in this order. Never a second time. */
+  | (At & {
       readonly type: 'inject'
-      readonly runId: string
-      readonly stage: string
       readonly fault: FaultName
       readonly target: string
+      readonly leaseMs: number
       readonly leaseUntilMs: number
-    }
-  | { readonly type: 'heal'; readonly runId: string; readonly stage: string }
-  | { readonly type: 'look-at-lease'; readonly runId: string; readonly stage: string }
-  | { readonly type: 'clear-leases'; readonly runId: string; readonly stage: string }
+    })
+  | (At & { readonly type: 'heal'; readonly target: string })
+  | (At & { readonly type: 'look-at-lease'; readonly target: string })
+  | (At & { readonly type: 'clear-leases' })
+type WorldEffect = Exclude<InjectorEffect, BusEffect>
 
 export interface InjectorState {
   readonly works: RunWorks
-  /** Effects under way, by run and stage: asked once in this process's life, again after the retry time. */
-  readonly askedMs: Map<string, number>
+  /** What this process has asked of the world, by `keyOf`: asked again after a while, forgotten with the stage. */
+  readonly asked: Map<string, { readonly at: At; readonly atMs: number }>
 }
 
 type FaultStage = Extract<Stage, { task: 'inject-fault' }>
+type StopReason = NonNullable<ReturnType<typeof stopReason>>
 interface FaultContext {
   readonly run: RunState
   readonly stage: FaultStage
@@ -68,7 +70,7 @@ const ASK_AGAIN_MS = 30_000
 
 export const injectorCore: AgentCore<AgentBaseConfig, InjectorState, InjectorEvent, InjectorEffect> = {
   name: 'chaos-injector',
-  init: (config) => ({ works: initWorks(config), askedMs: new Map() }),
+  init: (config) => ({ works: initWorks(config), asked: new Map() }),
   step(state, event): Step<InjectorState, InjectorEffect> {
     if (isBusEvent(event)) {
       const effects: InjectorEffect[] = foldWorks(state.works, event)
@@ -82,7 +84,7 @@ function onWorldEvent(state: InjectorState, event: Exclude<InjectorEvent, BusEve
   const run = state.works.base.book.runs.get(event.runId)
   const stage = run?.resolved.plan.stages.find((candidate) => candidate.stage === event.stage)
   if (run === undefined || stage === undefined || run.stages.get(event.stage)?.ended !== null) return []
-  if (event.type === 'leases-cleared') {
+  if (event.type === 'leases-cleared')
     return [
       sayEnded(
         state.works,
@@ -90,32 +92,32 @@ function onWorldEvent(state: InjectorState, event: Exclude<InjectorEvent, BusEve
         event.ok ? { outcome: 'ok', reason: event.detail } : { outcome: 'failed', reason: event.detail },
       ),
     ]
-  }
-  if (stage.task !== 'inject-fault') return []
-  const context = { run, stage }
+  return stage.task === 'inject-fault' ? onLeaseEvent(state, { run, stage }, event) : []
+}
+
+type LeaseEvent = Exclude<InjectorEvent, BusEvent | { type: 'leases-cleared' }>
+
+function onLeaseEvent(state: InjectorState, context: FaultContext, event: LeaseEvent): InjectorEffect[] {
+  const has = (phase: FaultPhase) => phaseOf(state.works, context, phase) !== null
+  if (has('void') || has('healed') || has('heal-failed')) return []
+  const { detail } = event
   switch (event.type) {
-    case 'injected':
-      return injected(state, context, event)
-    case 'lease-seen':
-      if (event.open)
-        return injected(state, context, { evidence: event.evidence, detail: 'found standing after a restart of the injector' })
+    case 'bitten':
+      if (has('bit')) return []
       return [
-        change(state, context, { phase: 'void', detail: 'the injector restarted before the fault was injected, or its lease had run out' }),
+        change(state, context, { phase: 'injected', detail, atMs: event.injectedAtMs }),
+        change(state, context, { phase: 'bit', detail: event.evidence }),
       ]
     case 'healed':
-      return [change(state, context, { phase: event.ok ? 'healed' : 'heal-failed', detail: event.detail })]
+      if (!event.ok) return [change(state, context, { phase: 'heal-failed', detail })]
+      // Without evidence that it took hold it proves nothing, however well it was healed.
+      if (!has('bit')) return [change(state, context, { phase: 'void', detail })]
+      return [change(state, context, { phase: 'healed', detail, atMs: event.healedAtMs })]
+    case 'no-lease':
+      return [change(state, context, { phase: has('injected') ? 'heal-failed' : 'void', detail })]
     default:
       return unreachable(event)
   }
-}
-
-function injected(
-  state: InjectorState,
-  context: FaultContext,
-  { evidence, detail }: { evidence: string | null; detail: string },
-): InjectorEffect[] {
-  if (evidence === null) return [change(state, context, { phase: 'void', detail })]
-  return [change(state, context, { phase: 'injected', detail }), change(state, context, { phase: 'bit', detail: evidence })]
 }
 
 function onTick(state: InjectorState): InjectorEffect[] {
@@ -125,10 +127,18 @@ function onTick(state: InjectorState): InjectorEffect[] {
   for (const { run, stage } of stagesToStart(book, injectorCore.name, nowMs))
     effects.push(sayStarted(works, { runId: run.runId, stage: stage.stage }))
   for (const { run, stage } of stagesUnderWay(book, injectorCore.name, nowMs)) {
-    if (stage.task === 'heal') effects.push(...ask(state, { type: 'clear-leases', runId: run.runId, stage: stage.stage }))
+    if (stage.task === 'heal') effects.push(...clearLeases(state, run, stage))
     if (stage.task === 'inject-fault') effects.push(...carryOn(state, { run, stage }))
   }
+  for (const [key, { at }] of state.asked) if (book.runs.get(at.runId)?.stages.get(at.stage)?.ended !== null) state.asked.delete(key)
   return effects
+}
+
+function clearLeases(state: InjectorState, run: RunState, stage: Stage): InjectorEffect[] {
+  const at = { runId: run.runId, stage: stage.stage }
+  const stop = stopReason(state.works, run, stage)
+  if (stop === null) return ask(state, { type: 'clear-leases', ...at })
+  return [sayEnded(state.works, at, { outcome: 'failed', reason: `whether faults of the run still stand is not known: ${stop.reason}` })]
 }
 
 /** One step of a fault's life, decided from its facts alone: a restart goes on from them, and injects nothing twice. */
@@ -138,77 +148,57 @@ function carryOn(state: InjectorState, context: FaultContext): InjectorEffect[] 
   const at = { runId: run.runId, stage: stage.stage }
   const phase = (name: FaultPhase) => phaseOf(works, context, name)
   const stop = stopReason(works, run, stage)
-  const stands = phase('injected') !== null && phase('healed') === null && phase('heal-failed') === null
-  if (stands && (stop !== null || works.base.nowMs >= (phase('injected')?.atMs ?? 0) + stage.durationMs))
-    return ask(state, { type: 'heal', ...at })
-  if (stands) return []
-  if (phase('heal-failed') !== null) return [sayEnded(works, at, { outcome: 'failed', reason: phase('heal-failed')?.detail ?? '' })]
-  if (stop !== null) return [sayEnded(works, at, stop)]
+  const failed = phase('heal-failed')
+  if (failed !== null) return [sayEnded(works, at, { outcome: 'failed', reason: failed.detail })]
   if (phase('void') !== null || phase('recovered') !== null || phase('not-recovered') !== null)
-    return [sayEnded(works, at, { outcome: 'ok' })]
-  if (phase('healed') !== null) return watchRecovery(state, context)
-  // Journalled and not injected: by this process, or by one before it that may have died in between.
-  if (phase('journalled') !== null) return state.askedMs.has(`inject ${keyOf(at)}`) ? [] : ask(state, { type: 'look-at-lease', ...at })
-  return injectWhenSteady(state, context)
+    return [sayEnded(works, at, stop?.outcome === 'cancelled' ? stop : { outcome: 'ok' })]
+  if (phase('journalled') === null) return injectWhenSteady(state, context, stop)
+  if (phase('healed') !== null) return stop === null ? watchRecovery(state, context) : [sayEnded(works, at, stop)]
+  // From here on the fault may stand, also when it is not known yet whether it does: no end without a heal.
+  const injected = phase('injected')
+  const isTime = injected !== null && works.base.nowMs >= injected.atMs + stage.durationMs
+  if (stop !== null || isTime) return ask(state, { type: 'heal', ...at, target: stage.target })
+  // Journalled by a process before this one, which may have died at any point after.
+  if (!state.asked.has(keyOf('inject', at))) return ask(state, { type: 'look-at-lease', ...at, target: stage.target })
+  return []
 }
 
 /** The pipeline must flow before it is disturbed: a fault on one that stands proves nothing. */
-function injectWhenSteady(state: InjectorState, context: FaultContext): InjectorEffect[] {
+function injectWhenSteady(state: InjectorState, context: FaultContext, stop: StopReason | null): InjectorEffect[] {
   const { works } = state
+  const { nowMs } = works.base
   const { run, stage } = context
-  const startedMs = run.stages.get(stage.stage)?.started?.atMs ?? works.base.nowMs
+  const at = { runId: run.runId, stage: stage.stage }
+  if (stop?.outcome === 'cancelled') return [sayEnded(works, at, stop)]
+  const tables = hopsOfKind(run, 'table').map(({ name }) => name)
+  if (stop !== null) {
+    const detail = `not injected: no canary of the run was seen in ${tables.join(', ') || 'a table'} within ${stage.timeoutMs} ms`
+    return [change(state, context, { phase: 'void', detail })]
+  }
+  const startedMs = run.stages.get(stage.stage)?.started?.atMs ?? nowMs
   const flows = evidenceOf(works, run.runId).snapshots.some(({ canaries }) => canaries.length > 0)
-  if (!flows || works.base.nowMs < startedMs + stage.afterMs) return []
-  const leaseUntilMs = works.base.nowMs + stage.leaseMs
-  const journalled = say(works, {
-    ...changeOf(state, context, { phase: 'journalled', detail: 'steady: canaries reach the table' }),
-    leaseUntilMs,
-  })
+  if (!flows || nowMs < startedMs + stage.afterMs) return []
+  const { fault, target, leaseMs } = stage
   return [
-    journalled,
-    ...ask(state, { type: 'inject', runId: run.runId, stage: stage.stage, fault: stage.fault, target: stage.target, leaseUntilMs }),
+    change(state, context, { phase: 'journalled', detail: 'steady: canaries reach the table', leaseUntilMs: nowMs + leaseMs }),
+    ...ask(state, { type: 'inject', ...at, fault, target, leaseMs, leaseUntilMs: nowMs + leaseMs }),
   ]
 }
 
-/** Recovered once everything acknowledged up to the healing is in the table. */
 function watchRecovery(state: InjectorState, context: FaultContext): InjectorEffect[] {
   const { works } = state
   const { run, stage } = context
   const healed = phaseOf(works, context, 'healed')
-  const table = hopsOfKind(run, 'table')[0]
-  if (healed === null || table === undefined) return []
-  const evidence = evidenceOf(works, run.runId)
-  const owed = new CanarySet()
-  for (const segment of evidence.ledger) if (segment.atMs <= healed.atMs) owed.addAll(segment.canaries)
-  const accused = new CanarySet()
-  for (const { violation, stream, standing } of evidence.violations.values())
-    if (violation === 'lost') accused.addAll([{ stream, ranges: [...standing.ranges] }])
-  const missing = owed.minus(hopEvidence(evidence, table.name).sighted).minus(accused)
-  if (missing.size === 0)
-    return [
-      change(state, context, {
-        phase: 'recovered',
-        detail: `${owed.size} canaries owed at the healing are in ${table.name}`,
-        recoveryMs: recoveryMs(works, context, owed),
-      }),
-    ]
-  if (works.base.nowMs <= healed.atMs + stage.recoverWithinMs) return []
-  return [
-    change(state, context, {
-      phase: 'not-recovered',
-      detail: `${missing.size} of ${owed.size} canaries are not in ${table.name} ${stage.recoverWithinMs} ms after the healing`,
-    }),
-  ]
-}
-
-/** From the healing to the commit of the snapshot with which the last owed canary came. */
-function recoveryMs(works: RunWorks, context: FaultContext, owed: CanarySet): number {
-  const healedMs = phaseOf(works, context, 'healed')?.atMs ?? 0
-  const lastMs = evidenceOf(works, context.run.runId).snapshots.reduce(
-    (last, { canaries, committedAtMs }) => (CanarySet.of(canaries).and(owed).size > 0 ? Math.max(last, committedAtMs) : last),
-    0,
-  )
-  return Math.max(0, lastMs - healedMs)
+  if (healed === null) return []
+  const recovery = recoveryOf({
+    evidence: evidenceOf(works, run.runId),
+    healed,
+    tables: hopsOfKind(run, 'table').map(({ name }) => name),
+    recoverWithinMs: stage.recoverWithinMs,
+    hasProduced: production(run)?.ended != null,
+    nowMs: works.base.nowMs,
+  })
+  return recovery === null ? [] : [change(state, context, recovery)]
 }
 
 function phaseOf(works: RunWorks, { run, stage }: FaultContext, phase: FaultPhase): Fact<'fault-changed'> | null {
@@ -218,38 +208,36 @@ function phaseOf(works: RunWorks, { run, stage }: FaultContext, phase: FaultPhas
 interface Change {
   readonly phase: FaultPhase
   readonly detail: string
-  readonly recoveryMs?: number
+  readonly recoveryMs?: number | null
+  readonly leaseUntilMs?: number
+  /** When it happened, where that was not now: a watchdog heals while nobody else is there to say so. */
+  readonly atMs?: number
 }
 
-const change = (state: InjectorState, context: FaultContext, what: Change): InjectorEffect =>
-  say(state.works, changeOf(state, context, what))
-
-function changeOf(
-  { works }: InjectorState,
-  context: FaultContext,
-  { phase, detail, recoveryMs = undefined }: Change,
-): Fact<'fault-changed'> {
+function change({ works }: InjectorState, context: FaultContext, what: Change): InjectorEffect {
   const { run, stage } = context
-  const leaseUntilMs = phaseOf(works, context, 'journalled')?.leaseUntilMs ?? works.base.nowMs
-  return {
+  const head = headOf(works, run.runId)
+  return say(works, {
     kind: 'fault-changed',
-    ...headOf(works, run.runId),
+    ...head,
+    atMs: what.atMs ?? head.atMs,
     stage: stage.stage,
     fault: stage.fault,
     target: stage.target,
-    phase,
-    leaseUntilMs,
-    recoveryMs: recoveryMs ?? null,
-    detail,
-  }
+    phase: what.phase,
+    leaseUntilMs: what.leaseUntilMs ?? phaseOf(works, context, 'journalled')?.leaseUntilMs ?? head.atMs,
+    recoveryMs: what.recoveryMs ?? null,
+    detail: what.detail,
+  })
 }
 
-const keyOf = ({ runId, stage }: { runId: string; stage: string }) => `${runId} ${stage}`
+const keyOf = (type: WorldEffect['type'], { runId, stage }: At) => `${type} ${runId} ${stage}`
 
-function ask(state: InjectorState, effect: Exclude<InjectorEffect, BusEffect>): InjectorEffect[] {
-  const key = `${effect.type} ${keyOf(effect)}`
-  const askedMs = state.askedMs.get(key)
-  if (askedMs !== undefined && state.works.base.nowMs - askedMs < ASK_AGAIN_MS) return []
-  state.askedMs.set(key, state.works.base.nowMs)
+function ask(state: InjectorState, effect: WorldEffect): InjectorEffect[] {
+  const { nowMs } = state.works.base
+  const key = keyOf(effect.type, effect)
+  const asked = state.asked.get(key)
+  if (asked !== undefined && nowMs - asked.atMs < ASK_AGAIN_MS) return []
+  state.asked.set(key, { at: { runId: effect.runId, stage: effect.stage }, atMs: nowMs })
   return [effect]
 }

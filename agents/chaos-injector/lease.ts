@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { AssayError } from '../../shared/core/errors.ts'
 import { faults, type FaultName } from './faults/faults.ts'
@@ -15,68 +16,132 @@ const leaseSchema = z.object({
   fault: z.enum(Object.keys(faults) as [FaultName, ...FaultName[]]),
   target: z.string(),
   pinned: z.object({ pid: z.int(), startTicks: z.string() }),
+  injectingAtMs: z.int(),
+  leaseMs: z.int().positive(),
   leaseUntilMs: z.int(),
 })
 export type Lease = z.infer<typeof leaseSchema>
 
-export const leasesDirOf = (stateDir: string) => join(stateDir, 'leases')
-export const leasePath = (folder: string, leaseId: string) => join(folder, `${leaseId}.json`)
-export const leaseIdOf = ({ runId, stage }: { runId: string; stage: string }) => `${runId}.${stage}`
+/** What is kept of a lease once its fault is gone: the proof that it was healed, and that it must not be injected again. */
+const endedLeaseSchema = leaseSchema.extend({
+  healedAtMs: z.int(),
+  by: z.enum(['injector', 'watchdog', 'stop command']),
+  evidence: z.string(),
+})
+export type EndedLease = z.infer<typeof endedLeaseSchema>
+export type Healer = EndedLease['by']
 
-/** On disk, flushed, before it returns. */
-export async function writeLease(folder: string, lease: Lease): Promise<string> {
-  await mkdir(folder, { recursive: true })
-  const path = leasePath(folder, lease.leaseId)
-  const file = await open(`${path}.part`, 'w')
-  try {
-    await file.writeFile(JSON.stringify(lease))
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(`${path}.part`, path)
-  const directory = await open(folder, 'r')
-  await directory.sync()
-  await directory.close()
-  return path
-}
-
-export async function readLease(path: string): Promise<Lease | null> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-  const parsed = leaseSchema.safeParse(JSON.parse(text))
-  if (!parsed.success) throw new AssayError('INPUT_INVALID', `lease ${path}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error })
-  return parsed.data
-}
-
-export async function openLeases(folder: string): Promise<Lease[]> {
-  const names = await readdir(folder).catch(() => [])
-  const leases = await Promise.all(names.filter((name) => name.endsWith('.json')).map((name) => readLease(join(folder, name))))
-  return leases.filter((lease) => lease !== null)
-}
-
+/** Longer than any run may be resumed. */
+const ENDED_KEPT_MS = 7 * 24 * 3_600_000
 const HEAL_ATTEMPTS_MAX = 20
 const HEAL_EVERY_MS = 100
 
-/** Heals, verifies, and only then takes the lease away. Returns the evidence; throws when the fault would not go. */
-export async function healLease(folder: string, lease: Lease): Promise<string> {
+/** Open leases are the JSON files of this folder, ended ones those of `ended` below it. */
+export const leasesDirOf = (stateDir: string) => join(stateDir, 'leases')
+export const leasePath = (folder: string, leaseId: string) => join(folder, `${leaseId}.json`)
+export const leaseIdOf = ({ runId, stage }: { runId: string; stage: string }) => `${runId}.${stage}`
+const endedPath = (folder: string, leaseId: string) => join(folder, 'ended', `${leaseId}.json`)
+
+/** On disk, flushed, before it returns. */
+export async function writeLease(folder: string, lease: Lease): Promise<string> {
+  await dropOldLeases(join(folder, 'ended'))
+  return writeFlushed(leasePath(folder, lease.leaseId), lease)
+}
+
+export const readLease = (path: string): Promise<Lease | null> => readJournal(path, leaseSchema)
+export const readEndedLease = (folder: string, leaseId: string): Promise<EndedLease | null> =>
+  readJournal(endedPath(folder, leaseId), endedLeaseSchema)
+
+/** Open leases, and the problems with journals that cannot be read: one of those must not keep the others from being healed. */
+export async function openLeases(folder: string): Promise<{ leases: Lease[]; problems: string[] }> {
+  const leases: Lease[] = []
+  const problems: string[] = []
+  for (const name of await namesIn(folder)) {
+    try {
+      const lease = await readLease(join(folder, name))
+      if (lease !== null) leases.push(lease)
+    } catch (error) {
+      problems.push(error instanceof Error ? error.message : String(error))
+    }
+  }
+  return { leases, problems }
+}
+
+/** Heals, verifies, and only then ends the lease. Throws LIMIT_REACHED when the fault would not go: the lease stays open. */
+export async function healLease(folder: string, lease: Lease, by: Healer): Promise<EndedLease> {
   const fault = faults[lease.fault]
   for (let attempt = 1; attempt <= HEAL_ATTEMPTS_MAX; attempt++) {
     await fault.heal(lease.pinned)
     const evidence = await fault.healed(lease.pinned)
-    if (evidence !== null) {
-      await rm(leasePath(folder, lease.leaseId), { force: true })
-      return evidence
-    }
-    await new Promise((resolve) => setTimeout(resolve, HEAL_EVERY_MS))
+    if (evidence !== null) return endLease(folder, { ...lease, healedAtMs: Date.now(), by, evidence })
+    await sleep(HEAL_EVERY_MS)
   }
   throw new AssayError(
     'LIMIT_REACHED',
     `${lease.fault} of ${lease.target} is still there after ${HEAL_ATTEMPTS_MAX} attempts to heal it; its lease stays in ${folder}`,
   )
 }
+
+/** Injector, watchdog and stop command may come together: the first one's word on when and how stays. */
+async function endLease(folder: string, ended: EndedLease): Promise<EndedLease> {
+  const known = await readEndedLease(folder, ended.leaseId)
+  if (known === null) await writeFlushed(endedPath(folder, ended.leaseId), ended)
+  await rm(leasePath(folder, ended.leaseId), { force: true })
+  return known ?? ended
+}
+
+async function writeFlushed(path: string, journal: Lease | EndedLease): Promise<string> {
+  const folder = dirname(path)
+  await mkdir(folder, { recursive: true })
+  // Two healers may write at once: each has a part file of its own, and the last rename is as good as the first.
+  const part = `${path}.${process.pid}.part`
+  const file = await open(part, 'w')
+  try {
+    await file.writeFile(JSON.stringify(journal))
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(part, path)
+  const directory = await open(folder, 'r')
+  try {
+    await directory.sync()
+  } finally {
+    await directory.close()
+  }
+  return path
+}
+
+async function readJournal<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema> | null> {
+  let text: string
+  try {
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return null
+    throw error
+  }
+  try {
+    return schema.parse(JSON.parse(text))
+  } catch (cause) {
+    const problem = cause instanceof z.ZodError ? z.prettifyError(cause) : String(cause)
+    throw new AssayError('INPUT_INVALID', `lease ${basename(path)} in ${dirname(path)}: ${problem}`, { cause })
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).filter((name) => name.endsWith('.json')).sort()
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw error
+  }
+}
+
+async function dropOldLeases(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    const { mtimeMs } = await stat(join(folder, name))
+    if (Date.now() - mtimeMs > ENDED_KEPT_MS) await rm(join(folder, name), { force: true })
+  }
+}
+
+const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'

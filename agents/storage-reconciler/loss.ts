@@ -1,6 +1,6 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { hopEvidence, type Evidence, type Segment } from '../../shared/core/evidence.ts'
-import { members } from '../../shared/core/range-set.ts'
+import { intersection, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
@@ -14,7 +14,8 @@ const SETTLE_MS = 3_000
 
 /**
  * Asks for a second look at canaries that must be in the table by now: the table holds rows from behind their place
- * in the topic, or `giveUpAfterMs` has passed since they were seen there.
+ * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come. A
+ * table that just stands still has lost nothing yet.
  */
 export function judgeLoss(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
   const before = hopBefore(run, table.name)
@@ -25,12 +26,11 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   const here = sightedHere(evidence, table)
   const told = accused(evidence, table.name)
   for (const segment of hopEvidence(evidence, before).segments) {
-    if (table.cleared.has(segment) || !isPassed(works, { run, table }, segment)) continue
-    const absent = CanarySet.of(segment.canaries).minus(here).minus(told)
-    if (absent.size === 0) {
-      table.cleared.add(segment)
-      continue
-    }
+    if (table.cleared.has(segment)) continue
+    const owed = CanarySet.of(segment.canaries).minus(here).minus(told)
+    const absent = isPassed(works, { run, table }, segment) ? owed : givenUp(works, { table, here }, { segment, owed })
+    if (owed.size === 0) table.cleared.add(segment)
+    if (absent.size === 0) continue
     missing.addAll(absent.toWire())
     segments.push(segment)
     if (missing.size >= SUSPECTS_MAX) break
@@ -49,10 +49,24 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
 }
 
 function isPassed(works: RunWorks, { run, table }: TableContext, segment: Segment): boolean {
-  if (works.base.nowMs > segment.atMs + table.hop.giveUpAfterMs) return true
   if (table.hop.sourceOffsets === null) return false
   const stored = storedOffsets(evidenceOf(works, run.runId), table)
   return segment.covered.every(({ partition, offsetLast }) => (stored.get(partition) ?? -1) >= offsetLast)
+}
+
+/** Of a segment seen long ago, those behind which later canaries of the same stream are in the table. */
+function givenUp(
+  works: RunWorks,
+  { table, here }: { table: TableWork; here: CanarySet },
+  { segment, owed }: { segment: Segment; owed: CanarySet },
+): CanarySet {
+  const overtaken = new CanarySet()
+  if (works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs) return overtaken
+  for (const stream of owed.streams()) {
+    const last = here.last(stream)
+    if (last > 0) overtaken.addAll([{ stream, ranges: intersection(owed.ranges(stream), [0, last - 1]) }])
+  }
+  return overtaken
 }
 
 /** The greatest source offset by partition that a told snapshot has stored. */

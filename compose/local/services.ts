@@ -11,7 +11,7 @@ import type { Step, StepName, StepProcess } from './step.ts'
 
 /** In this order, a group at a time: those who write before those who are written to. */
 export const STOP_ORDER: readonly (readonly StepName[])[] = [
-  ['feed', 'normaliser', 'api', 'setup', 'kafka-format'],
+  ['feed', 'keeper', 'normaliser', 'api', 'setup', 'kafka-format'],
   ['connect'],
   ['registry', 'catalog'],
   ['kafka', 's3'],
@@ -36,6 +36,7 @@ function pipelineSteps(facts: StackFacts, components: ComponentFolders, serviceE
     { name: 'market-sink', needs: ['connect', 'setup', 'catalog'], kind: 'action', act: () => putConnector(facts) },
     { name: 'normaliser', needs: ['setup'], kind: 'service', process: reference('normaliser', env), probe: settled },
     { name: 'feed', needs: ['setup'], kind: 'service', process: reference('feed', env), probe: settled },
+    { name: 'keeper', needs: ['market-sink'], kind: 'service', process: reference('keeper', env), probe: settled },
     {
       name: 'api',
       needs: ['catalog', 'setup'],

@@ -66,7 +66,17 @@ describe('the whole stack', () => {
 
   test('every service lives and answers', async () => {
     const rows = await inspectServices(stateOf(dir))
-    expect(rows.map((row) => row.name).sort()).toEqual(['api', 'catalog', 'connect', 'feed', 'kafka', 'normaliser', 'registry', 's3'])
+    expect(rows.map((row) => row.name).sort()).toEqual([
+      'api',
+      'catalog',
+      'connect',
+      'feed',
+      'kafka',
+      'keeper',
+      'normaliser',
+      'registry',
+      's3',
+    ])
     expect(rows.filter((row) => row.condition !== 'running')).toEqual([])
     const tables = await fetch(`${stack.env['PIPELINE_CATALOG_URL'] ?? ''}/v1/namespaces/market/tables`)
     expect(await tables.json()).toMatchObject({ identifiers: [{ namespace: ['market'], name: 'trades' }] })

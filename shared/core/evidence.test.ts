@@ -82,6 +82,11 @@ describe('evidence', () => {
     )
   })
 
+  test('is the same when any one fact comes once more at the end', () => {
+    const expected = evidenceText(fold(all))
+    for (const fact of all) expect([fact.kind, evidenceText(fold([...all, fact]))]).toEqual([fact.kind, expected])
+  })
+
   test('counts what was heard of others: the reporter must not count itself', () => {
     expect(fold([told('stage-started'), told('stage-started'), told('run-accepted', { agent: 'reporter' })]).heard).toBe(2)
   })

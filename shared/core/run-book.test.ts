@@ -238,4 +238,7 @@ test('the book forgets old judged runs, and never one that is still to be judged
   expect(book.runs.size).toBeLessThanOrEqual(257)
   expect([A, B, idOf(399)].every((id) => book.runs.has(id))).toBe(true)
   expect(book.runs.has(idOf(0))).toBe(false)
+  // The control topic may be read after the results: what was a run long ago must not become one again.
+  foldRunBook(book, { type: 'control', offset: 0, atMs: 0, message: requested({ runId: idOf(0) }) })
+  expect([...book.requests.keys()]).toEqual([])
 })

@@ -5,6 +5,7 @@ import { planSchema } from '../../topology/plan.ts'
 import { resolvedRun, type ResolvedRun } from '../../topology/resolved-run.ts'
 import { topologySchema } from '../../topology/topology.ts'
 import { emptyRunBook, foldRunBook, type RunBook, type RunState } from './run-book.ts'
+import { intendedAtMs } from './canary.ts'
 import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
 import { LatencySketch } from './latency-sketch.ts'
 
@@ -265,6 +266,8 @@ export function evidenceText(evidence: Evidence): unknown {
   return {
     sets: [evidence.intended, evidence.acknowledged, evidence.unknown, evidence.failed].map((set) => set.toWire()),
     latency: evidence.produceLatency.toWire(),
+    // What the shifts mean: when canaries are meant to be sent.
+    intendedMs: [0, 9, 10, 15].map((seq) => intendedAtMs({ load: resolvedOf().plan.load, epochMs: 0, shifts: evidence.shifts }, 0, seq)),
     hops: hops.sort(),
     probes: probes.sort(),
     violations: [...evidence.violations].map(([key, { standing }]) => [key, standing.ranges]).sort(),

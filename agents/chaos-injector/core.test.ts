@@ -1,0 +1,275 @@
+import { expect, test } from 'vitest'
+import { AFTER_MS, DURATION_MS, LEASE_MS, RECOVER_WITHIN_MS, Story, TIMEOUT_MS, type Flaws } from './story.fixture.ts'
+
+const CLEAN = ['journalled', 'injected', 'bit', 'healed', 'recovered']
+
+/** The pipeline flows: 100 canaries acknowledged and in the table, 50 more acknowledged. */
+function flowing(flaws: Flaws = {}): Story {
+  const story = new Story(flaws)
+  story.run(400)
+  story.produced(0, 99)
+  story.snapshot(0, 99)
+  story.produced(100, 149)
+  return story
+}
+
+/** All that is owed comes in one snapshot `afterMs` after the healing, and the generator goes on. */
+function catchUp(story: Story, afterMs = 1_000): void {
+  story.run(afterMs)
+  story.produced(150, 160)
+  story.snapshot(100, 149, (story.change('healed')?.atMs ?? 0) + afterMs)
+  story.run(1_000)
+}
+
+test('a fault lives through its phases in order, and the time to recovery counts from the healing to the commit', () => {
+  const story = flowing()
+  expect(story.runUntil('healed')).toBe(true)
+  catchUp(story, 1_400)
+  expect(story.phases).toEqual(CLEAN)
+  expect(story.change('recovered')).toMatchObject({ recoveryMs: 1_400 })
+  expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  expect(story.ended('heal')).toMatchObject({ outcome: 'ok', reason: 'no fault stands' })
+  expect(story.injections).toBe(1)
+})
+
+test('the intent is said before the injection is asked for, with the end of the lease', () => {
+  const story = flowing()
+  expect(story.runUntil('journalled')).toBe(true)
+  expect(story.phases).toEqual(['journalled'])
+  const { atMs, leaseUntilMs } = story.change('journalled')!
+  expect(leaseUntilMs).toBe(atMs + LEASE_MS)
+  expect(story.effects).toEqual([{ type: 'inject', atMs }])
+})
+
+test('it is healed when its duration is over, and not before', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  const injectedMs = story.change('injected')!.atMs
+  story.runUntil('healed')
+  const askedMs = story.effects.find(({ type }) => type === 'heal')!.atMs
+  expect(askedMs - injectedMs).toBeGreaterThanOrEqual(DURATION_MS)
+  expect(askedMs - injectedMs).toBeLessThan(DURATION_MS + 400)
+})
+
+test('nothing is injected before afterMs, nor before canaries are seen in the table', () => {
+  const story = new Story()
+  story.produced(0, 99)
+  story.run(AFTER_MS + 5_000)
+  expect(story.effects).toEqual([])
+  story.snapshot(0, 99)
+  story.run(400)
+  expect(story.effects.map(({ type }) => type)).toEqual(['inject'])
+
+  const early = new Story()
+  early.snapshot(0, 0)
+  early.run(AFTER_MS - 200)
+  expect(early.effects).toEqual([])
+})
+
+test('a pipeline that never flows makes the experiment void, with the reason, and is left alone', () => {
+  const story = new Story()
+  story.run(TIMEOUT_MS + 2_000)
+  expect(story.phases).toEqual(['void'])
+  expect(story.change('void')!.detail).toContain('no canary of the run was seen in table:lake.trades within 60000 ms')
+  expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  expect(story.injections).toBe(0)
+})
+
+test('a fault that did not take hold is void, and not called healed', () => {
+  const story = flowing({ bites: false })
+  story.run(5_000)
+  expect(story.phases).toEqual(['journalled', 'void'])
+  expect(story.lease).toBe('ended')
+  expect(story.ended()).toMatchObject({ outcome: 'ok' })
+})
+
+test('a fault that would not go ends the stage as failed, and the clean-up says so too', () => {
+  const story = flowing({ heals: false })
+  story.run(AFTER_MS + DURATION_MS + 5_000)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'heal-failed'])
+  expect(story.ended()).toMatchObject({ outcome: 'failed', reason: 'it would not go' })
+  expect(story.ended('heal')).toMatchObject({ outcome: 'failed', reason: 'it would not go' })
+})
+
+test('what is owed and never comes is not recovered: how many of how many, and when the table was last seen to grow', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  story.snapshot(100, 139)
+  story.run(RECOVER_WITHIN_MS + 1_000)
+  expect(story.phases.at(-1)).toBe('not-recovered')
+  expect(story.change('not-recovered')!.detail).toMatch(
+    /^10 of 150 canaries are not in table:lake.trades 10000 ms after the healing; .*after it$/,
+  )
+  expect(story.ended()).toMatchObject({ outcome: 'ok' })
+})
+
+test('a recovery later than allowed is none, also when an injector that was down sees all of it at once', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  const healedMs = story.change('healed')!.atMs
+  story.producedAll()
+  story.snapshot(100, 149, healedMs + RECOVER_WITHIN_MS + 500)
+  story.restart(RECOVER_WITHIN_MS + 1_000)
+  story.run(400)
+  expect(story.change('not-recovered')).toMatchObject({ recoveryMs: RECOVER_WITHIN_MS + 500 })
+})
+
+test('a canary that is lost for good does not hold recovery up', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  story.lost(120, 120)
+  story.snapshot(100, 119)
+  story.snapshot(121, 149)
+  story.producedAll()
+  story.run(400)
+  expect(story.phases).toEqual(CLEAN)
+})
+
+test('recovery counts from the first snapshot that has the last canary, whatever is repeated later', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  const healedMs = story.change('healed')!.atMs
+  story.snapshot(100, 149, healedMs + 700)
+  story.snapshot(140, 149, healedMs + 5_000)
+  story.producedAll()
+  story.run(400)
+  expect(story.change('recovered')).toMatchObject({ recoveryMs: 700 })
+})
+
+test('recovery waits for the ledger of the time before the healing', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  story.snapshot(100, 149)
+  story.run(2_000)
+  expect(story.phases.at(-1)).toBe('healed')
+  story.produced(150, 160)
+  story.run(400)
+  expect(story.phases.at(-1)).toBe('recovered')
+})
+
+test('what came before the healing makes a recovery of 0 ms, never a negative one', () => {
+  const story = flowing()
+  story.snapshot(100, 149)
+  story.runUntil('healed')
+  catchUp(story)
+  expect(story.change('recovered')).toMatchObject({ recoveryMs: 0 })
+})
+
+test('everything twice changes nothing', () => {
+  const story = flowing()
+  story.runUntil('healed')
+  catchUp(story)
+  const count = story.facts.length
+  for (const fact of [...story.facts]) story.tell(fact as never)
+  story.run(5_000)
+  expect(story.facts.length).toBe(2 * count)
+  expect(story.injections).toBe(1)
+})
+
+test.each(['journalled', 'injected', 'bit', 'healed', 'recovered'] as const)(
+  'killed right after %s was said, it goes on from there, and injects once',
+  (phase) => {
+    const story = flowing()
+    story.runUntil(phase === 'recovered' ? 'healed' : phase)
+    if (phase === 'recovered') catchUp(story)
+    story.restart()
+    const injectedMs = story.change('injected')?.atMs
+    story.runUntil('healed')
+    if (phase !== 'recovered') catchUp(story)
+    expect(story.phases).toEqual(CLEAN)
+    expect(story.injections).toBe(1)
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+    if (injectedMs !== undefined) expect(story.change('healed')!.atMs - injectedMs).toBeLessThan(DURATION_MS + 600)
+  },
+)
+
+test('killed before it heard of its injection, it finds the fault standing and heals at the time planned from the injection', () => {
+  const story = flowing({ silentOn: 'inject' })
+  story.runUntil('journalled')
+  const injectedMs = story.effects[0]!.atMs
+  story.run(400)
+  story.restart(1_000)
+  expect(story.runUntil('healed')).toBe(true)
+  expect(story.change('injected')!.atMs).toBe(injectedMs)
+  expect(story.change('healed')!.atMs - injectedMs).toBeLessThan(DURATION_MS + 600)
+  expect(story.injections).toBe(1)
+})
+
+test('killed before the injection, it calls the experiment void and does not inject after all', () => {
+  const story = flowing()
+  story.runUntil('journalled')
+  story.lease = 'none'
+  story.restart(1_000)
+  story.run(2_000)
+  expect(story.phases).toEqual(['journalled', 'void'])
+  expect(story.injections).toBe(1)
+  expect(story.effects.filter(({ type }) => type === 'inject').length).toBe(1)
+})
+
+test('down past the lease, it says that it was healed, and when, from the journal', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  story.run(2_000)
+  story.healedByOthers()
+  const healedMs = story.nowMs
+  story.restart(20_000)
+  story.runUntil('healed')
+  expect(story.change('healed')).toMatchObject({ atMs: healedMs })
+  expect(story.nowMs - healedMs).toBeLessThan(21_000)
+})
+
+test('a lease of which the journal holds no trace was not healed as far as anybody knows', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  story.lease = 'none'
+  story.restart()
+  story.run(1_000)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'heal-failed'])
+  expect(story.ended()).toMatchObject({ outcome: 'failed' })
+})
+
+test('cancelled in the middle of the fault, it heals first and ends after', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  story.run(1_000)
+  story.cancel()
+  story.run(1_000)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
+  expect(story.lease).toBe('ended')
+  const kinds = story.facts.map((fact) => (fact.kind === 'fault-changed' ? fact.phase : fact.kind === 'stage-ended' ? fact.stage : ''))
+  expect(kinds.indexOf('healed')).toBeLessThan(kinds.indexOf('pause-sink'))
+  expect(story.ended()).toMatchObject({ outcome: 'cancelled', reason: 'enough' })
+  expect(story.ended('heal')).toMatchObject({ outcome: 'ok' })
+})
+
+test('cancelled while the injection is under way, it does not end before the fault is healed', () => {
+  const story = flowing({ silentOn: 'inject' })
+  story.runUntil('journalled')
+  story.cancel()
+  story.run(200)
+  expect(story.ended()).toBeUndefined()
+  expect(story.effects.map(({ type }) => type)).toEqual(['inject', 'heal'])
+  story.run(1_000)
+  expect(story.lease).toBe('ended')
+  expect(story.ended()).toMatchObject({ outcome: 'cancelled' })
+})
+
+test('cancelled before the fault, nothing is injected', () => {
+  const story = new Story()
+  story.run(400)
+  story.cancel()
+  story.snapshot(0, 9)
+  story.run(5_000)
+  expect(story.effects.map(({ type }) => type)).not.toContain('inject')
+  expect(story.phases).toEqual([])
+  expect(story.ended()).toMatchObject({ outcome: 'cancelled' })
+})
+
+test('a clean-up that gets no answer does not call it clean', () => {
+  const story = flowing({ silentOn: 'clear-leases' })
+  story.runUntil('healed')
+  catchUp(story)
+  story.run(25_000)
+  expect(story.ended('heal')).toMatchObject({ outcome: 'failed' })
+  expect(story.ended('heal')!.reason).toContain('is not known')
+})

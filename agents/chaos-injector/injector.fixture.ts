@@ -1,0 +1,15 @@
+import { createLog } from '../../shared/runtime/log.ts'
+import type { InjectorEffect } from './core.ts'
+import { InjectorShell } from './shell.ts'
+
+/** An injector's shell as a process, to be killed: `node injector.fixture.ts <leases folder> <pid file> <effect as JSON>`. */
+const [leasesDir = '', pidFile = '', effect = ''] = process.argv.slice(2)
+const shell = new InjectorShell({
+  topology: { chaos: { targets: { target: { driver: 'process', pidFile, faults: ['pause'], leaseMsMax: 60_000 } } } },
+  leasesDir,
+  bus: { flush: () => Promise.resolve(true) },
+  log: createLog({ agent: 'chaos-injector', instance: 'fixture', level: 'silent' }),
+  metrics: { add: () => undefined },
+})
+shell.perform(JSON.parse(effect) as InjectorEffect, (event) => process.stdout.write(`${JSON.stringify(event)}\n`))
+setInterval(() => undefined, 60_000)

@@ -1,0 +1,243 @@
+import { describe, expect, test } from 'vitest'
+import type { Located } from '../../schemas/parts.ts'
+import { standingViolations } from '../../shared/core/evidence.ts'
+import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
+import { isRunFact } from '../../shared/core/run-book.ts'
+import { CLEAN, RAW, RUN, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
+import { checkerCore, type CheckerEffect, type CheckerEvent, type CheckerState, type LookOutcome } from './core.ts'
+import type { RecordFault } from './sighting.ts'
+
+type Played = PlayedCore<CheckerState, CheckerEvent, CheckerEffect>
+const positions = [RAW, CLEAN].map((hop) => ({ hop, partition: 0, offset: 100 }))
+
+/** The run is accepted, the topics are read from offset 100 on; canary n of stream 0 is the n-th record. */
+function begun(): Played {
+  const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(200)
+  played.step({ type: 'baselined', runId: RUN, stage: 'sight', positions }).hear(told('stage-started', { stage: 'produce', epochMs: 0 }))
+  return played
+}
+
+function produced(played: Played, last: number, said: { first?: number; failed?: number } = {}): Played {
+  const { first = 0, failed = -1 } = said
+  const canaries = [{ stream: 0, ranges: [first, last] }]
+  const refused = failed < 0 ? [] : [{ stream: 0, ranges: [failed, failed] }]
+  const acknowledged = failed < 0 ? canaries : [{ stream: 0, ranges: [first, failed - 1, failed + 1, last] }]
+  return played.hear(
+    told('canaries-intended', { canaries }),
+    told('canaries-produced', {
+      acknowledged,
+      failed: refused,
+      offsets: [{ partition: 0, offsetFirst: 100 + first, offsetLast: 100 + last }],
+      atMs: played.nowMs,
+    }),
+  )
+}
+
+interface Seen {
+  readonly without?: readonly number[]
+  readonly twice?: number
+  readonly faulty?: number
+}
+
+/** Reads the hop up to canary `last`; what is left out takes no offset away from the others. */
+function reads(played: Played, hop: string, last: number, { without = [], twice, faulty }: Seen = {}): Played {
+  const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
+  const seqs = Array.from({ length: last + 1 }, (_, seq) => seq).filter((seq) => !without.includes(seq))
+  const records = [...seqs, ...(twice === undefined ? [] : [twice])].map((seq, index) => ({
+    stream: 0,
+    seq,
+    offset: index < seqs.length ? 100 + seq : 101 + last,
+    appendedAtMs: seq * 200 + 5,
+    faults: seq === faulty ? [fault] : [],
+  }))
+  const offsetLast = 100 + last + (twice === undefined ? 0 : 1)
+  return played.step({
+    type: 'batch-read',
+    runId: RUN,
+    hop,
+    batch: { partition: 0, offsetFirst: 100, offsetLast, records, otherRecords: 0 },
+  })
+}
+
+const progress = (played: Played, committed: number, end: number) =>
+  played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: new Map([[0, committed]]), ends: new Map([[0, end]]) })
+const look = (played: Played, hop: string, result: LookOutcome) => played.step({ type: 'looked-again', runId: RUN, hop, result })
+const at = (seq: number): Located => ({ stream: 0, seq, partition: 0, offset: 100 + seq })
+const nothing: LookOutcome = { ok: true, found: [], origin: [at(4)] }
+const endProduction = (played: Played) => played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs }))
+
+const accusations = (played: Played) =>
+  standingViolations(foldAll(played.topic.filter(isRunFact)).evidence).map(
+    ({ violation, hop, stream, standing }) => `${violation} ${hop} ${stream}/${standing.ranges.join('-')}`,
+  )
+const outcome = (played: Played) =>
+  played.saidOf('stage-ended').map(({ outcome: how, reason }) => (reason === '' ? how : `${how}: ${reason}`))
+
+describe('the ingestion-checker', () => {
+  test('begins with where each topic ends, asks again when nobody answers, and then reads from there', () => {
+    const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(5_000)
+    expect(played.take('take-baseline')).toMatchObject([{ runId: RUN, topics: ['raw', 'clean'] }])
+    expect(played.until(5_400).take('take-baseline')).toHaveLength(1)
+    expect(played.said).toEqual([])
+    played
+      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions })
+      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions })
+    expect(played.saidOf('stage-started')).toMatchObject([{ stage: 'sight', positions }])
+    expect(played.take('start-reading').map(({ hop, positions: from }) => [hop, from.get(0)])).toEqual([
+      [RAW, 100],
+      [CLEAN, 100],
+    ])
+  })
+
+  test('accuses no pipeline that delivered everything, and ends well', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9).until(3_000)
+    progress(endProduction(played), 110, 110).until(6_000)
+    expect(played.take('look-again')).toEqual([])
+    expect(accusations(played)).toEqual([])
+    expect(played.saidOf('hop-sighted').map(({ hop, canaries, covered }) => [hop, canaries[0]?.ranges, covered[0]?.offsetLast])).toEqual([
+      [RAW, [0, 9], 109],
+      [CLEAN, [0, 9], 109],
+    ])
+    expect(outcome(played)).toEqual(['ok'])
+    expect(played.take('stop-reading')).toHaveLength(1)
+  })
+
+  test('looks again with a fresh reader before it calls anything lost, and says where it was', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    progress(endProduction(played), 110, 110).until(3_400)
+    expect(accusations(played)).toEqual([])
+    expect(played.take('look-again')).toMatchObject([{ hop: CLEAN, suspects: [{ stream: 0, seq: 4 }], origin: { hop: RAW } }])
+    look(played, CLEAN, nothing)
+    expect(played.saidOf('violation-found')).toMatchObject([
+      {
+        violation: 'lost',
+        hop: CLEAN,
+        ranges: [4, 4],
+        partition: 0,
+        offset: 104,
+        expected: expect.stringContaining('offset 104') as string,
+      },
+    ])
+  })
+
+  test('accuses nobody when the second look finds it', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    progress(endProduction(played), 110, 110).until(3_400)
+    look(played, CLEAN, { ok: true, found: [at(4)], origin: [at(4)] }).until(3_600)
+    expect(accusations(played)).toEqual([])
+  })
+
+  test('accuses nobody while the pipeline has not said that it is past, and does not end', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] })
+    progress(endProduction(played), 104, 110).until(20_000)
+    expect([played.take('look-again'), accusations(played), outcome(played)]).toEqual([[], [], []])
+  })
+
+  test('accuses nobody while its own reading is behind the end that was named', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 3).until(3_000)
+    progress(endProduction(played), 110, 110).until(10_000)
+    expect(played.take('look-again')).toEqual([])
+  })
+
+  test('takes a loss back when it arrives after all, and says late', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing)
+    expect(accusations(played)).toEqual([`lost ${CLEAN} 0/4-4`])
+    // Not closed yet: a lost one may still turn up for giveUpAfterMs.
+    expect(outcome(played.until(9_000))).toEqual([])
+    const late = { ...at(4), offset: 110, appendedAtMs: 9_000, faults: [] }
+    played
+      .step({
+        type: 'batch-read',
+        runId: RUN,
+        hop: CLEAN,
+        batch: { partition: 0, offsetFirst: 110, offsetLast: 110, records: [late], otherRecords: 0 },
+      })
+      .until(12_000)
+    expect(accusations(played)).toEqual([`late ${CLEAN} 0/4-4`])
+    expect(outcome(played)).toEqual(['ok'])
+  })
+
+  test('ends with its loss once nobody can expect it any more', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing).until(13_000)
+    expect(outcome(played)).toEqual([])
+    expect(outcome(played.until(13_400))).toEqual(['ok'])
+  })
+
+  test('says what it could not look at: a second look that fails again and again proves nothing', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    progress(endProduction(played), 110, 110)
+    for (let n = 0; n < 6; n++) look(played.until(played.nowMs + 200), CLEAN, { ok: false, reason: 'broker away' })
+    expect(played.saidOf('evidence-missing')).toMatchObject([{ hop: CLEAN, reason: 'no second look at 1 canaries: broker away' }])
+    expect(accusations(played)).toEqual([])
+  })
+
+  test('tells a defect at the first hop at which it shows, and only there', () => {
+    const played = produced(begun(), 9)
+    // The next hop may well be read first.
+    reads(played, CLEAN, 9, { twice: 6, faulty: 3 })
+    reads(played, RAW, 9, { twice: 6, faulty: 3 })
+    played.until(4_000)
+    expect(accusations(played).sort()).toEqual([`corrupted ${RAW} 0/3-3`, `duplicated ${RAW} 0/6-6`])
+  })
+
+  test('tells what a hop adds of its own', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { twice: 6, faulty: 3 }).until(4_000)
+    expect(accusations(played).sort()).toEqual([`corrupted ${CLEAN} 0/3-3`, `duplicated ${CLEAN} 0/6-6`])
+  })
+
+  test('names what must not be there: a canary whose write was refused for certain', () => {
+    const played = produced(begun(), 9, { failed: 5 })
+    reads(reads(played, RAW, 9), CLEAN, 9).until(3_000)
+    progress(endProduction(played), 110, 110).until(6_000)
+    expect(accusations(played)).toEqual([`unexpected ${RAW} 0/5-5`])
+  })
+
+  test('waits for the intent of a record that overtook it', () => {
+    const played = reads(begun(), RAW, 9).until(4_000)
+    expect(played.saidOf('hop-sighted')).toEqual([])
+    produced(played, 9).until(4_400)
+    expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [] }])
+  })
+
+  test('stops when the run is cancelled, and tells what it has seen', () => {
+    const played = reads(produced(begun(), 9), RAW, 9)
+    played
+      .step({ type: 'control', offset: 1, atMs: 0, message: { kind: 'run-cancelled', runId: RUN, reason: 'enough', requestedBy: 'me' } })
+      .until(400)
+    expect(played.saidOf('hop-sighted')).toHaveLength(1)
+    expect(outcome(played)).toEqual(['cancelled: enough'])
+    expect(played.take('stop-reading')).toHaveLength(1)
+  })
+
+  test('at its timeout names the trouble it had', () => {
+    const played = produced(begun(), 9).step({ type: 'trouble', runId: RUN, hop: RAW, reason: 'broker away' }).until(50_400)
+    expect(played.saidOf('evidence-missing')).toMatchObject([{ hop: RAW, reason: 'broker away' }])
+    expect(outcome(played)).toEqual(['inconclusive: not done within 50000 ms'])
+  })
+})
+
+describe('an ingestion-checker that was killed', () => {
+  test('reads on behind what it told, and comes to the same', () => {
+    const played = reads(produced(begun(), 9), RAW, 9).until(3_000).restart().until(3_400)
+    expect(played.take('start-reading').map(({ hop, positions: from }) => [hop, from.get(0)])).toEqual([
+      [RAW, 110],
+      [CLEAN, 100],
+    ])
+    reads(played, CLEAN, 9)
+    progress(endProduction(played.until(6_000)), 110, 110).until(9_000)
+    expect(accusations(played)).toEqual([])
+    expect(outcome(played)).toEqual(['ok'])
+    expect(played.topic.filter(({ kind }) => kind === 'hop-sighted')).toHaveLength(2)
+  })
+})

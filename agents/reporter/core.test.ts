@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'vitest'
+import type { RunFact } from '../../schemas/results.ts'
+import { ABANDON_AFTER_MS, START_WITHIN_MS } from '../../shared/core/run-book.ts'
+import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
+import { RUN, TABLE, accepted, cleanFacts, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
+import { judgeFromTopics } from '../../shared/core/judge.ts'
+import { isRunFact } from '../../shared/core/run-book.ts'
+import { reporterCore, type ReporterEffect, type ReporterEvent, type ReporterState } from './core.ts'
+
+const reporter = (...facts: RunFact[]) => new PlayedCore<ReporterState, ReporterEvent, ReporterEffect>(reporterCore).hear(...facts)
+const clean = cleanFacts()
+const lastEnd = clean.at(-1) as RunFact
+
+describe('the reporter', () => {
+  test('judges once all stages have ended, reports, and then publishes', () => {
+    const played = reporter(...clean.slice(0, -1))
+      .caughtUp()
+      .until(1_000)
+    expect(played.asked).toEqual([])
+    played.hear(lastEnd).until(1_200)
+    expect(played.take('write-reports')).toMatchObject([{ atMs: 1_200, judgement: { verdict: 'pass' } }])
+    expect(played.saidOf('run-judged')).toEqual([])
+    played.step({ type: 'reports-written', runId: RUN, paths: ['a.json'] })
+    expect(played.saidOf('run-judged')).toMatchObject([{ verdict: 'pass', reasons: [], factsHeard: clean.length, reports: ['a.json'] }])
+  })
+
+  test('judges a run once, however often it is asked or hears', () => {
+    const played = reporter(...clean)
+      .caughtUp()
+      .until(2_000)
+    expect(played.take('write-reports')).toHaveLength(1)
+    played.step({ type: 'reports-written', runId: RUN, paths: [] }).step({ type: 'reports-written', runId: RUN, paths: [] })
+    played.hear(lastEnd).until(5_000)
+    expect(played.saidOf('run-judged')).toHaveLength(1)
+    expect(played.take('write-reports')).toEqual([])
+  })
+
+  test('publishes a verdict although a report could not be written', () => {
+    const played = reporter(...clean)
+      .caughtUp()
+      .until(200)
+      .step({ type: 'reports-written', runId: RUN, paths: [] })
+    expect(played.saidOf('run-judged')).toMatchObject([{ verdict: 'pass', reports: [] }])
+  })
+
+  test('judges nothing before it has read both topics: the verdict may stand there', () => {
+    const played = reporter(...clean).until(2_000)
+    expect(played.asked).toEqual([])
+    played.hear(told('run-judged')).caughtUp().until(4_000)
+    expect([...played.asked, ...played.said]).toEqual([])
+  })
+
+  test('killed between report and verdict judges again, and comes to the same', () => {
+    const played = reporter(...clean, told('violation-found'))
+      .caughtUp()
+      .until(200)
+    const [first] = played.take('write-reports')
+    const [again] = played.restart().until(400).take('write-reports')
+    expect(first?.judgement.verdict).toBe('fail')
+    expect(again?.judgement).toEqual(first?.judgement)
+  })
+
+  test('says what anyone computes again from the topic', () => {
+    const played = reporter(...clean.slice(0, -1), told('violation-found'), lastEnd)
+      .caughtUp()
+      .until(200)
+    played.step({ type: 'reports-written', runId: RUN, paths: [] })
+    const [verdict] = played.saidOf('run-judged')
+    expect(verdict).toMatchObject({ verdict: 'fail', reasons: [`1 lost at ${TABLE}`, expect.stringContaining('fidelity')] })
+    expect(judgeFromTopics(played.topic.filter(isRunFact))?.judgement).toMatchObject({
+      verdict: verdict?.verdict,
+      reasons: verdict?.reasons,
+      hops: verdict?.hops,
+    })
+  })
+
+  test('does not wait for ever for an agent that is not there, and names it', () => {
+    const played = reporter(accepted()).caughtUp().until(START_WITHIN_MS)
+    expect(played.asked).toEqual([])
+    const [report] = played.until(START_WITHIN_MS + 400).take('write-reports')
+    expect(report?.judgement).toMatchObject({
+      verdict: 'inconclusive',
+      reasons: expect.arrayContaining([expect.stringContaining('nothing was heard from ingestion-checker')]) as string[],
+    })
+  })
+
+  test('judges on what there is when a stage never ends', () => {
+    const stuck = clean.filter((fact) => fact.kind !== 'stage-ended' || fact.stage !== 'reconcile')
+    const limitMs = smokePlan.timeoutMs + ABANDON_AFTER_MS / 2
+    const played = reporter(...stuck)
+      .caughtUp()
+      .until(limitMs)
+    expect(played.asked).toEqual([])
+    const [report] = played.until(limitMs + 400).take('write-reports')
+    expect(report?.judgement).toMatchObject({ verdict: 'inconclusive', reasons: ['stage reconcile of storage-reconciler did not end'] })
+  })
+
+  test('judges a cancelled run once what ran has stopped', () => {
+    const under = [accepted(), told('stage-started', { stage: 'sight' })]
+    const played = reporter(...under).caughtUp()
+    played
+      .step({ type: 'control', offset: 1, atMs: 0, message: { kind: 'run-cancelled', runId: RUN, reason: 'enough', requestedBy: 'me' } })
+      .until(1_000)
+    expect(played.asked).toEqual([])
+    const [report] = played
+      .hear(told('stage-ended', { stage: 'sight', outcome: 'cancelled' }))
+      .until(1_200)
+      .take('write-reports')
+    expect(report?.judgement).toMatchObject({ verdict: 'inconclusive', reasons: expect.arrayContaining(['cancelled: enough']) as string[] })
+  })
+
+  test('keeps no evidence of what is judged', () => {
+    const core = reporterCore.init({
+      speaker: { agent: 'reporter', instance: '1' },
+      plans: new Map(),
+      topology: undefined as never,
+      recordSchema: '',
+    })
+    for (const fact of clean) reporterCore.step(core, { type: 'fact', fact })
+    expect(core.works.evidence.size).toBe(1)
+    reporterCore.step(core, { type: 'fact', fact: told('run-judged') })
+    reporterCore.step(core, { type: 'fact', fact: told('violation-found') })
+    expect(core.works.evidence.size).toBe(0)
+  })
+})

@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { AGENT_NAMES } from '../../compose/local/agents.ts'
+import { comparePlanted } from '../../compose/local/planted.ts'
+import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startCollector, type Collector } from './collector.ts'
+import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
+
+/** Real servers, real agents, real runs: what a user would see, judged twice. */
+let live: LiveStack
+let collector: Collector
+
+beforeAll(async () => {
+  collector = await startCollector()
+  live = await startLiveStack({ OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint })
+})
+
+afterAll(async () => {
+  await live.stop()
+  await collector.close()
+})
+
+const CANARIES = 4_000
+const parameters = { canaries: String(CANARIES) }
+
+/** The published verdict is the one that the topics alone give. */
+function expectSameVerdict({ judged, again }: LiveRun): void {
+  expect({ ...judged, ...again }).toEqual(judged)
+}
+
+const seen = ({ judged }: LiveRun) => Object.fromEntries(judged.hops.map(({ hop, sighted }) => [hop, sighted]))
+const traceHops = ['source', 'topic:market.trades.raw', 'topic:market.trades', 'table:market.trades']
+
+describe('a faithful pipeline', () => {
+  test('passes, with every canary at every hop, and one trace through all of them', async () => {
+    const run = await liveRun(live, { plan: 'smoke', parameters })
+    expect(run.judged.reasons).toEqual([])
+    expect(run.judged.verdict).toBe('pass')
+    expect(seen(run)).toMatchObject(Object.fromEntries([...traceHops, 'api:stats'].map((hop) => [hop, CANARIES])))
+    expectSameVerdict(run)
+    await expectTrace(run)
+  })
+
+  async function expectTrace({ runId }: LiveRun): Promise<void> {
+    const traceId = traceIdOf({ runId, stream: 0, seq: 0 })
+    const hops = [...traceHops, 'api:trade']
+    const missing = () =>
+      hops.filter((hop) => !collector.spans().some((span) => span.traceId === traceId && span.spanId === spanIdOf(traceId, hop)))
+    for (let turn = 0; turn < 100 && missing().length > 0; turn++) await sleep(100)
+    expect(missing()).toEqual([])
+    for (const [index, hop] of hops.entries()) {
+      const span = collector.spans().find((one) => one.traceId === traceId && one.spanId === spanIdOf(traceId, hop))
+      const parent = hops[index - 1]
+      expect({ hop, parent: span?.parentSpanId }).toEqual({ hop, parent: parent === undefined ? '' : spanIdOf(traceId, parent) })
+    }
+  }
+
+  test.each(AGENT_NAMES)('passes although %s is killed in mid-run and started again', async (agent) => {
+    const run = await liveRun(live, {
+      plan: 'smoke',
+      parameters: { canaries: '8000' },
+      inMidRun: { acknowledged: 2_000, act: () => live.killAndRestart(agent) },
+    })
+    expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+    expectSameVerdict(run)
+  })
+
+  test('recovers from a pause of its Connect worker, and says how long that took', async () => {
+    const run = await liveRun(live, { plan: 'smoke-chaos', parameters: { canaries: '12000', pauseMs: '5000' } })
+    expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+    expect(run.judged.recoveries).toEqual([{ fault: 'pause', target: 'connect', recoveryMs: expect.any(Number) as number }])
+    expectSameVerdict(run)
+  })
+})
+
+describe('a pipeline that errs', () => {
+  afterAll(() => live.stack.restart('normaliser', { NORMALISER_DEFECT: 'none' }))
+
+  test.each(['skip', 'double', 'change', 'cut-decimals', 'drop-headers', 'reorder', 'delay'])(
+    'by %s is found out, record by record',
+    async (defect) => {
+      await live.stack.restart('normaliser', { NORMALISER_DEFECT: defect, NORMALISER_DEFECT_EVERY: '197' })
+      const run = await liveRun(live, { plan: 'smoke', parameters })
+      const compared = comparePlanted(run.runId, live.defectLog(), run.evidence)
+      expect(compared.planted).toBeGreaterThan(CANARIES / 197 / 2)
+      expect(compared).toEqual({ planted: compared.planted, found: compared.planted, missed: [], accused: [], misplaced: [] })
+      expect(run.judged.verdict).toBe('fail')
+      expectSameVerdict(run)
+      for (const { traceId, violation } of run.evidence.violations.values()) await expectViolationSpan(traceId, violation)
+    },
+  )
+
+  async function expectViolationSpan(traceId: string, violation: string): Promise<void> {
+    const kept = () => collector.spans().some((span) => span.traceId === traceId && span.events.includes(`assay.${violation}`))
+    for (let turn = 0; turn < 50 && !kept(); turn++) await sleep(100)
+    expect({ traceId, violation, kept: kept() }).toEqual({ traceId, violation, kept: true })
+  }
+
+  test.each(['ingestion-checker', 'storage-reconciler'])('is found out although %s is killed in mid-run', async (agent) => {
+    await live.stack.restart('normaliser', { NORMALISER_DEFECT: 'skip', NORMALISER_DEFECT_EVERY: '197' })
+    const run = await liveRun(live, {
+      plan: 'smoke',
+      parameters: { canaries: '8000' },
+      inMidRun: { acknowledged: 2_000, act: () => live.killAndRestart(agent) },
+    })
+    const compared = comparePlanted(run.runId, live.defectLog(), run.evidence)
+    expect(compared).toEqual({ planted: compared.planted, found: compared.planted, missed: [], accused: [], misplaced: [] })
+    expect(run.judged.verdict).toBe('fail')
+    expectSameVerdict(run)
+  })
+})
+
+/** Smoke with less patience: what is missing is missed sooner. */
+const impatient = JSON.stringify({
+  version: 1,
+  name: 'impatient',
+  timeoutMs: 60_000,
+  load: { canaries: 2_000, ratePerSecond: 1_000, streams: 8 },
+  stages: [
+    { stage: 'sight', task: 'sight-topics', timeoutMs: 40_000 },
+    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: 40_000 },
+    { stage: 'produce', task: 'produce', needsStarted: ['sight', 'reconcile'], timeoutMs: 40_000 },
+    { stage: 'probe', task: 'probe-api', needsStarted: ['produce'], timeoutMs: 40_000 },
+  ],
+})
+
+describe('without one of the agents', () => {
+  test.each(['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober'])(
+    'the verdict is inconclusive and names %s',
+    async (agent) => {
+      await live.stack.stopProcess(agent)
+      const run = await liveRun(live, { plan: impatient })
+      await live.agents.startAgent(agent)
+      expect(run.judged.verdict).toBe('inconclusive')
+      expect(run.judged.reasons.join('\n')).toContain(`nothing was heard from ${agent}`)
+      expectSameVerdict(run)
+    },
+  )
+})

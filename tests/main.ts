@@ -1,0 +1,89 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+
+/**
+ * `npm run check` (types, lint, format, unit tests and simulation, tidy, docs drift) and `npm test` (the same, and then
+ * the tests on real servers). The last line is plain: `N passed, N failed`.
+ */
+const ROOT = join(import.meta.dirname, '..')
+const output = mkdtempSync(join(tmpdir(), 'assay-test-'))
+
+interface Count {
+  readonly passed: number
+  readonly failed: number
+}
+
+const vitestReport = z.object({
+  numPassedTests: z.int(),
+  numFailedTests: z.int(),
+  numPendingTests: z.int(),
+  numTodoTests: z.int(),
+  success: z.boolean(),
+})
+
+async function run(title: string, args: readonly string[]): Promise<boolean> {
+  const startedMs = Date.now()
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+  const said: Buffer[] = []
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => said.push(chunk))
+  const [code] = (await once(child, 'close')) as [number | null]
+  const seconds = ((Date.now() - startedMs) / 1000).toFixed(1)
+  process.stdout.write(`${code === 0 ? 'ok    ' : 'FAILED'} ${title}  ${seconds} s\n`)
+  if (code !== 0 || process.env['ASSAY_TEST_VERBOSE'] === '1') process.stdout.write(Buffer.concat(said))
+  return code === 0
+}
+
+const bin = (name: string) => join(ROOT, 'node_modules', name)
+
+async function tool(title: string, args: readonly string[]): Promise<Count> {
+  return (await run(title, args)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+}
+
+/** Counts tests; a run that failed without a failed test (coverage, a file that could not be loaded) counts as one. */
+async function vitest(title: string, args: readonly string[]): Promise<Count> {
+  const file = join(output, `${title.replaceAll(' ', '-')}.json`)
+  const ok = await run(title, [
+    bin('vitest/vitest.mjs'),
+    'run',
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${file}`,
+    ...args,
+  ])
+  try {
+    const report = vitestReport.parse(JSON.parse(readFileSync(file, 'utf8')))
+    // A test that was skipped hides a gap.
+    const hidden = report.numPendingTests + report.numTodoTests
+    return { passed: report.numPassedTests, failed: report.numFailedTests + hidden + (!ok && report.numFailedTests === 0 ? 1 : 0) }
+  } catch (error) {
+    process.stdout.write(`${title}: no report: ${String(error)}\n`)
+    return { passed: 0, failed: 1 }
+  }
+}
+
+async function check(): Promise<Count[]> {
+  const tools = async () => [
+    await tool('types', [bin('typescript/bin/tsc'), '-p', '.']),
+    await tool('format', [bin('prettier/bin/prettier.cjs'), '--check', '.']),
+    await tool('lint', [bin('eslint/bin/eslint.js'), '.']),
+  ]
+  const unit = () => vitest('unit tests and simulation', ['--project', 'unit', '--coverage'])
+  if (availableParallelism() < 2) return [...(await tools()), await unit()]
+  const [counted, tested] = await Promise.all([tools(), unit()])
+  return [...counted, tested]
+}
+
+const onlyCheck = process.argv.includes('--check')
+const counts = await check()
+if (!onlyCheck) counts.push(await vitest('tests on real servers', ['--project', 'stack']))
+rmSync(output, { recursive: true, force: true })
+const total = counts.reduce((sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }), {
+  passed: 0,
+  failed: 0,
+})
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`)
+process.exitCode = total.failed === 0 ? 0 : 1
