@@ -106,7 +106,7 @@ describe('what is wrong is told with file, line and path', () => {
   })
 
   test('a reference to the environment that is not set, at its line; every one of them', () => {
-    const { PIPELINE_API_KEY: _key, CONNECT_PID_FILE: _pid, ...rest } = environment
+    const rest = { ...environment, PIPELINE_API_KEY: undefined, CONNECT_PID_FILE: undefined }
     const problems = problemsOf(loadTopology('reference.yaml', reference, rest))
     const lines = reference.split('\n')
     expect(problems).toHaveLength(3)
@@ -139,6 +139,13 @@ test('a value of a parameter is a value: it cannot bring structure of its own', 
     }),
   )
   expect(told.exclusive).toBe(false)
+})
+
+test('a value of the environment stays text, digits and quotes too: a secret may look like anything', () => {
+  for (const secret of ['12345678', "it's", '"', 'a: b #c', '{x}', 'true', '-0.50']) {
+    const loaded = valueOf(loadTopology('reference.yaml', reference, { ...environment, PIPELINE_S3_SECRET_KEY: secret }))
+    expect(loaded.connections.s3.secretKey).toBe(secret)
+  }
 })
 
 describe('circleOf', () => {

@@ -1,4 +1,4 @@
-import { LineCounter, parseDocument } from 'yaml'
+import { isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml'
 import type { z } from 'zod'
 import { planSchema, type Plan } from './plan.ts'
 import { topologySchema, type Topology } from './topology.ts'
@@ -14,19 +14,22 @@ export type Loaded<Value> = { readonly ok: true; readonly value: Value } | { rea
 
 export const problemText = ({ file, line, path, message }: Problem) => `${file}:${line} ${path === '' ? '' : `${path}: `}${message}`
 
+type Values = Readonly<Record<string, string | undefined>>
+
 /** Topology text to value. `${NAME}` is taken from `environment`; a missing one is a problem of its own. */
-export function loadTopology(file: string, text: string, environment: Readonly<Record<string, string | undefined>>): Loaded<Topology> {
-  return loadYaml({
-    file,
-    text,
-    schema: topologySchema,
-    references: { pattern: /()\$\{([A-Z0-9_]+)\}/g, values: environment, what: 'environment variable' },
-  })
+export function loadTopology(file: string, text: string, environment: Values): Loaded<Topology> {
+  const source = parse(file, text)
+  return fill(
+    source,
+    { pattern: /\$\{([A-Z0-9_]+)\}/g, values: environment, what: 'environment variable', mayBeNumber: false },
+    topologySchema,
+  )
 }
 
 /** Plan text to value, `{{name}}` filled in from its parameters, overridden by `parameters`. */
 export function loadPlan(file: string, text: string, parameters: Readonly<Record<string, string>> = {}): Loaded<Plan> {
-  const defaults = parametersOf(text)
+  const source = parse(file, text)
+  const defaults = parametersOf(source.document)
   const unknown = Object.keys(parameters).filter((name) => !(name in defaults))
   if (unknown.length > 0) {
     const known = Object.keys(defaults).join(', ') || 'none'
@@ -40,81 +43,94 @@ export function loadPlan(file: string, text: string, parameters: Readonly<Record
       })),
     }
   }
-  return loadYaml({
-    file,
-    text,
-    schema: planSchema,
-    references: { pattern: /(['"]?)\{\{([A-Za-z0-9_]+)\}\}\1/g, values: { ...defaults, ...parameters }, what: 'parameter' },
-  })
+  return fill(
+    source,
+    { pattern: /\{\{([A-Za-z0-9_]+)\}\}/g, values: { ...defaults, ...parameters }, what: 'parameter', mayBeNumber: true },
+    planSchema,
+  )
 }
 
-function parametersOf(text: string): Record<string, string> {
-  // References stand where values will: any scalar does for reading the defaults.
-  const document: unknown = parseDocument(text.replace(/\{\{[A-Za-z0-9_]+\}\}/g, '0')).toJS()
-  const given = typeof document === 'object' && document !== null && 'parameters' in document ? document.parameters : {}
+function parametersOf(document: Document.Parsed): Record<string, string> {
+  const root: unknown = document.errors.length > 0 ? null : document.toJS()
+  const given = typeof root === 'object' && root !== null && 'parameters' in root ? root.parameters : {}
   if (typeof given !== 'object' || given === null) return {}
   return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, String(value)]))
 }
 
-interface YamlSource<Schema extends z.ZodType> {
-  file: string
-  text: string
-  schema: Schema
-  /** The pattern captures the quote before the reference, or nothing, and the name. */
-  references: { pattern: RegExp; values: Readonly<Record<string, string | undefined>>; what: string }
+interface Source {
+  readonly file: string
+  readonly document: Document.Parsed
+  readonly lineAt: (offset: number) => number
 }
 
-const numberPattern = /^-?\d+(\.\d+)?$/
-
-function loadYaml<Schema extends z.ZodType>({ file, text, schema, references }: YamlSource<Schema>): Loaded<z.output<Schema>> {
-  const problems: Problem[] = []
-  const lineOfOffset = (offset: number) => text.slice(0, offset).split('\n').length
-  const filled = text.replace(references.pattern, (whole: string, quote: string, name: string, offset: number) => {
-    // A reference in a comment is none.
-    const lineStart = text.lastIndexOf('\n', offset) + 1
-    if (text.slice(lineStart, offset).trimStart().startsWith('#')) return whole
-    const value = references.values[name]
-    if (value === undefined) {
-      problems.push({ file, line: lineOfOffset(offset), path: '', message: `${whole}: no such ${references.what}` })
-      return whole
-    }
-    // A number in quotes would be text to the schema.
-    return numberPattern.test(value) ? value : `${quote}${value}${quote}`
-  })
-  if (problems.length > 0) return { ok: false, problems }
+function parse(file: string, text: string): Source {
   const lineCounter = new LineCounter()
-  const document = parseDocument(filled, { lineCounter })
+  const document = parseDocument(text, { lineCounter })
+  return { file, document, lineAt: (offset) => lineCounter.linePos(offset).line }
+}
+
+interface References {
+  readonly pattern: RegExp
+  readonly values: Values
+  readonly what: string
+  /** Whether a scalar that is one reference and nothing else may become a number: a plan's parameter may, a secret never. */
+  readonly mayBeNumber: boolean
+}
+
+function fill<Schema extends z.ZodType>(source: Source, references: References, schema: Schema): Loaded<z.output<Schema>> {
+  const { file, document, lineAt } = source
   if (document.errors.length > 0) {
-    return {
-      ok: false,
-      problems: document.errors.map((error) => ({
-        file,
-        line: lineCounter.linePos(error.pos[0]).line,
-        path: '',
-        message: error.message.split('\n')[0] ?? '',
-      })),
-    }
+    const problems = document.errors.map(({ pos, message }) => ({
+      file,
+      line: lineAt(pos[0]),
+      path: '',
+      message: message.split('\n')[0] ?? '',
+    }))
+    return { ok: false, problems }
   }
+  const problems = fillReferences(source, references)
+  if (problems.length > 0) return { ok: false, problems }
   const parsed = schema.safeParse(document.toJS())
   if (parsed.success) return { ok: true, value: parsed.data }
   return {
     ok: false,
     problems: parsed.error.issues.map((issue) => ({
       file,
-      line: lineOf(issue.path),
+      line: lineOf(source, issue.path),
       path: issue.path.map(String).join('.'),
       message: issue.message,
     })),
   }
+}
 
-  /** The line of the deepest node of the path that exists: a missing key is reported at its parent. */
-  function lineOf(path: readonly PropertyKey[]): number {
-    for (let depth = path.length; depth > 0; depth--) {
-      const node: unknown = document.getIn(path.slice(0, depth), true)
-      if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) {
-        return lineCounter.linePos(Number(node.range[0])).line
-      }
-    }
-    return 1
+/** Fills in scalars after parsing: a value is a value, and brings no structure of its own. */
+function fillReferences({ file, document, lineAt }: Source, { pattern, values, what, mayBeNumber }: References): Problem[] {
+  const problems: Problem[] = []
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value !== 'string') return
+      const filled = node.value.replace(pattern, (whole, name: string) => {
+        const value = values[name]
+        if (value === undefined) problems.push({ file, line: lineAt(node.range?.[0] ?? 0), path: '', message: `${whole}: no such ${what}` })
+        return value ?? whole
+      })
+      if (filled !== node.value)
+        node.value = mayBeNumber && numberPattern.test(filled) && isWhole(node.value, pattern) ? Number(filled) : filled
+    },
+  })
+  return problems
+}
+
+const numberPattern = /^-?\d+(\.\d+)?$/
+
+const isWhole = (text: string, pattern: RegExp) => text.replace(pattern, '') === ''
+
+/** The line of the deepest node of the path that exists: a missing key is reported at its parent. */
+function lineOf({ document, lineAt }: Source, path: readonly PropertyKey[]): number {
+  for (let depth = path.length; depth > 0; depth--) {
+    const node: unknown = document.getIn(path.slice(0, depth), true)
+    if (isScalar(node) && node.range != null) return lineAt(node.range[0])
+    if (typeof node === 'object' && node !== null && 'range' in node && Array.isArray(node.range)) return lineAt(Number(node.range[0]))
   }
+  return 1
 }

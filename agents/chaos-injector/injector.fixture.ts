@@ -11,5 +11,7 @@ const shell = new InjectorShell({
   log: createLog({ agent: 'chaos-injector', instance: 'fixture', level: 'silent' }),
   metrics: { add: () => undefined },
 })
-shell.perform(JSON.parse(effect) as InjectorEffect, (event) => process.stdout.write(`${JSON.stringify(event)}\n`))
+const given = JSON.parse(effect) as Extract<InjectorEffect, { type: 'inject' }>
+// The lease begins here, however long the process took to start.
+shell.perform({ ...given, leaseUntilMs: Date.now() + given.leaseMs }, (event) => process.stdout.write(`${JSON.stringify(event)}\n`))
 setInterval(() => undefined, 60_000)

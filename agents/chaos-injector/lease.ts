@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
+import { link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
@@ -45,7 +45,10 @@ const endedPath = (folder: string, leaseId: string) => join(folder, 'ended', `${
 /** On disk, flushed, before it returns. */
 export async function writeLease(folder: string, lease: Lease): Promise<string> {
   await dropOldLeases(join(folder, 'ended'))
-  return writeFlushed(leasePath(folder, lease.leaseId), lease)
+  const path = leasePath(folder, lease.leaseId)
+  await rename(await writePart(path, lease), path)
+  await flushFolder(folder)
+  return path
 }
 
 export const readLease = (path: string): Promise<Lease | null> => readJournal(path, leaseSchema)
@@ -84,17 +87,27 @@ export async function healLease(folder: string, lease: Lease, by: Healer): Promi
 
 /** Injector, watchdog and stop command may come together: the first one's word on when and how stays. */
 async function endLease(folder: string, ended: EndedLease): Promise<EndedLease> {
-  const known = await readEndedLease(folder, ended.leaseId)
-  if (known === null) await writeFlushed(endedPath(folder, ended.leaseId), ended)
+  const path = endedPath(folder, ended.leaseId)
+  const part = await writePart(path, ended)
+  try {
+    await link(part, path)
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error
+  } finally {
+    await rm(part)
+  }
+  await flushFolder(dirname(path))
+  const first = await readEndedLease(folder, ended.leaseId)
   await rm(leasePath(folder, ended.leaseId), { force: true })
-  return known ?? ended
+  return first ?? ended
 }
 
-async function writeFlushed(path: string, journal: Lease | EndedLease): Promise<string> {
-  const folder = dirname(path)
-  await mkdir(folder, { recursive: true })
-  // Two healers may write at once: each has a part file of its own, and the last rename is as good as the first.
-  const part = `${path}.${process.pid}.part`
+let partsWritten = 0
+
+/** The whole journal, flushed, under a name of its own: a reader never sees half of one. */
+async function writePart(path: string, journal: Lease | EndedLease): Promise<string> {
+  await mkdir(dirname(path), { recursive: true })
+  const part = `${path}.${process.pid}-${++partsWritten}.part`
   const file = await open(part, 'w')
   try {
     await file.writeFile(JSON.stringify(journal))
@@ -102,14 +115,17 @@ async function writeFlushed(path: string, journal: Lease | EndedLease): Promise<
   } finally {
     await file.close()
   }
-  await rename(part, path)
-  const directory = await open(folder, 'r')
+  return part
+}
+
+/** Without this a name may not outlive a power cut. */
+async function flushFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
   try {
-    await directory.sync()
+    await folder.sync()
   } finally {
-    await directory.close()
+    await folder.close()
   }
-  return path
 }
 
 async function readJournal<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.infer<Schema> | null> {
@@ -117,7 +133,7 @@ async function readJournal<Schema extends z.ZodType>(path: string, schema: Schem
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if (isMissing(error)) return null
+    if (hasCode(error, 'ENOENT')) return null
     throw error
   }
   try {
@@ -132,7 +148,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return (await readdir(folder)).filter((name) => name.endsWith('.json')).sort()
   } catch (error) {
-    if (isMissing(error)) return []
+    if (hasCode(error, 'ENOENT')) return []
     throw error
   }
 }
@@ -144,4 +160,4 @@ async function dropOldLeases(folder: string): Promise<void> {
   }
 }
 
-const isMissing = (error: unknown) => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+const hasCode = (error: unknown, code: string) => error instanceof Error && 'code' in error && error.code === code

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createLog } from '../../shared/runtime/log.ts'
 import type { InjectorEffect, InjectorEvent } from './core.ts'
+import { pause } from './faults/pause.ts'
 import { guardOpenLeases, startWatchdog } from './guard.ts'
 import { healLease, leaseIdOf, leasePath, openLeases, readEndedLease, readLease, writeLease } from './lease.ts'
 import { InjectorShell } from './shell.ts'
@@ -85,7 +86,7 @@ test('inject leaves an open lease and a stopped target; heal ends both, and keep
     ok: true,
     detail: `healed by the injector: process ${target.pid} is in state S`,
   })
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
   expect((await openLeases(target.leasesDir)).leases).toEqual([])
   expect(await readEndedLease(target.leasesDir, LEASE_ID)).toMatchObject({ by: 'injector' })
 })
@@ -113,14 +114,11 @@ test('kill -9 and a restart: the fault is found standing, healed as planned, and
   expect(await answer(shell, heal)).toMatchObject({ type: 'healed', ok: true })
   const { healedAtMs } = (await readEndedLease(target.leasesDir, LEASE_ID))!
   expect(await answer(shell, inject(20_000))).toMatchObject({ type: 'healed', healedAtMs })
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
 })
 
 test('kill -9 of injector and watchdog: the next injector to start has the lease watched again', async () => {
-  await newShell().close()
   const leaseMs = 1_500
-  const pinned = { pid: target.pid, startTicks: '' }
-  const { pause } = (await import('./faults/faults.ts')).faults
   const lease = {
     leaseId: LEASE_ID,
     ...at,
@@ -131,7 +129,6 @@ test('kill -9 of injector and watchdog: the next injector to start has the lease
     leaseMs,
     leaseUntilMs: Date.now() + leaseMs,
   }
-  expect(lease.pinned.pid).toBe(pinned.pid)
   const watchdogPid = await startWatchdog(await writeLease(target.leasesDir, lease))
   await pause.inject(lease.pinned)
   process.kill(watchdogPid, 'SIGKILL')
@@ -151,12 +148,15 @@ test('a watchdog leaves when its lease has ended, and heals before it leaves whe
   await answer(shell, inject(60_000, 'again'))
   const third = await startWatchdog(leasePath(target.leasesDir, leaseIdOf({ runId: RUN, stage: 'again' })))
   process.kill(third, 'SIGTERM')
-  await elapsedUntil(async () => (await stateOf(target.pid)) === 'S', 2_000)
+  await elapsedUntil(async () => (await stateOf(target.pid)) !== 'T', 2_000)
 })
 
 test('no watchdog, no fault', async () => {
-  await mkdir(target.leasesDir, { recursive: true })
-  await expect(startWatchdog(join(target.leasesDir, 'no-such-lease.json'))).rejects.toThrow('does not watch: it ended with 0')
+  // The place of its log is taken: it cannot be started.
+  await mkdir(join(target.leasesDir, 'watchdog.log'), { recursive: true })
+  expect(await answer(newShell(), inject(20_000))).toMatchObject({ type: 'healed', detail: expect.stringContaining('EISDIR') as string })
+  expect(await stateOf(target.pid)).not.toBe('T')
+  await expect(startWatchdog(join(target.stateDir, 'no-such-lease.json'))).rejects.toThrow('does not watch: it ended with 0')
 })
 
 test('a second fault on the same target is refused while the first stands', async () => {
@@ -171,7 +171,7 @@ test('a heal asked for in the middle of an injection comes after it', async () =
   const shell = newShell()
   const [injected, healed] = await Promise.all([answer(shell, inject(20_000)), answer(shell, heal)])
   expect([injected.type, healed.type]).toEqual(['bitten', 'healed'])
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
 })
 
 test.each([
@@ -180,7 +180,7 @@ test.each([
 ])('$name: nothing is touched, and no lease is left', async ({ options, problem }) => {
   const event = await answer(newShell(options), inject(20_000))
   expect(event).toMatchObject({ type: 'no-lease', detail: expect.stringContaining(problem) as string })
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
   expect((await openLeases(target.leasesDir)).leases).toEqual([])
 })
 
@@ -188,7 +188,7 @@ test('a lease that was over before the injection ends healed, never as a fault w
   const event = await answer(newShell(), { ...inject(1_000), leaseUntilMs: Date.now() - 1 } as InjectorEffect)
   expect(event.type).toBe('healed')
   await elapsedUntil(async () => (await openLeases(target.leasesDir)).leases.length === 0, 2_000)
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
 })
 
 test('a target that dies under the fault is told at the heal', async () => {
@@ -205,14 +205,14 @@ test('clear-leases heals what stands of its run alone, and says so when nothing 
   expect(await answer(shell, strange)).toMatchObject({ ok: true, detail: 'no fault stands' })
   expect(await stateOf(target.pid)).toBe('T')
   const own = await answer(shell, { type: 'clear-leases', runId: RUN, stage: 'heal' })
-  expect(own).toMatchObject({ ok: true, detail: `pause of target: process ${target.pid} is in state S` })
+  expect(own).toMatchObject({ ok: true, detail: expect.stringMatching(/^pause of target: process \d+ is in state [RS]$/) as string })
 })
 
 test('a graceful stop leaves no fault behind', async () => {
   const shell = newShell()
   await answer(shell, inject(20_000))
   await shell.close()
-  expect(await stateOf(target.pid)).toBe('S')
+  expect(await stateOf(target.pid)).not.toBe('T')
   expect(await readdir(target.leasesDir)).toEqual(['ended', 'watchdog.log'])
 })
 
@@ -225,8 +225,8 @@ test('the stop command heals from the journals alone, past one that cannot be re
   stop.stdout.on('data', (text) => (said += String(text)))
   stop.stderr.on('data', (text) => (said += String(text)))
   const [code] = (await once(stop, 'close')) as [number]
-  expect(await stateOf(target.pid)).toBe('S')
-  expect(said).toContain(`pause of target (run ${RUN}): process ${target.pid} is in state S`)
+  expect(await stateOf(target.pid)).not.toBe('T')
+  expect(said).toContain(`pause of target (run ${RUN}): process ${target.pid} is in state`)
   expect(said).toContain('lease 0-broken.json')
   expect(code).toBe(1)
   expect(await readEndedLease(target.leasesDir, LEASE_ID)).toMatchObject({ by: 'stop command' })

@@ -115,11 +115,15 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
       throw new AssayError('INPUT_INVALID', `${fault} is not allowed on ${name} (allowed: ${target.faults.join(', ')})`)
     if (leaseMs > target.leaseMsMax)
       throw new AssayError('INPUT_INVALID', `a lease of ${leaseMs} ms is more than the ${target.leaseMsMax} that ${name} allows`)
-    const pinned = await faults[fault].plan(target)
     const { leases, problems } = await openLeases(this.#ports.leasesDir)
-    const standing = leases.find((open) => open.target === name || open.pinned.pid === pinned.pid)
-    if (standing !== undefined)
-      throw new AssayError('LIMIT_REACHED', `${name} is under a fault already, of run ${standing.runId}: one fault a target`)
+    const refuseIf = (standing: Lease | undefined) => {
+      if (standing !== undefined)
+        throw new AssayError('LIMIT_REACHED', `${name} is under a fault already, of run ${standing.runId}: one fault a target`)
+    }
+    refuseIf(leases.find((open) => open.target === name))
+    const pinned = await faults[fault].plan(target)
+    // Two names may stand for one process.
+    refuseIf(leases.find((open) => open.pinned.pid === pinned.pid))
     if (problems[0] !== undefined) throw new AssayError('INPUT_INVALID', `which faults stand is not known: ${problems[0]}`)
     return {
       leaseId: leaseIdOf({ runId, stage }),
@@ -140,7 +144,8 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
     const fault = faults[lease.fault]
     await startWatchdog(path)
     const assertOpen = async () => {
-      if ((await readLease(path)) === null) throw new AssayError('LIMIT_REACHED', `lease ${lease.leaseId} ended before the fault took hold`)
+      if ((await readLease(path)) === null || Date.now() >= lease.leaseUntilMs)
+        throw new AssayError('LIMIT_REACHED', `lease ${lease.leaseId} ended before the fault took hold`)
     }
     if (this.#isLeaving) throw new AssayError('LIMIT_REACHED', 'the injector is stopping')
     await assertOpen()

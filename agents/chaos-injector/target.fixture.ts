@@ -1,9 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { processStat } from './faults/pause.ts'
 import { readEndedLease, type EndedLease } from './lease.ts'
 
 const POLL_MS = 20
@@ -35,6 +36,8 @@ export async function startTarget(): Promise<Target> {
       const gone = child.exitCode === null && child.signalCode === null ? once(child, 'exit') : null
       child.kill('SIGKILL')
       await gone
+      // A watchdog on its way out must not write into a folder that is being removed.
+      await elapsedUntil(async () => (await watchdogsOf(stateDir)) === 0, 5_000)
       await rm(stateDir, { recursive: true, force: true })
     },
   }
@@ -55,17 +58,19 @@ export async function elapsedUntil(condition: () => Promise<boolean>, limitMs: n
   return performance.now() - sinceMs
 }
 
-/** The mark a lease leaves behind, waited for: it is written a moment after the fault is gone. */
-export async function endOfLease(leasesDir: string, leaseId: string): Promise<EndedLease> {
-  let ended: EndedLease | null = null
-  await elapsedUntil(async () => (ended = await readEndedLease(leasesDir, leaseId)) !== null, 2_000)
-  return ended as unknown as EndedLease
+/** The proof a lease leaves behind, waited for: it is written a moment after the fault is gone. */
+export async function endOfLease(leasesDir: string, leaseId: string): Promise<EndedLease | null> {
+  await elapsedUntil(async () => (await readEndedLease(leasesDir, leaseId)) !== null, 2_000)
+  return readEndedLease(leasesDir, leaseId)
 }
 
 export async function isRunning(pid: number): Promise<boolean> {
-  try {
-    return (await stateOf(pid)) !== 'Z'
-  } catch {
-    return false
-  }
+  return (await processStat(pid)) !== null
+}
+
+/** How many watchdogs watch a lease of the state folder. */
+export async function watchdogsOf(stateDir: string): Promise<number> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const lines = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')))
+  return lines.filter((line) => line.includes('watchdog.ts') && line.includes(stateDir)).length
 }

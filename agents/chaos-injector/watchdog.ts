@@ -2,7 +2,7 @@ import { basename, dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { healLease, readLease } from './lease.ts'
 
-const POLL_MS = 250
+const POLL_MS = 100
 const RETRY_MS = 1_000
 /** What it writes once it holds the lease: the injector waits for it before it injects. */
 const READY = 'watching\n'

@@ -30,7 +30,7 @@ it('sends a plan of a file whole, parameters filled in, so that agents can load 
     const file = join(dir, 'mine.yaml')
     writeFileSync(
       file,
-      'version: 1\nname: mine\nparameters: { n: 9 }\nload: { canaries: {{n}}, ratePerSecond: 1 }\nstages: [{ stage: a, task: produce }]\n',
+      'version: 1\nname: mine\nparameters: { n: 9 }\nload: { canaries: "{{n}}", ratePerSecond: 1 }\nstages: [{ stage: a, task: produce }]\n',
     )
     const request = controlMessage.parse(requestOf({ plan: file, parameters: { n: '12' }, atMs }))
     if (request.kind !== 'run-requested') expect.fail(request.kind)

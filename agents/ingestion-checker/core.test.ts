@@ -40,7 +40,7 @@ interface Seen {
 }
 
 /** Reads the hop up to canary `last`; what is left out takes no offset away from the others. */
-function reads(played: Played, hop: string, last: number, { without = [], twice, faulty }: Seen = {}): Played {
+function reads(played: Played, hop: string, ...[last, { without = [], twice, faulty } = {}]: [last: number, seen?: Seen]): Played {
   const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
   const seqs = Array.from({ length: last + 1 }, (_, seq) => seq).filter((seq) => !without.includes(seq))
   const records = [...seqs, ...(twice === undefined ? [] : [twice])].map((seq, index) => ({

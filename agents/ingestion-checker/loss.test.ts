@@ -44,7 +44,7 @@ describe('progress', () => {
     const watch = newLossWatch()
     watch.candidate = progress
     adoptProgress(watch, new Map(positions))
-    expect([watch.proven.get(0), watch.candidate === null]).toEqual(adopted ? [50, true] : [undefined, false])
+    expect([watch.proven.get(0), watch.candidate]).toEqual(adopted ? [50, null] : [undefined, progress])
   })
 
   test('has passed a segment when it stands behind its last offset, in every partition', () => {

@@ -34,7 +34,10 @@ function sighted(played: Played, last: number, first = 0): Played {
   )
 }
 
-const readingOf = (snapshotId: string, first: number, last: number, said: Partial<SnapshotReading> = {}): SnapshotReading => ({
+const readingOf = (
+  snapshotId: string,
+  ...[first, last, said = {}]: [first: number, last: number, said?: Partial<SnapshotReading>]
+): SnapshotReading => ({
   snapshotId,
   parentId: String(Number(snapshotId) - 1),
   committedAtMs: 1_000,
@@ -126,6 +129,7 @@ describe('a row that is not there', () => {
 
   test('is not lost when the fresh look finds it: a snapshot not yet followed', () => {
     const played = look(missing().until(400), { ok: true, snapshotId: '9', present: [at(4)], origin: [at(4)] })
+    expect(played.saidOf('violation-found')).toEqual([])
     reads(played, readingOf('9', 4, 4))
     expect(accusations(played)).toEqual([])
   })

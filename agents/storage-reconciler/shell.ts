@@ -43,7 +43,7 @@ const POLL_MS = 400
 
 interface Following {
   readonly timer: NodeJS.Timeout
-  stopped: boolean
+  readonly stop: AbortController
 }
 
 /** Asks catalog and object store, reads files, compares content; decides nothing. */
@@ -134,7 +134,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     const state = { after: effect.afterSnapshotId, tableUuid: effect.tableUuid, brokenTold: false }
     let busy = false
     const following: Following = {
-      stopped: false,
+      stop: new AbortController(),
       timer: setInterval(() => {
         if (busy) return
         busy = true
@@ -146,7 +146,8 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
 
   async #readOn(of: FollowState, send: Send): Promise<void> {
     const { runId, hop, reading, state, following } = of
-    if (following.stopped) return
+    const isStopped = () => following.stop.signal.aborted
+    if (isStopped()) return
     try {
       const { metadata } = await this.#ports.catalog.loadTable(reading.hop)
       const uuid = metadata.tableUuid ?? null
@@ -159,7 +160,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       if (gap)
         this.#tellBroken(of, `snapshots after ${state.after ?? 'the first'} are no longer in the lineage: expired or rolled back`, send)
       for (const snapshot of snapshots) {
-        if (following.stopped) return
+        if (isStopped()) return
         const read = await this.#withFolder(String(snapshot.snapshotId), (folder) => readSnapshot(reading, snapshot, folder))
         if (read.unfollowed !== null) this.#tellBroken({ ...of, state: { ...state, brokenTold: false } }, read.unfollowed, send)
         this.#observe(of, read.reading)
@@ -209,7 +210,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
 
   #stop(runId: string): void {
     for (const following of this.#following.get(runId) ?? []) {
-      following.stopped = true
+      following.stop.abort()
       clearInterval(following.timer)
     }
     this.#following.delete(runId)

@@ -10,7 +10,7 @@ import { RUN, chaosPlan, recordSchema, requested, smokePlan, told, topology } fr
 const plans = new Map([
   [
     'smoke',
-    JSON.stringify({ ...smokePlan, name: 'smoke', parameters: { canaries: '40' } }).replace('"canaries":40', '"canaries":{{canaries}}'),
+    JSON.stringify({ ...smokePlan, name: 'smoke', parameters: { canaries: '40' } }).replace('"canaries":40', '"canaries":"{{canaries}}"'),
   ],
   ['chaos', JSON.stringify(chaosPlan)],
 ])

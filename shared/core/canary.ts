@@ -108,6 +108,9 @@ function ordinaryMaker({ name, type, nullable }: RecordField, hint: FieldHint | 
 
 function typedMaker({ name, type, runTag }: { name: string; type: FieldType; runTag: string }, hint: FieldHint | undefined): Make {
   const { oneOf, range, perStream, fixed } = hint ?? {}
+  if (range !== undefined && Number(range[1]) < Number(range[0])) {
+    throw new AssayError('INPUT_INVALID', `topology gives field ${name} the range ${range[0]} to ${range[1]}: its end is before its start`)
+  }
   switch (type.kind) {
     case 'string':
       if (fixed !== undefined) return () => fixed

@@ -98,8 +98,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   switch (fact.kind) {
     case 'canaries-intended':
       evidence.intended.addAll(fact.canaries)
-      if (fact.shiftMs !== (evidence.shifts.at(-1)?.shiftMs ?? 0))
-        evidence.shifts.push({ placeFirst: fact.placeFirst, shiftMs: fact.shiftMs })
+      foldShift(evidence, fact)
       return
     case 'canaries-produced':
       foldLedger(evidence, fact)
@@ -145,6 +144,12 @@ const violationKey = (fact: {
   field: string | null
   offset?: number | null
 }) => `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+
+/** In order of place, whatever the order of the facts; one that is in force already changes nothing. */
+function foldShift({ shifts }: Evidence, { placeFirst, shiftMs }: Fact<'canaries-intended'>): void {
+  const before = shifts.findLastIndex((shift) => shift.placeFirst <= placeFirst)
+  if ((shifts[before]?.shiftMs ?? 0) !== shiftMs) shifts.splice(before + 1, 0, { placeFirst, shiftMs })
+}
 
 function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
   const key = JSON.stringify([fact.acknowledged, fact.unknown, fact.failed])

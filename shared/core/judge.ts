@@ -6,7 +6,6 @@ import { hopName, SOURCE_HOP, type Hop } from '../../topology/topology.ts'
 import { CanarySet } from './canary-set.ts'
 import { emptyEvidence, foldEvidence, hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import type { LatencySketch } from './latency-sketch.ts'
-import { sizeOf } from './range-set.ts'
 import { emptyRunBook, foldRunBook, isBlocked, type RunBook, type RunState } from './run-book.ts'
 
 export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
@@ -284,4 +283,3 @@ function recoveriesOf(evidence: Evidence): Judgement['recoveries'] {
     .filter(({ phase }) => phase === 'recovered' || phase === 'not-recovered')
     .map(({ fault, target, recoveryMs }) => ({ fault, target, recoveryMs }))
 }
-

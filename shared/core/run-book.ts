@@ -16,6 +16,8 @@ export interface RunBook {
   /** Cancellations by run id: they may overtake the run they end. */
   readonly cancelled: Map<string, { readonly atMs: number; readonly reason: string }>
   readonly refusedOffsets: Set<number>
+  /** Runs that were judged and dropped: their requests, read again, make no new ones. */
+  readonly forgotten: Set<string>
 }
 
 export interface PendingRequest {
@@ -40,10 +42,17 @@ export interface RunState {
 
 const RUNS_KEPT_MAX = 256
 const REFUSALS_KEPT_MAX = 10_000
+const FORGOTTEN_KEPT_MAX = 100_000
 /** How long after its timeout a run that nobody judged still holds others back. */
 export const ABANDON_AFTER_MS = 30_000
 
-export const emptyRunBook = (): RunBook => ({ runs: new Map(), requests: new Map(), cancelled: new Map(), refusedOffsets: new Set() })
+export const emptyRunBook = (): RunBook => ({
+  runs: new Map(),
+  requests: new Map(),
+  cancelled: new Map(),
+  refusedOffsets: new Set(),
+  forgotten: new Set(),
+})
 
 /** Folds one event; everything may come twice, and in any order between the topics. */
 export function foldRunBook(book: RunBook, event: BusEvent): void {
@@ -71,7 +80,7 @@ function foldControl(book: RunBook, event: Extract<BusEvent, { type: 'control' }
     return
   }
   const runId = requestRunId(message, offset, atMs)
-  if (book.runs.has(runId) || book.requests.has(runId) || book.refusedOffsets.has(offset)) return
+  if (book.runs.has(runId) || book.forgotten.has(runId) || book.requests.has(runId) || book.refusedOffsets.has(offset)) return
   book.requests.set(runId, { runId, controlOffset: offset, atMs, message })
 }
 
@@ -112,7 +121,7 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
 
 function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
   book.requests.delete(fact.runId)
-  if (book.runs.has(fact.runId)) return
+  if (book.runs.has(fact.runId) || book.forgotten.has(fact.runId)) return
   const resolved = resolvedRun.parse(JSON.parse(fact.resolved))
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
   book.runs.set(fact.runId, { runId: fact.runId, accepted: fact, resolved, stages, judged: null })
@@ -121,6 +130,8 @@ function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
     const rollsOn = run.resolved.plan.repeatEveryMs !== null && run.accepted.window === null && !isCancelled(book, run)
     if (run.judged === null || rollsOn) continue
     book.runs.delete(runId)
+    if (book.forgotten.size >= FORGOTTEN_KEPT_MAX) book.forgotten.clear()
+    book.forgotten.add(runId)
     return
   }
 }

@@ -70,127 +70,147 @@ class SimPartition {
 }
 
 /** The pipeline under test in miniature: two topics, a normaliser, a sink. It errs where it is told to, and remembers it. */
-export function createSimPipeline({ clock, prng, defect }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none' }) {
-  const partitions = () => Array.from({ length: PARTITIONS }, () => new SimPartition())
-  const raw = partitions()
-  const normalised = partitions()
-  const processed = new Map(raw.map((_, partition) => [partition, 0]))
-  const snapshots: SimSnapshot[] = []
-  const planted: Planted[] = []
-  const sunk = new Map(normalised.map((_, partition) => [partition, 0]))
-  let doubledLater: SimRow[] = []
-  let sinkPaused = false
-  // Never near the end: a swap needs a later record, a proof of progress something that passes.
-  const errs = (kind: PlantedDefect, record: SimRecord) => {
-    if (defect !== kind || record.seq > 6 || !prng.chance(1, DEFECT_ONE_IN)) return false
-    planted.push({ stream: record.stream, seq: record.seq })
+export class SimPipeline {
+  readonly raw: readonly SimPartition[] = newPartitions()
+  readonly normalised: readonly SimPartition[] = newPartitions()
+  /** What the normaliser has committed, by partition. */
+  readonly processed = new Map(this.raw.map((_, partition) => [partition, 0]))
+  readonly snapshots: SimSnapshot[] = []
+  readonly planted: Planted[] = []
+  readonly #clock: SimClock
+  readonly #prng: Prng
+  readonly #defect: PlantedDefect | 'none'
+  readonly #sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
+  readonly #held = new Map<number, SimRecord>()
+  #doubledLater: SimRow[] = []
+  #sinkPaused = false
+
+  constructor({ clock, prng, defect }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none' }) {
+    this.#clock = clock
+    this.#prng = prng
+    this.#defect = defect
+    clock.later(1, () => {
+      this.#runNormaliser()
+    })
+    clock.later(1, () => {
+      this.#runSink()
+    })
+    clock.later(1, () => {
+      this.#runOthers()
+    })
+  }
+
+  pauseSink(paused: boolean): void {
+    this.#sinkPaused = paused
+  }
+
+  /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
+  write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
+    const partition = partitionOf(stream)
+    const log = this.raw[partition] as SimPartition
+    const record: SimRecord = { stream, seq, fault: null }
+    const draw = this.#prng.below(40)
+    if (draw === 0) {
+      if (this.#defect === 'resurrect-failed') {
+        this.planted.push({ stream, seq })
+        log.append(record, this.#clock.nowMs())
+      }
+      return { outcome: 'failed', partition, offset: -1 }
+    }
+    if (draw === 1) {
+      if (this.#prng.chance(1, 2)) log.append(record, this.#clock.nowMs())
+      return { outcome: 'unknown', partition, offset: -1 }
+    }
+    if (!this.#errs('skip-raw', record)) return { outcome: 'acknowledged', partition, offset: log.append(record, this.#clock.nowMs()) }
+    const offset = log.end
+    log.appendOther()
+    return { outcome: 'acknowledged', partition, offset }
+  }
+
+  /** Never near the end: a swap needs a later record, a proof of progress something that passes. */
+  #errs(kind: PlantedDefect, record: SimRecord): boolean {
+    if (this.#defect !== kind || record.seq > 6 || !this.#prng.chance(1, DEFECT_ONE_IN)) return false
+    this.planted.push({ stream: record.stream, seq: record.seq })
     return true
   }
-  const partitionOf = (stream: number) => stream % PARTITIONS
-  const emit = (record: SimRecord) => (normalised[partitionOf(record.stream)] as SimPartition).append(record, clock.nowMs())
 
-  const held = new Map<number, SimRecord>()
-  function normalise(record: SimRecord): void {
-    if (errs('skip', record)) return
-    if (errs('delay', record)) {
-      clock.later(DELAY_MS, () => emit(record))
+  #emit(record: SimRecord): void {
+    ;(this.normalised[partitionOf(record.stream)] as SimPartition).append(record, this.#clock.nowMs())
+  }
+
+  #normalise(record: SimRecord): void {
+    if (this.#errs('skip', record)) return
+    if (this.#errs('delay', record)) {
+      this.#clock.later(DELAY_MS, () => {
+        this.#emit(record)
+      })
       return
     }
-    if (!held.has(record.stream) && errs('reorder', record)) {
-      held.set(record.stream, record)
+    if (!this.#held.has(record.stream) && this.#errs('reorder', record)) {
+      this.#held.set(record.stream, record)
       return
     }
-    emit(
-      errs('change', record)
-        ? { ...record, fault: 'corrupted' }
-        : errs('cut-decimals', record)
-          ? { ...record, fault: 'precision-lost' }
-          : errs('drop-headers', record)
-            ? { ...record, fault: 'header-lost' }
-            : record,
-    )
-    if (errs('double', record)) emit(record)
-    const swapped = held.get(record.stream)
+    const fault = this.#errs('change', record)
+      ? 'corrupted'
+      : this.#errs('cut-decimals', record)
+        ? 'precision-lost'
+        : this.#errs('drop-headers', record)
+          ? 'header-lost'
+          : record.fault
+    this.#emit({ ...record, fault })
+    if (this.#errs('double', record)) this.#emit(record)
+    const swapped = this.#held.get(record.stream)
     if (swapped === undefined) return
-    held.delete(record.stream)
-    emit(swapped)
+    this.#held.delete(record.stream)
+    this.#emit(swapped)
   }
 
-  function runNormaliser(): void {
-    for (const [partition, log] of raw.entries()) {
-      const from = processed.get(partition) ?? 0
-      for (const entry of log.entries) if (entry.offset >= from) normalise({ stream: entry.stream, seq: entry.seq, fault: entry.fault })
-      processed.set(partition, log.end)
-      ;(normalised[partition] as SimPartition).appendOther()
+  #runNormaliser(): void {
+    for (const [partition, log] of this.raw.entries()) {
+      const from = this.processed.get(partition) ?? 0
+      for (const entry of log.entries)
+        if (entry.offset >= from) this.#normalise({ stream: entry.stream, seq: entry.seq, fault: entry.fault })
+      this.processed.set(partition, log.end)
+      ;(this.normalised[partition] as SimPartition).appendOther()
     }
-    clock.later(20 + prng.below(150), runNormaliser)
+    this.#clock.later(20 + this.#prng.below(150), () => {
+      this.#runNormaliser()
+    })
   }
 
-  function runSink(): void {
-    clock.later(500 + prng.below(900), runSink)
-    if (sinkPaused) return
-    const rows: SimRow[] = doubledLater
-    doubledLater = []
-    for (const [partition, log] of normalised.entries()) {
-      const from = sunk.get(partition) ?? 0
-      for (const entry of log.entries) {
-        if (entry.offset < from) continue
-        const row: SimRow = { stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }
-        if (errs('sink-skip', row)) continue
-        rows.push(errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row)
-        if (errs('sink-double', row)) rows.push(row)
-        if (errs('sink-double-later', row)) doubledLater.push(row)
-      }
-      sunk.set(partition, log.end)
+  #runSink(): void {
+    this.#clock.later(500 + this.#prng.below(900), () => {
+      this.#runSink()
+    })
+    if (this.#sinkPaused) return
+    const rows = this.#doubledLater
+    this.#doubledLater = []
+    for (const [partition, log] of this.normalised.entries()) {
+      const from = this.#sunk.get(partition) ?? 0
+      for (const entry of log.entries)
+        if (entry.offset >= from)
+          rows.push(...this.#sink({ stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }))
+      this.#sunk.set(partition, log.end)
     }
-    const parentId = snapshots.at(-1)?.snapshotId ?? null
-    snapshots.push({ snapshotId: String(snapshots.length + 1), parentId, committedAtMs: clock.nowMs(), rows })
+    const parentId = this.snapshots.at(-1)?.snapshotId ?? null
+    this.snapshots.push({ snapshotId: String(this.snapshots.length + 1), parentId, committedAtMs: this.#clock.nowMs(), rows })
   }
 
-  function runOthers(): void {
-    for (const log of raw) log.appendOther()
-    clock.later(OTHERS_EVERY_MS, runOthers)
+  #sink(row: SimRow): SimRow[] {
+    if (this.#errs('sink-skip', row)) return []
+    const rows: SimRow[] = [this.#errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row]
+    if (this.#errs('sink-double', row)) rows.push(row)
+    if (this.#errs('sink-double-later', row)) this.#doubledLater.push(row)
+    return rows
   }
 
-  clock.later(1, runNormaliser)
-  clock.later(1, runSink)
-  clock.later(1, runOthers)
-
-  return {
-    raw: raw as readonly SimPartition[],
-    normalised: normalised as readonly SimPartition[],
-    processed: processed as ReadonlyMap<number, number>,
-    snapshots: snapshots as readonly SimSnapshot[],
-    planted: planted as readonly Planted[],
-    storedEnds: sunk as ReadonlyMap<number, number>,
-    pauseSink(paused: boolean) {
-      sinkPaused = paused
-    },
-    /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
-    write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
-      const partition = partitionOf(stream)
-      const log = raw[partition] as SimPartition
-      const record: SimRecord = { stream, seq, fault: null }
-      const draw = prng.below(40)
-      if (draw === 0) {
-        if (defect === 'resurrect-failed') {
-          planted.push({ stream, seq })
-          log.append(record, clock.nowMs())
-        }
-        return { outcome: 'failed', partition, offset: -1 }
-      }
-      if (draw === 1) {
-        if (prng.chance(1, 2)) log.append(record, clock.nowMs())
-        return { outcome: 'unknown', partition, offset: -1 }
-      }
-      if (errs('skip-raw', record)) {
-        const offset = log.end
-        log.appendOther()
-        return { outcome: 'acknowledged', partition, offset }
-      }
-      return { outcome: 'acknowledged', partition, offset: log.append(record, clock.nowMs()) }
-    },
+  #runOthers(): void {
+    for (const log of this.raw) log.appendOther()
+    this.#clock.later(OTHERS_EVERY_MS, () => {
+      this.#runOthers()
+    })
   }
 }
 
-export type SimPipeline = ReturnType<typeof createSimPipeline>
+const newPartitions = () => Array.from({ length: PARTITIONS }, () => new SimPartition())
+const partitionOf = (stream: number) => stream % PARTITIONS

@@ -12,6 +12,7 @@ import { startStack, type Stack } from '../../compose/local/stack.ts'
 import type { ControlMessage } from '../../schemas/control.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
+import { createClock } from '../../shared/runtime/clock.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
 import { judgeFromTopics, type Judgement } from '../../shared/core/judge.ts'
 import { emptyRunBook, foldRunBook, isRunFact } from '../../shared/core/run-book.ts'
@@ -67,11 +68,12 @@ export interface RunWish {
   readonly inMidRun?: { readonly acknowledged: number; readonly act: (runId: string) => Promise<void> }
 }
 
+const clock = createClock()
 let requests = 0
 
 /** Asks for a run on the control topic, and waits for its verdict; then reads the topics anew and judges again. */
 export async function liveRun(live: LiveStack, { plan, parameters = {}, inMidRun }: RunWish): Promise<LiveRun> {
-  const runId = deterministicRunId(Date.now(), `live/${requests++}`)
+  const runId = deterministicRunId(clock.nowMs(), `live/${requests++}`)
   const followed = followedRun(runId)
   const environment = { ...process.env, ...live.stack.env }
   const topics = await openTwoTopics(
@@ -80,23 +82,23 @@ export async function liveRun(live: LiveStack, { plan, parameters = {}, inMidRun
     },
     { environment },
   )
-  let acting: Promise<void> | null = null
+  const midRun: { acting?: Promise<void> } = {}
   try {
-    const sinceMs = Date.now()
+    const sinceMs = clock.nowMs()
     const message: ControlMessage = { kind: 'run-requested', runId, plan, parameters, window: null, requestedBy: 'live test' }
     await topics.request(message)
     const outcome = await awaitOutcome({
       followed,
       limits: { sinceMs },
-      nowMs: Date.now,
+      nowMs: clock.nowMs,
       onTurn: () => {
-        if (inMidRun !== undefined && acting === null && followed.evidence.acknowledged.size >= inMidRun.acknowledged)
-          acting = inMidRun.act(runId)
+        if (inMidRun !== undefined && midRun.acting === undefined && followed.evidence.acknowledged.size >= inMidRun.acknowledged)
+          midRun.acting = inMidRun.act(runId)
       },
     })
     if (outcome?.kind !== 'judged') throw new Error(`run ${runId} was not judged: ${JSON.stringify(outcome).slice(0, 1000)}`)
-    await acting
-    if (inMidRun !== undefined && acting === null)
+    await midRun.acting
+    if (inMidRun !== undefined && midRun.acting === undefined)
       throw new Error(`fewer than ${inMidRun.acknowledged} canaries were acknowledged: nothing was done in mid-run`)
     const { facts, judgement } = await readAgain(environment, runId)
     return { runId, judged: outcome.judged, again: judgement, evidence: followed.evidence, facts }
@@ -146,8 +148,8 @@ export async function listenFor<Kind extends ResultMessage['kind']>(
     await topics.caughtUp
     listening = true
     await until.act()
-    const deadlineMs = Date.now() + until.withinMs
-    while (heard.length < until.count && Date.now() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 100))
+    const deadlineMs = clock.nowMs() + until.withinMs
+    while (heard.length < until.count && clock.nowMs() < deadlineMs) await new Promise((resolve) => setTimeout(resolve, 100))
     return heard
   } finally {
     await topics.close()

@@ -11,10 +11,10 @@ export function renderTopologyDoc(): string {
     'Generated from `topology/topology.ts` and `topology/plan.ts` by `npm run docs`. Do not edit.',
     'Both are YAML. What is not in these tables is refused, with file, line and path. A field with a default may be left out.',
     '## Topology',
-    'The pipeline under test. `${NAME}` anywhere in the text is taken from the environment; a name that is not set is an error.',
+    'The pipeline under test. `${NAME}` in a value is taken from the environment; a name that is not set is an error.',
     rowsTable(topologySchema),
     '## Plan',
-    "What one run does. `{{name}}` anywhere in the text is one of the plan's own parameters. In JSON, a plan may travel whole in a request.",
+    "What one run does. `{{name}}` in a value (in quotes) is one of the plan's own parameters. In JSON, a plan may travel whole in a request.",
     rowsTable(planSchema),
   ])
 }

@@ -6,7 +6,7 @@ import { members } from '../../shared/core/range-set.ts'
 import { createPrng } from '../../shared/core/prng.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { createSimClock } from '../../shared/sim/clock.ts'
-import { createSimPipeline, type Planted, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { SimPipeline, type Planted, type PlantedDefect } from '../../shared/sim/pipeline.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
@@ -60,7 +60,7 @@ export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
   const world: World = {
     clock,
     prng,
-    pipeline: createSimPipeline({ clock, prng: prng.stream('pipeline'), defect }),
+    pipeline: new SimPipeline({ clock, prng: prng.stream('pipeline'), defect }),
     control: createTopicLog<ControlMessage>(clock, prng.stream('control'), true),
     results: createTopicLog<ResultMessage>(clock, prng.stream('results'), true),
     plans,

@@ -16,7 +16,8 @@ const settings = readSettings(
 )
 const log = createLog('keeper', settings.LOG_LEVEL)
 const connector = `${settings.PIPELINE_CONNECT_URL}/connectors/${encodeURIComponent(settings.CONNECTOR_NAME)}`
-let stopping = false
+
+const stopping = new AbortController()
 
 async function keep(): Promise<void> {
   const answer = await fetch(`${connector}/status`, { signal: AbortSignal.timeout(TIMEOUT_MS) })
@@ -32,11 +33,11 @@ async function keep(): Promise<void> {
 }
 
 stopOnSignal(log, () => {
-  stopping = true
+  stopping.abort()
   return Promise.resolve()
 })
 
-while (!stopping) {
+while (!stopping.signal.aborted) {
   await keep().catch((err: unknown) => {
     log.debug({ err }, 'the worker does not answer')
   })
