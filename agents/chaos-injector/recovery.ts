@@ -63,10 +63,9 @@ function arrivalOf(evidence: Evidence, table: string, owed: CanarySet): { missin
   let rest = owed
   let lastAtMs = 0
   for (const { canaries, committedAtMs } of snapshots) {
-    const left = rest.minus(CanarySet.of(canaries))
-    if (left.size < rest.size) lastAtMs = committedAtMs
-    rest = left
     if (rest.size === 0) break
+    rest = rest.minus(CanarySet.of(canaries))
+    lastAtMs = committedAtMs
   }
   return { missing: rest.size, lastAtMs }
 }

@@ -16,6 +16,7 @@ export const plantedDefects = {
   'sink-double': { violation: 'duplicated', hop: 'table' },
   'sink-double-later': { violation: 'duplicated', hop: 'table' },
   'sink-change': { violation: 'corrupted', hop: 'table' },
+  'api-miscount': { violation: 'wrong-answer', hop: 'api' },
 } as const
 export type PlantedDefect = keyof typeof plantedDefects
 
@@ -77,6 +78,11 @@ export class SimPipeline {
   readonly processed = new Map(this.raw.map((_, partition) => [partition, 0]))
   readonly snapshots: SimSnapshot[] = []
   readonly planted: Planted[] = []
+  /** Faults in the pipeline, as a journal on disk would hold them. */
+  readonly leases = new Map<string, { readonly injectedAtMs: number; readonly healedAtMs: number | null }>()
+  /** Questions the API has failed to answer, once each. */
+  readonly hiccups = new Set<string>()
+  readonly #miscounted = new Set<string>()
   readonly #clock: SimClock
   readonly #prng: Prng
   readonly #defect: PlantedDefect | 'none'
@@ -98,6 +104,17 @@ export class SimPipeline {
     clock.later(1, () => {
       this.#runOthers()
     })
+  }
+
+  /** Canaries an erring API counts twice: planted when they are in the table. */
+  readonly isMiscounted = (stream: number, seq: number): boolean => this.#miscounted.has(`${stream}/${seq}`)
+
+  /** Once; what comes after finds it ended. */
+  endLease(stage: string, atMs: number): void {
+    const lease = this.leases.get(stage)
+    if (lease === undefined || lease.healedAtMs !== null) return
+    this.leases.set(stage, { ...lease, healedAtMs: atMs })
+    this.pauseSink(false)
   }
 
   pauseSink(paused: boolean): void {
@@ -198,6 +215,7 @@ export class SimPipeline {
 
   #sink(row: SimRow): SimRow[] {
     if (this.#errs('sink-skip', row)) return []
+    if (this.#errs('api-miscount', row)) this.#miscounted.add(`${row.stream}/${row.seq}`)
     const rows: SimRow[] = [this.#errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row]
     if (this.#errs('sink-double', row)) rows.push(row)
     if (this.#errs('sink-double-later', row)) this.#doubledLater.push(row)

@@ -3,7 +3,10 @@ import type { Topology } from '../../topology/topology.ts'
 export const RAW_HOP = 'topic:raw'
 export const NORMALISED_HOP = 'topic:normalised'
 export const TABLE_HOP = 'table:lake.trades'
-export const hopNames = { raw: RAW_HOP, normalised: NORMALISED_HOP, table: TABLE_HOP } as const
+export const STATS_HOP = 'api:stats'
+export const hopNames = { raw: RAW_HOP, normalised: NORMALISED_HOP, table: TABLE_HOP, api: STATS_HOP } as const
+
+const api = { kind: 'api' as const, headers: { key: 'secret' }, answers: [], snapshot: 'snapshot', staleAfterMs: 10_000, timeoutMs: 5_000 }
 
 export const RECORD_SCHEMA = JSON.stringify({
   type: 'record',
@@ -12,6 +15,7 @@ export const RECORD_SCHEMA = JSON.stringify({
     { name: 'trade_id', type: 'string' },
     { name: 'symbol', type: 'string' },
     { name: 'venue', type: 'string' },
+    { name: 'at', type: { type: 'long', logicalType: 'timestamp-micros' } },
     { name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 18, scale: 6 } },
   ],
 })
@@ -30,7 +34,7 @@ export const simTopology: Topology = {
     identity: 'trade_id',
     marker: { field: 'venue', value: 'XTST' },
     key: 'symbol',
-    eventTime: null,
+    eventTime: 'at',
     fields: { symbol: { perStream: 's{stream}', edges: false } },
   },
   hops: [
@@ -54,6 +58,8 @@ export const simTopology: Topology = {
       deliverWithinMs: 12_000,
       giveUpAfterMs: 12_000,
     },
+    { ...api, name: 'trade', url: 'http://sim/{trade_id}', per: 'canary' },
+    { ...api, name: 'stats', url: 'http://sim/{symbol}?{from}-{to}', per: 'window' },
   ],
-  chaos: { targets: {} },
+  chaos: { targets: { sink: { driver: 'process', pidFile: 'sim', faults: ['pause'], leaseMsMax: 60_000 } } },
 }

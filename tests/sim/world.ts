@@ -11,6 +11,7 @@ import { createTopicLog } from '../../shared/sim/topic-log.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { checker, generator, reconciler, reporter } from './agents.ts'
+import { injector, prober } from './outer-agents.ts'
 import { createProcess, type World } from './host.ts'
 
 export interface Scenario {
@@ -20,6 +21,8 @@ export interface Scenario {
   readonly crash?: AgentName | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
+  /** Whether the run pauses the sink for a while. */
+  readonly pauses?: boolean
 }
 
 export interface SimReport {
@@ -37,7 +40,11 @@ const START_MS = 1_700_000_000_000
 const STEPS_MAX = 400_000
 const RUN_ID = '018bcfe5-6800-7000-8000-000000000001'
 
-export function simPlan(canaries: number, ratePerSecond: number): string {
+const FAULT_STAGES = `  - { stage: pause, task: inject-fault, needsStarted: [produce], target: sink, fault: pause, durationMs: 3000, leaseMs: 6000, recoverWithinMs: 20000, timeoutMs: 60000 }
+  - { stage: heal, task: heal, needs: [pause], always: true, timeoutMs: 60000 }
+`
+
+export function simPlan(canaries: number, ratePerSecond: number, pauses: boolean): string {
   return `
 version: 1
 name: sim
@@ -47,16 +54,17 @@ stages:
   - { stage: sight, task: sight-topics, timeoutMs: 70000 }
   - { stage: reconcile, task: reconcile-table, timeoutMs: 80000 }
   - { stage: produce, task: produce, needsStarted: [sight, reconcile], timeoutMs: 60000 }
-`
+  - { stage: probe, task: probe-api, needsStarted: [produce], timeoutMs: 80000, requestsPerSecond: 10 }
+${pauses ? FAULT_STAGES : ''}`
 }
 
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
-export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
+export function simulate({ seed, defect, crash, absent, pauses = false }: Scenario): SimReport {
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
   const size = prng.stream('size')
-  const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60))]])
+  const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
   const world: World = {
     clock,
     prng,
@@ -72,6 +80,8 @@ export function simulate({ seed, defect, crash, absent }: Scenario): SimReport {
     createProcess(world, generator),
     createProcess(world, checker),
     createProcess(world, reconciler),
+    createProcess(world, prober),
+    createProcess(world, injector),
     createProcess(world, reporter),
   ]
   const start = prng.stream('start')
