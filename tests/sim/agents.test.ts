@@ -71,6 +71,7 @@ describe('the agents together, on the simulated pipeline', () => {
   test.each([undefined, 'chaos-injector', 'storage-reconciler', 'reporter'] as const)(
     'see a paused sink recover, and hold nothing against it, though %s is killed',
     (crash) => {
+      let recovered = 0
       for (const seed of seeds.slice(0, 60)) {
         const { verdict, found } = simulate({ seed, defect: 'none', pauses: true, crash })
         // Killed between the intent and the fault: nothing was disturbed, so nothing is proved.
