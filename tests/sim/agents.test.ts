@@ -81,6 +81,7 @@ describe('the agents together, on the simulated pipeline', () => {
         recovered++
         expect(verdict.recoveries).toEqual([{ fault: 'pause', target: 'sink', recoveryMs: expect.any(Number) as number }])
       }
+      expect(recovered).toBeGreaterThan(40)
     },
   )
 
@@ -93,7 +94,6 @@ describe('the agents together, on the simulated pipeline', () => {
       })
       expect({ ...verdict, ...recomputed }).toEqual(verdict)
     }
-    expect(recovered).toBeGreaterThan(40)
   })
 
   test('give one trace for one seed', () => {
