@@ -84,6 +84,11 @@ export const upward: readonly { readonly from: RegExp; readonly to: RegExp; read
     to: /^compose\/local\/stack\.ts$/,
     why: 'tests that need real servers start the local stack',
   },
+  {
+    from: /^loadgen\/bench\//,
+    to: /^compose\/local\//,
+    why: 'benchmarks of whole agents start them, and the broker, as a user would',
+  },
   { from: /^compose\/local\//, to: /^agents\/cli\//, why: 'the demo is a front end of the command line' },
   {
     from: /^agents\/cli\/[^/]+\.test\.ts$/,
