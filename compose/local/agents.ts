@@ -9,6 +9,9 @@ import type { Stack } from './stack.ts'
 export const AGENT_NAMES = ['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober', 'chaos-injector', 'reporter'] as const
 export type AgentName = (typeof AGENT_NAMES)[number]
 
+/** Without a limit V8 lets garbage grow with the machine's memory; an agent's heap needs a fraction of this. */
+export const AGENT_NODE_ARGS = ['--max-old-space-size=160', '--max-semi-space-size=8'] as const
+
 const READY_LIMIT_MS = 60_000
 const READY_POLL_MS = 100
 
@@ -34,7 +37,7 @@ export interface Agents {
 export async function startAgents(stack: Stack, names: readonly string[], options: AgentsOptions): Promise<Agents> {
   const free = await freePorts(names.length)
   const ports = Object.fromEntries(names.map((name, index) => [name, free[index] ?? 0]))
-  const argsOf = options.argsOf ?? ((name) => ['agents/cli/main.ts', 'agent', name])
+  const argsOf = options.argsOf ?? ((name) => [...AGENT_NODE_ARGS, 'agents/cli/main.ts', 'agent', name])
 
   const startAgent = async (name: string): Promise<void> => {
     const port = ports[name]

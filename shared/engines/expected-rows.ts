@@ -30,30 +30,35 @@ export interface ExpectedRows {
   typeOf(field: string): FieldType | null
 }
 
-/** Canaries projected at once: one query serves this many. */
-const BLOCK = 512
-const BLOCKS_KEPT_MAX = 128
+/** Rows held at once, over all streams: the one being read of each, and the one before. */
+const ROWS_KEPT_MAX = 8_192
+const BLOCK_MAX = 256
+const BLOCK_MIN = 16
 
 /** Rows come in blocks of consecutive seqs; where nothing is projected, no engine is asked. */
 export function expectedRows(db: DuckDb, canaries: RunCanaries, projected: readonly Expectation[]): ExpectedRows {
   const blocks = new Map<string, Promise<ReadonlyMap<string, ExpectedRow>>>()
+  const { streams } = canaries.resolved.plan.load
+  // One query serves a block; a stream is read in order, so that each needs little more than one.
+  const block = Math.max(BLOCK_MIN, Math.min(BLOCK_MAX, Math.floor(ROWS_KEPT_MAX / 2 / streams)))
+  const blocksKeptMax = Math.ceil(ROWS_KEPT_MAX / block)
   const types = new Map(canaries.fields.map(({ name, type }) => [name, type]))
   for (const { field, type } of projected) types.set(field, projectedType(type) ?? types.get(field) ?? { kind: 'string' })
   return {
     typeOf: (field) => types.get(field) ?? null,
     async rowOf(stream, seq) {
-      const index = Math.floor(seq / BLOCK)
+      const index = Math.floor(seq / block)
       const key = `${stream}/${index}`
-      let block = blocks.get(key)
-      if (block === undefined) {
+      let rows = blocks.get(key)
+      if (rows === undefined) {
         const oldest = blocks.keys().next()
-        if (blocks.size >= BLOCKS_KEPT_MAX && oldest.done !== true) blocks.delete(oldest.value)
-        block = makeBlock(db, { canaries, projected, stream, index })
-        blocks.set(key, block)
+        if (blocks.size >= blocksKeptMax && oldest.done !== true) blocks.delete(oldest.value)
+        rows = makeBlock(db, { canaries, projected, stream, seqFirst: index * block, rowCount: block })
+        blocks.set(key, rows)
         // A block that failed is asked for again the next time.
-        block.catch(() => blocks.delete(key))
+        rows.catch(() => blocks.delete(key))
       }
-      return (await block).get(canaryIdText({ runId: canaries.runId, stream, seq })) ?? new Map()
+      return (await rows).get(canaryIdText({ runId: canaries.runId, stream, seq })) ?? new Map()
     },
   }
 }
@@ -62,18 +67,22 @@ interface BlockOf {
   readonly canaries: RunCanaries
   readonly projected: readonly Expectation[]
   readonly stream: number
-  readonly index: number
+  readonly seqFirst: number
+  readonly rowCount: number
 }
 
-async function makeBlock(db: DuckDb, { canaries, projected, stream, index }: BlockOf): Promise<ReadonlyMap<string, ExpectedRow>> {
+async function makeBlock(
+  db: DuckDb,
+  { canaries, projected, stream, seqFirst, rowCount }: BlockOf,
+): Promise<ReadonlyMap<string, ExpectedRow>> {
   const { fields, resolved, at } = canaries
-  const seqEnd = Math.min((index + 1) * BLOCK, streamLength(resolved.plan.load, stream))
-  const records = Array.from({ length: Math.max(0, seqEnd - index * BLOCK) }, (_, i) => at(stream, index * BLOCK + i))
+  const seqEnd = Math.min(seqFirst + rowCount, streamLength(resolved.plan.load, stream))
+  const records = Array.from({ length: Math.max(0, seqEnd - seqFirst) }, (_, i) => at(stream, seqFirst + i))
   const { identity } = resolved.record
   if (projected.length === 0) {
     return new Map(
       records.map((record, i) => [
-        canaryIdText({ runId: canaries.runId, stream, seq: index * BLOCK + i }),
+        canaryIdText({ runId: canaries.runId, stream, seq: seqFirst + i }),
         new Map(fields.map(({ name, type }) => [name, fieldText(type, record[name] ?? null)])),
       ]),
     )

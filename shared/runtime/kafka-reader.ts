@@ -55,8 +55,8 @@ const SESSION_TIMEOUT_MS = 10_000
 const HEARTBEAT_INTERVAL_MS = 2_000
 const REBALANCE_TIMEOUT_MS = 10_000
 const FETCH_WAIT_MS = 250
-const FETCH_BYTES_MAX = 16 * 1024 * 1024
-const FETCH_PARTITION_BYTES_MAX = 2 * 1024 * 1024
+const FETCH_BYTES_MAX = 4 * 1024 * 1024
+const FETCH_PARTITION_BYTES_MAX = 1024 * 1024
 /** Without any fetch for so long, the consumer is taken to be stuck and is replaced. */
 const STALLED_MS = 20_000
 const REOPEN_DELAY_MS = 1_000
