@@ -1,9 +1,12 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 // eslint-disable-next-line no-restricted-exports -- vitest reads the default export
 export default defineConfig({
   test: {
     testTimeout: 120_000,
+    // As many as there are cores: vitest would leave one idle.
+    maxWorkers: availableParallelism(),
     projects: [
       { extends: true, test: { name: 'unit', include: ['**/*.test.ts'], exclude: ['node_modules/**', '**/*.stack.test.ts', '.assay/**'] } },
       {

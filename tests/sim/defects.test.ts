@@ -1,0 +1,21 @@
+import { describe, expect, test } from 'vitest'
+import { defects, mustBeFound, seeds } from './planted.ts'
+import { simulate } from './world.ts'
+
+describe('the agents together, on a pipeline that errs', () => {
+  test.each(defects)('name exactly the records of a planted %s', (defect) => {
+    let plantedRuns = 0
+    for (const seed of seeds.filter((_, index) => index % 3 === defects.indexOf(defect) % 3)) {
+      const report = simulate({ seed, defect })
+      const expected = mustBeFound(defect, report)
+      if (expected.length > 0) plantedRuns++
+      expect({ seed, verdict: report.verdict.verdict, found: report.found }).toEqual({
+        seed,
+        verdict: expected.length > 0 ? 'fail' : 'pass',
+        found: expected,
+      })
+    }
+    // Guards against a pipeline that never errs: such a suite would pass and prove nothing.
+    expect(plantedRuns).toBeGreaterThan(seeds.length / 3 / 2)
+  })
+})

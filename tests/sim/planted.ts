@@ -1,0 +1,15 @@
+import { plantedDefects, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { hopNames } from './topology.ts'
+import type { SimReport } from './world.ts'
+
+export const seeds = Array.from({ length: Number(process.env['SIM_SEEDS'] ?? 500) }, (_, seed) => seed)
+export const defects = Object.keys(plantedDefects) as PlantedDefect[]
+
+/** What must be reported, and nothing else may be: `violation hop stream/seq`. */
+export function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimReport): string[] {
+  const { violation, hop } = plantedDefects[defect]
+  // At the first hop the ledger is the measure: what it does not vouch for is unknown, and nobody's fault.
+  const isOwed = ({ stream, seq }: { stream: number; seq: number }) =>
+    hop !== 'raw' || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
+  return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
+}
