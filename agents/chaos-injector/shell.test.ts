@@ -84,7 +84,8 @@ test('inject leaves an open lease and a stopped target; heal ends both, and keep
   expect(await answer(shell, heal)).toMatchObject({
     type: 'healed',
     ok: true,
-    detail: `healed by the injector: process ${target.pid} is in state S`,
+    // A process that goes on may be seen sleeping, running or waiting for its disk.
+    detail: expect.stringMatching(new RegExp(`^healed by the injector: process ${target.pid} is in state [^T]$`)) as string,
   })
   expect(await stateOf(target.pid)).not.toBe('T')
   expect((await openLeases(target.leasesDir)).leases).toEqual([])

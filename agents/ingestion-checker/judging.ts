@@ -1,5 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { hopEvidence, type Evidence, type Segment } from '../../shared/core/evidence.ts'
+import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
 import { difference, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
@@ -21,7 +21,7 @@ export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): Checke
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
     passed,
     sighted: sightedHere(evidence, topic),
-    told: accused(evidence, topic.name),
+    told: lostAt(evidence, topic.name),
   })
   if (suspects.length === 0) return []
   topic.loss.looking = suspects
@@ -46,15 +46,6 @@ function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
   const sighted = CanarySet.of(hopEvidence(evidence, topic.name).sighted.toWire())
   sighted.addAll(topic.pending.canaries.toWire())
   return sighted
-}
-
-function accused(evidence: Evidence, hop: string): CanarySet {
-  const set = new CanarySet()
-  for (const violation of evidence.violations.values()) {
-    if (violation.violation === 'lost' && violation.hop === hop)
-      set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
-  }
-  return set
 }
 
 export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: LookOutcome): CheckerEffect[] {
@@ -113,7 +104,7 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
   if (topic.pending.covered.size > 0 || topic.backlog.length > 0 || topic.loss.looking.length > 0) return false
-  const lost = accused(evidence, topic.name)
+  const lost = lostAt(evidence, topic.name)
   const segments = segmentsBefore(evidence, before)
   const open = segments.some((segment) => !topic.loss.cleared.has(segment) && CanarySet.of(segment.canaries).minus(lost).size > 0)
   if (open) return false

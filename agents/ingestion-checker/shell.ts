@@ -13,7 +13,7 @@ import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-co
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
-import { isTraced, writeHopSpan, writeViolationSpan } from '../../shared/runtime/canary-spans.ts'
+import { isTraced, writeHopSpan, writeViolationSpans } from '../../shared/runtime/canary-spans.ts'
 import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
 import { checkRecord } from './record-check.ts'
@@ -72,12 +72,8 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     }
   }
 
-  /** Every defect leaves a span at its hop, sampled or not. */
   onStep(_event: CheckerEvent, effects: readonly CheckerEffect[]): void {
-    for (const effect of effects) {
-      if (effect.type === 'publish' && effect.fact.kind === 'violation-found')
-        writeViolationSpan(this.#ports.tracing, this.#ports.topology, effect.fact)
-    }
+    writeViolationSpans(this.#ports.tracing, this.#ports.topology, effects)
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { hopEvidence, type Evidence, type Segment } from '../../shared/core/evidence.ts'
+import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
 import { intersection, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
@@ -24,7 +24,7 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   const missing = new CanarySet()
   const segments: Segment[] = []
   const here = sightedHere(evidence, table)
-  const told = accused(evidence, table.name)
+  const told = lostAt(evidence, table.name)
   for (const segment of hopEvidence(evidence, before).segments) {
     if (table.cleared.has(segment)) continue
     const owed = CanarySet.of(segment.canaries).minus(here).minus(told)
@@ -85,15 +85,6 @@ function sightedHere(evidence: Evidence, table: TableWork): CanarySet {
   return sighted
 }
 
-function accused(evidence: Evidence, hop: string): CanarySet {
-  const set = new CanarySet()
-  for (const violation of evidence.violations.values()) {
-    if (violation.violation === 'lost' && violation.hop === hop)
-      set.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
-  }
-  return set
-}
-
 export function foldLook(works: RunWorks, { run, table }: TableContext, result: TableLook): ReconcilerEffect[] {
   if (table.looking === null) return []
   const { suspects, segments } = table.looking
@@ -137,7 +128,7 @@ export function isTableDone(works: RunWorks, { run, table }: TableContext): bool
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, table.name)
   if (before === null) return true
-  const lost = accused(evidence, table.name)
+  const lost = lostAt(evidence, table.name)
   const owed = hopEvidence(evidence, before).sighted.minus(hopEvidence(evidence, table.name).sighted).minus(lost)
   if (owed.size > 0) {
     table.settledSinceMs = null

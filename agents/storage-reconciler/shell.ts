@@ -13,7 +13,7 @@ import { createCanarySearch, type CanarySearch } from '../../shared/runtime/cana
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import { isTraced, writeHopSpan, writeViolationSpan } from '../../shared/runtime/canary-spans.ts'
+import { isTraced, writeHopSpan, writeViolationSpans } from '../../shared/runtime/canary-spans.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
@@ -82,12 +82,8 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     }
   }
 
-  /** Every defect leaves a span at its hop, sampled or not. */
   onStep(_event: ReconcilerEvent, effects: readonly ReconcilerEffect[]): void {
-    for (const effect of effects) {
-      if (effect.type === 'publish' && effect.fact.kind === 'violation-found')
-        writeViolationSpan(this.#ports.tracing, this.#ports.topology, effect.fact)
-    }
+    writeViolationSpans(this.#ports.tracing, this.#ports.topology, effects)
   }
 
   async close(): Promise<void> {

@@ -19,3 +19,6 @@ export type BusEffect =
 
 export const isBusEvent = (event: { readonly type: string }): event is BusEvent => busEventTypes.has(event.type)
 const busEventTypes = new Set(['control', 'control-unreadable', 'fact', 'caught-up', 'tick'])
+
+export const isBusEffect = (effect: { readonly type: string }): effect is BusEffect =>
+  effect.type === 'publish' || effect.type === 'request'

@@ -231,6 +231,15 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   }
 }
 
+/** Canaries that stand as lost at a hop. */
+export function lostAt(evidence: Evidence, hop: string): CanarySet {
+  const lost = new CanarySet()
+  for (const { violation, hop: at, stream, standing } of evidence.violations.values()) {
+    if (violation === 'lost' && at === hop) lost.addAll([{ stream, ranges: [...standing.ranges] }])
+  }
+  return lost
+}
+
 export function standingViolations(evidence: Evidence): Violation[] {
   return [...evidence.violations.values()].filter(({ standing }) => !standing.isEmpty)
 }

@@ -1,5 +1,5 @@
 import type { AgentCore } from '../core/agent.ts'
-import type { BusEffect, BusEvent } from '../core/bus-events.ts'
+import { isBusEffect, type BusEffect, type BusEvent } from '../core/bus-events.ts'
 import { InvariantError } from '../core/errors.ts'
 import type { Bus } from './bus.ts'
 import type { Log } from './log.ts'
@@ -127,5 +127,3 @@ export class AgentLoop<Config, State, Event extends { readonly type: string }, E
     this.#options.log.error({ err: error, effect }, 'an effect failed')
   }
 }
-
-const isBusEffect = (effect: { readonly type: string }): effect is BusEffect => effect.type === 'publish' || effect.type === 'request'

@@ -1,4 +1,5 @@
 import type { Fact } from '../../schemas/results.ts'
+import { isBusEffect } from '../core/bus-events.ts'
 import { placeOf } from '../core/canary.ts'
 import { runTraceIdOf, spanIdOf, traceIdOf, type CanaryId } from '../core/identity.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
@@ -24,8 +25,20 @@ export function writeHopSpan(tracing: Tracing, resolved: Pick<ResolvedRun, 'hops
   tracing.span(hopSpan(resolved, span))
 }
 
+/** Every defect that was just told leaves a span at its hop, sampled or not. */
+export function writeViolationSpans(
+  tracing: Tracing,
+  resolved: Pick<ResolvedRun, 'hops'>,
+  effects: readonly { readonly type: string }[],
+): void {
+  for (const effect of effects) {
+    if (isBusEffect(effect) && effect.type === 'publish' && effect.fact.kind === 'violation-found')
+      writeViolationSpan(tracing, resolved, effect.fact)
+  }
+}
+
 /** A defect, as a failed span of its hop with the evidence as an event. */
-export function writeViolationSpan(tracing: Tracing, resolved: Pick<ResolvedRun, 'hops'>, fact: Fact<'violation-found'>): void {
+function writeViolationSpan(tracing: Tracing, resolved: Pick<ResolvedRun, 'hops'>, fact: Fact<'violation-found'>): void {
   const canary = { runId: fact.runId, stream: fact.stream, seq: fact.ranges[0] ?? 0 }
   const evidence = {
     'assay.violation': fact.violation,

@@ -64,6 +64,8 @@ export async function startLiveStack(env: Record<string, string> = {}): Promise<
 export interface RunWish {
   readonly plan: string
   readonly parameters?: Record<string, string>
+  /** Left out: one of its own. */
+  readonly runId?: string
   /** Called once, when so many canaries are acknowledged. */
   readonly inMidRun?: { readonly acknowledged: number; readonly act: (runId: string) => Promise<void> }
 }
@@ -72,8 +74,8 @@ const clock = createClock()
 let requests = 0
 
 /** Asks for a run on the control topic, and waits for its verdict; then reads the topics anew and judges again. */
-export async function liveRun(live: LiveStack, { plan, parameters = {}, inMidRun }: RunWish): Promise<LiveRun> {
-  const runId = deterministicRunId(clock.nowMs(), `live/${requests++}`)
+export async function liveRun(live: LiveStack, wish: RunWish): Promise<LiveRun> {
+  const { plan, parameters = {}, inMidRun, runId = deterministicRunId(clock.nowMs(), `live/${requests++}`) } = wish
   const followed = followedRun(runId)
   const environment = { ...process.env, ...live.stack.env }
   const topics = await openTwoTopics(

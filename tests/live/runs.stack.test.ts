@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { comparePlanted } from '../../compose/local/planted.ts'
-import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { deterministicRunId, spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCollector, type Collector } from './collector.ts'
 import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
@@ -63,6 +63,21 @@ describe('a faithful pipeline', () => {
     })
     expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
     expectSameVerdict(run)
+  })
+
+  test('keeps two runs at once apart, and makes one run of a request that comes twice', async () => {
+    const runId = deterministicRunId(Date.now(), 'asked for twice')
+    const [first, second, again] = await Promise.all([
+      liveRun(live, { plan: 'smoke', parameters, runId }),
+      liveRun(live, { plan: 'smoke', parameters: { canaries: '3000' } }),
+      liveRun(live, { plan: 'smoke', parameters, runId }),
+    ])
+    for (const run of [first, second, again]) {
+      expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+      expectSameVerdict(run)
+    }
+    expect([first.judged.acknowledged, second.judged.acknowledged]).toEqual([CANARIES, 3_000])
+    expect(again.facts.filter(({ kind }) => kind === 'run-accepted' || kind === 'run-judged')).toHaveLength(2)
   })
 
   test('recovers from a pause of its Connect worker, and says how long that took', async () => {

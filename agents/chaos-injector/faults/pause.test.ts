@@ -22,9 +22,10 @@ test('a process stands still from inject to heal, and both can be shown', async 
   expect(await pause.bit(pinned)).toBe(`process ${target.pid} is in state T (stopped)`)
   expect(await pause.healed(pinned)).toBeNull()
   await pause.heal(pinned)
-  await expect.poll(() => stateOf(target.pid)).toBe('S')
+  await expect.poll(() => stateOf(target.pid)).not.toBe('T')
   expect(await pause.bit(pinned)).toBeNull()
-  expect(await pause.healed(pinned)).toBe(`process ${target.pid} is in state S`)
+  // A process that goes on may be seen sleeping, running or waiting for its disk.
+  expect(await pause.healed(pinned)).toMatch(new RegExp(`^process ${target.pid} is in state [^T]$`))
 })
 
 test('a pid that was given to another process is neither stopped nor continued', async () => {
