@@ -63,7 +63,6 @@ export type Load = z.infer<typeof loadSchema>
 export const budgetsSchema = z.strictObject({
   fidelity: z.number().min(0).max(1).default(0.9999),
   apiP95Ms: z.number().positive().nullable().default(null),
-  lateShareMax: z.number().min(0).max(1).default(0).describe('Share of canaries that may be late at a hop.'),
 })
 export type Budgets = z.infer<typeof budgetsSchema>
 

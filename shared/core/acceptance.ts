@@ -40,6 +40,8 @@ export interface AgentBase {
 
 /** How long an agent lets the ones before it in `agentNames` answer a request: one answer is enough, six do no harm. */
 export const ANSWER_TURN_MS = 700
+/** Forgetting what was long ago costs an answer twice, which is harmless. */
+const KNOWN_KEPT_MAX = 10_000
 /** Two agents ask for each window of a series: either may be down. */
 const schedulers: ReadonlySet<AgentName> = new Set(['generator', 'reporter'])
 
@@ -86,6 +88,7 @@ function answers(base: AgentBase): BusEffect[] {
   if (schedulers.has(base.config.speaker.agent)) {
     for (const message of windowsToRequest(base.book, base.nowMs)) {
       if (message.runId === null || base.askedFor.has(message.runId)) continue
+      if (base.askedFor.size >= KNOWN_KEPT_MAX) base.askedFor.clear()
       base.askedFor.add(message.runId)
       effects.push({ type: 'request', message })
     }
@@ -97,7 +100,10 @@ function answers(base: AgentBase): BusEffect[] {
 
 function isMyTurn(base: AgentBase, controlOffset: number): boolean {
   const since = base.knownSinceMs.get(controlOffset)
-  if (since === undefined) base.knownSinceMs.set(controlOffset, base.nowMs)
+  if (since === undefined) {
+    if (base.knownSinceMs.size >= KNOWN_KEPT_MAX) base.knownSinceMs.clear()
+    base.knownSinceMs.set(controlOffset, base.nowMs)
+  }
   return base.nowMs - (since ?? base.nowMs) >= agentNames.indexOf(base.config.speaker.agent) * ANSWER_TURN_MS
 }
 

@@ -249,10 +249,13 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
     expected: expected.size,
     sighted: sighted.and(expected).size,
     violations: canariesBy(here, ({ violation }) => violation).map(([violation, canaries]) => ({ violation, count: canaries.size })),
-    fidelity: expected.size === 0 ? null : Math.max(0, 1 - bad.size / expected.size),
+    fidelity: fidelityOf(bad.size, hop.kind === 'api' && hop.per === 'canary' ? sighted.size + bad.size : expected.size),
     ...quantiles(latency ?? null),
   }
 }
+
+/** Of those that were looked at: look-ups are a sample. */
+const fidelityOf = (bad: number, looked: number) => (looked === 0 ? null : Math.max(0, 1 - bad / looked))
 
 const breaksFidelity: ReadonlySet<ViolationKind> = new Set([
   'lost',
