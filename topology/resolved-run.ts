@@ -16,3 +16,13 @@ export const resolvedRun = z.strictObject({
   seed: z.int().nonnegative(),
 })
 export type ResolvedRun = z.infer<typeof resolvedRun>
+
+/** Null for a run of another version, which cannot be understood and must not end the agents that meet it on the topic. */
+export function readResolvedRun(text: string): ResolvedRun | null {
+  try {
+    return resolvedRun.safeParse(JSON.parse(text)).data ?? null
+  } catch (error) {
+    if (error instanceof SyntaxError) return null
+    throw error
+  }
+}

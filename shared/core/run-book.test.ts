@@ -242,3 +242,13 @@ test('the book forgets old judged runs, and never one that is still to be judged
   foldRunBook(book, { type: 'control', offset: 0, atMs: 0, message: requested({ runId: idOf(0) }) })
   expect([...book.requests.keys()]).toEqual([])
 })
+
+test.each(['', 'not JSON', '{}', '{"plan":{"version":99}}'])(
+  'a run of a version that cannot be read (%s) is passed over, and its request makes no second one',
+  (resolved) => {
+    const book = bookOf(accepted(smokePlan, { resolved }))
+    expect(book.runs.size).toBe(0)
+    foldRunBook(book, { type: 'control', offset: 0, atMs: 0, message: requested({ runId: RUN }) })
+    expect(book.requests.size).toBe(0)
+  },
+)

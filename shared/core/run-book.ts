@@ -1,7 +1,7 @@
 import type { RunRequested } from '../../schemas/control.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import { agentOfTask, type Stage } from '../../topology/plan.ts'
-import { resolvedRun, type ResolvedRun } from '../../topology/resolved-run.ts'
+import { readResolvedRun, type ResolvedRun } from '../../topology/resolved-run.ts'
 import type { AgentName } from './agent.ts'
 import type { BusEvent } from './bus-events.ts'
 import { deterministicRunId } from './identity.ts'
@@ -122,7 +122,11 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
 function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
   book.requests.delete(fact.runId)
   if (book.runs.has(fact.runId) || book.forgotten.has(fact.runId)) return
-  const resolved = resolvedRun.parse(JSON.parse(fact.resolved))
+  const resolved = readResolvedRun(fact.resolved)
+  if (resolved === null) {
+    book.forgotten.add(fact.runId)
+    return
+  }
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
   book.runs.set(fact.runId, { runId: fact.runId, accepted: fact, resolved, stages, judged: null })
   if (book.runs.size <= RUNS_KEPT_MAX) return
