@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { logTail } from './child.ts'
 import { HOST } from './configuration.ts'
 import { StackError } from './errors.ts'
@@ -53,6 +54,8 @@ export async function startAgents(stack: Stack, names: readonly string[], option
     await waitUntilReady({ name, url: `http://${HOST}:${port}/readyz`, logFile, hasEnded: () => ended })
     options.progress(`started ${name} … ${((Date.now() - startedMs) / 1000).toFixed(1)} s  (log ${logFile})`)
   }
+  // What the agents say and hear stands on topics that somebody has to make; they themselves need no right to.
+  for (const difference of await createAssayTopics(stack.env)) options.progress(difference)
   await Promise.all(names.map(startAgent))
   return {
     ports,

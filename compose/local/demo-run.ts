@@ -8,7 +8,6 @@ import { LiveView } from '../../agents/cli/live-view.ts'
 import { toldOutcome } from '../../agents/cli/outcome-text.ts'
 import { requestOf } from '../../agents/cli/run.ts'
 import { processTerminal, type Terminal } from '../../agents/cli/terminal.ts'
-import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { openTwoTopics } from '../../agents/cli/two-topics.ts'
 import { violationLine } from '../../agents/cli/verdict-text.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
@@ -67,7 +66,6 @@ interface DemoScene {
 
 async function runOn(stack: Stack, { wish, terminal, isOff }: DemoScene): Promise<number> {
   const environment = { ...process.env, ...stack.env }
-  for (const difference of await createAssayTopics(environment)) terminal.note(difference)
   const names = AGENTS.filter((name) => !wish.without.includes(name))
   const agents = await startAgents(stack, names, { progress: terminal.note })
   const message = requestOf({ plan: wish.plan, parameters: wish.parameters, atMs: Date.now() })

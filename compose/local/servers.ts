@@ -5,8 +5,11 @@ import type { StackFacts } from './configuration.ts'
 import { brokerAnswers, bucketAnswers, httpAnswers } from './probes.ts'
 import type { Step, StepProcess } from './step.ts'
 
-/** Half the compiler and the collector without threads: on two cores Kafka and Connect are up in 5 s each in place of 9. */
-const SMALL_JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+/**
+ * Half the compiler and the collector without threads: on two cores Kafka and Connect are up in 5 s each in place of 9.
+ * Native libraries are unpacked to the temporary folder, and stay there after a kill: it goes with the stack's data.
+ */
+const smallJvm = ({ dataDir }: StackFacts['layout']) => ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', `-Djava.io.tmpdir=${dataDir}`]
 
 const SMALL_HEAP = '-Xmx256m'
 
@@ -18,7 +21,7 @@ export function kafkaSteps({ layout, ports }: StackFacts, components: ComponentF
   const config = (file: string) => join(layout.configDir, file)
   const java = (heap: string, args: readonly string[]): string[] => [
     `-Xmx${heap}`,
-    ...SMALL_JVM,
+    ...smallJvm(layout),
     `-Dlog4j2.configurationFile=${config('log4j2.properties')}`,
     '-cp',
     `${components.kafka}/*`,
@@ -50,7 +53,7 @@ export function kafkaSteps({ layout, ports }: StackFacts, components: ComponentF
 /** Object store, schema registry and catalog. */
 export function storeSteps(facts: StackFacts, components: ComponentFolders): Step[] {
   const { layout, ports } = facts
-  const java = (...args: readonly string[]): string[] => [SMALL_HEAP, ...SMALL_JVM, ...args]
+  const java = (...args: readonly string[]): string[] => [SMALL_HEAP, ...smallJvm(layout), ...args]
   const s3Jar = join(components.s3proxy, 's3proxy-4.1.0-jar-with-dependencies.jar')
   const s3 = java('-jar', s3Jar, '--properties', join(layout.configDir, 's3.properties'))
   const registryJar = join(components['apicurio-registry'], 'apicurio-registry-app-3.0.9-runner.jar')

@@ -42,7 +42,12 @@ function pipelineSteps(facts: StackFacts, components: ComponentFolders, serviceE
       needs: ['catalog', 'setup'],
       kind: 'service',
       process: {
-        ...reference('api', { ...env, API_PORT: String(ports.api), DUCKDB_EXTENSION_DIR: components['duckdb-extensions'] }),
+        ...reference('api', {
+          ...env,
+          API_PORT: String(ports.api),
+          DUCKDB_EXTENSION_DIR: components['duckdb-extensions'],
+          TMPDIR: facts.layout.dataDir,
+        }),
         ports: { http: ports.api },
         healthUrl: apiUrl,
       },

@@ -11,13 +11,12 @@ import type { RunFact } from '../../schemas/results.ts'
 import { sizeOf } from '../../shared/core/range-set.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
-import { openAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createReader } from '../../shared/runtime/kafka-reader.ts'
 import { createWriter } from '../../shared/runtime/kafka-writer.ts'
 import { connectKafka, type KafkaLink } from '../../shared/runtime/kafka.ts'
 import { createResultsDecoder } from '../../shared/runtime/results-codec.ts'
 import { createRegistry } from '../../shared/runtime/registry.ts'
-import { assayTopics, topicNames } from '../../topology/topics.ts'
+import { topicNames } from '../../topology/topics.ts'
 import type { Figure } from './figures.ts'
 
 const CANARIES = 1_000_000
@@ -49,9 +48,6 @@ interface Peers {
 
 async function measured(stack: Stack, peers: Peers, note: (line: string) => void): Promise<Figure[]> {
   const link = connectKafka({ brokers: [stack.env['ASSAY_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'assay.bench' })
-  const admin = openAdmin(link)
-  await admin.ensureTopics(assayTopics({ replicationFactor: 1 }))
-  await admin.close()
   const env = { ASSAY_TOPOLOGY: join(import.meta.dirname, 'raw-topic.yaml') }
   await startAgents(stack, AGENTS, { progress: note, env })
   const { facts, factBytes } = await runPlan(link, stack.env['PIPELINE_REGISTRY_URL'] ?? '', note)

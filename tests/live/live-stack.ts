@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { awaitOutcome } from '../../agents/cli/await-run.ts'
 import { foldFollowed, followedRun } from '../../agents/cli/followed-run.ts'
-import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { openTwoTopics } from '../../agents/cli/two-topics.ts'
 import { AGENT_NAMES, startAgents, type Agents } from '../../compose/local/agents.ts'
 import { parseDefectLog, type PlantedEffect } from '../../compose/local/planted.ts'
@@ -41,7 +40,6 @@ export async function startLiveStack(env: Record<string, string> = {}): Promise<
   const lines: string[] = []
   const progress = (line: string) => void lines.push(line)
   const stack = await startStack({ dir, progress })
-  await createAssayTopics({ ...process.env, ...stack.env })
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env })
   return {
     stack,
