@@ -32,7 +32,10 @@ type Effect<Type extends GeneratorEffect['type']> = Extract<GeneratorEffect, { t
 const INTENT_FLUSH_MS = 5_000
 /** Canaries due within one turn of this length are sent together. */
 const TURN_MS = 10
-const TURNS_UNDER_WAY_MAX = 2
+/** A generator that is behind sends many small turns: one large one would hold a whole chunk's records in memory at once. */
+const TURN_CANARIES_MAX = 2_000
+/** Over all chunks and runs: this bounds the records in memory, however slow the broker is. */
+const TURNS_UNDER_WAY_MAX = 4
 
 interface RunSource {
   readonly at: CanaryAt
@@ -47,6 +50,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   readonly #sources = new Map<string, Promise<RunSource>>()
   /** By run: resolved once the last chunk's canaries are handed over in order. */
   readonly #written = new Map<string, Promise<void>>()
+  readonly #underWay = new Set<Promise<void>>()
   #closing = false
 
   constructor(ports: GeneratorPorts) {
@@ -106,22 +110,25 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       return
     }
     const due = inOrder(chunk, (stream, seq) => intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
-    const underWay = new Set<Promise<void>>()
+    const turns: Promise<void>[] = []
     for (let next = 0; next < due.length;) {
       const waitMs = (due[next] as Due).dueMs - clock.nowMs()
       if (waitMs > 0) await sleep(Math.max(TURN_MS, waitMs))
-      // A slow broker makes turns larger, not more: what is due meanwhile goes with the next.
-      if (underWay.size >= TURNS_UNDER_WAY_MAX) await Promise.race(underWay)
+      // A slow broker makes turns larger, up to their limit, and then later: latency counts from when a canary was due.
+      while (this.#underWay.size >= TURNS_UNDER_WAY_MAX) await Promise.race(this.#underWay)
       if (this.#closing) return
       const nowMs = clock.nowMs()
-      const turn: Due[] = []
-      for (; next < due.length && (due[next] as Due).dueMs <= nowMs; next++) turn.push(due[next] as Due)
-      if (turn.length === 0) continue
-      const sending = this.#sendTurn({ runId, topic, turn, source, resolved }, tally).finally(() => underWay.delete(sending))
-      underWay.add(sending)
+      const first = next
+      while (next < due.length && next - first < TURN_CANARIES_MAX && (due[next] as Due).dueMs <= nowMs) next++
+      if (next === first) continue
+      const sending = this.#sendTurn({ runId, topic, turn: due.slice(first, next), source, resolved }, tally).finally(() =>
+        this.#underWay.delete(sending),
+      )
+      this.#underWay.add(sending)
+      turns.push(sending)
     }
     // What is handed over keeps its order; the next chunk need not wait for these acknowledgements.
-    void Promise.all(underWay).then(() => {
+    void Promise.all(turns).then(() => {
       send({ type: 'chunk-written', runId, chunk, outcome: tally.outcome() })
     })
   }

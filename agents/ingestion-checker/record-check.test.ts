@@ -1,6 +1,7 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { CanaryRecord, RecordField } from '../../shared/core/record-schema.ts'
-import { checkRecord } from './record-check.ts'
+import { fieldText, type CanaryRecord, type FieldValue, type RecordField } from '../../shared/core/record-schema.ts'
+import { checkRecord, checkUnchanged } from './record-check.ts'
 
 const fields: RecordField[] = [
   { name: 'price', type: { kind: 'decimal', precision: 18, scale: 6 }, nullable: false },
@@ -50,5 +51,51 @@ describe('a record', () => {
     expect(found({}, { headers: {} })).toEqual(['header-lost traceparent'])
     expect(found({}, { headers: { traceparent: Buffer.from('00-other') } })).toEqual(['header-lost traceparent'])
     expect(checkRecord({ record, fields, headers: {} }, expected)[0]).toMatchObject({ expected: '00-a-b-01', actual: 'no such header' })
+  })
+})
+
+describe('a record that no hop should have changed', () => {
+  const wide: RecordField[] = [
+    ...fields,
+    { name: 'attributes', type: { kind: 'string-map' }, nullable: false },
+    { name: 'raw', type: { kind: 'bytes' }, nullable: true },
+  ]
+  const produced: CanaryRecord = { ...record, attributes: { desk: 'a', venue: 'b' }, raw: Uint8Array.of(1, 2) }
+  const unchanged = (said: CanaryRecord, more: object = {}) =>
+    checkUnchanged({ record: said, fields: wide, headers, ...more }, { produced, producedFields: wide, headers: expected.headers })
+
+  test('is accused of nothing, whatever the order of its map or of its fields', () => {
+    expect(unchanged({ ...produced, attributes: { venue: 'b', desk: 'a' }, raw: Buffer.from([1, 2]) })).toEqual([])
+    expect(unchanged(produced, { fields: wide.toReversed() })).toEqual([])
+  })
+
+  test('is told of a decimal whose digits are the same at another scale', () => {
+    const rescaled = wide.map((field) =>
+      field.name === 'price' ? { ...field, type: { kind: 'decimal', precision: 18, scale: 4 } } : field,
+    )
+    expect(unchanged(produced, { fields: rescaled })).toMatchObject([{ field: 'price', expected: '1.234567', actual: '123.4567' }])
+  })
+
+  test('is told of an entry its map has lost, gained or changed', () => {
+    for (const attributes of [{ desk: 'a' }, { desk: 'a', venue: 'b', more: '' }, { desk: 'a', venue: 'c' }])
+      expect(unchanged({ ...produced, attributes })).toMatchObject([{ violation: 'corrupted', field: 'attributes' }])
+  })
+
+  test('is told the same as by the texts of its fields, whatever stands in it', () => {
+    const row = new Map(wide.map(({ name, type }) => [name, fieldText(type, produced[name] ?? null)]))
+    const value = fc.oneof(
+      fc.constantFrom<FieldValue>(...Object.values(produced), null, '', 0, -0, NaN, 1_234_000n, { desk: 'a' }),
+      fc.integer(),
+      fc.bigInt(),
+      fc.string(),
+      fc.dictionary(fc.string(), fc.string()),
+    )
+    fc.assert(
+      fc.property(fc.record({ price: value, note: value, at: value, attributes: value, raw: value }), (said) => {
+        const typeOf = (name: string) => wide.find((field) => field.name === name)?.type ?? null
+        const byText = checkRecord({ record: said, fields: wide, headers }, { row, typeOf, headers: expected.headers })
+        expect(unchanged(said)).toEqual(byText)
+      }),
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { kindOfDifference } from '../../shared/core/content.ts'
-import { fieldText, type CanaryRecord, type RecordField } from '../../shared/core/record-schema.ts'
+import { fieldText, type CanaryRecord, type FieldValue, type RecordField } from '../../shared/core/record-schema.ts'
 import type { FieldType } from '../../shared/core/record-schema.ts'
 import type { RecordFault } from './sighting.ts'
 
@@ -9,40 +9,105 @@ export interface RecordToCheck {
   readonly headers: Readonly<Record<string, Uint8Array>>
 }
 
-export interface RecordExpected {
-  readonly row: ReadonlyMap<string, string | null>
-  readonly typeOf: (field: string) => FieldType | null
+export interface HeadersExpected {
   readonly headers: Readonly<Record<string, string>>
 }
 
+export interface RecordExpected extends HeadersExpected {
+  readonly row: ReadonlyMap<string, string | null>
+  readonly typeOf: (field: string) => FieldType | null
+}
+
+/** What a hop must hold that changes nothing: the record as it was produced. */
+export interface RecordUnchanged extends HeadersExpected {
+  readonly produced: CanaryRecord
+  readonly producedFields: readonly RecordField[]
+}
+
 /** Every field and header of a record against what it must be. */
-export function checkRecord({ record, fields, headers }: RecordToCheck, expected: RecordExpected): RecordFault[] {
+export function checkRecord(given: RecordToCheck, expected: RecordExpected): RecordFault[] {
+  const { record, fields } = given
   const faults: RecordFault[] = []
   const types = new Map(fields.map(({ name, type }) => [name, type]))
   for (const [name, text] of expected.row) {
-    const type = types.get(name)
-    if (type === undefined) {
-      faults.push({ violation: 'schema-violated', field: name, expected: text ?? 'null', actual: 'the record has no such field' })
-      continue
-    }
-    const actual = fieldText(type, record[name] ?? null)
-    if (actual === text) continue
-    faults.push({
-      violation: kindOfDifference(expected.typeOf(name), text, actual),
-      field: name,
-      expected: text ?? 'null',
-      actual: actual ?? 'null',
-    })
+    const type = types.get(name) ?? null
+    checkField(
+      { name, actual: type === null ? null : { type, value: record[name] ?? null } },
+      { type: expected.typeOf(name), text },
+      faults,
+    )
   }
-  for (const [name, text] of Object.entries(expected.headers)) {
-    const actual = headers[name]
-    if (actual !== undefined && Buffer.from(actual).toString() === text) continue
-    faults.push({
-      violation: 'header-lost',
-      field: name,
-      expected: text,
-      actual: actual === undefined ? 'no such header' : Buffer.from(actual).toString().slice(0, 100),
-    })
-  }
+  checkHeaders(given.headers, expected.headers, faults)
   return faults
+}
+
+/** The same where nothing is projected: most values are seen to be equal without their text. */
+export function checkUnchanged(given: RecordToCheck, expected: RecordUnchanged): RecordFault[] {
+  const { record, fields } = given
+  const { produced, producedFields } = expected
+  const faults: RecordFault[] = []
+  for (const [index, { name, type }] of producedFields.entries()) {
+    // Both schemas have the same fields in the same order, unless the pipeline's has changed.
+    const field = fields[index]?.name === name ? fields[index] : fields.find((candidate) => candidate.name === name)
+    const wanted = produced[name] ?? null
+    const value = record[name] ?? null
+    if (field !== undefined && isSame({ type, value: wanted }, { type: field.type, value })) continue
+    checkField({ name, actual: field === undefined ? null : { type: field.type, value } }, { type, text: fieldText(type, wanted) }, faults)
+  }
+  checkHeaders(given.headers, expected.headers, faults)
+  return faults
+}
+
+interface Typed {
+  readonly type: FieldType
+  readonly value: FieldValue
+}
+
+/** True only where the texts are the same as well; false proves nothing. */
+function isSame(wanted: Typed, found: Typed): boolean {
+  if (wanted.type.kind === 'decimal' || found.type.kind === 'decimal')
+    return wanted.value === found.value && scaleOf(wanted.type) === scaleOf(found.type)
+  if (wanted.type.kind === 'string-map' && found.type.kind === 'string-map') return isSameMap(wanted.value, found.value)
+  return wanted.value === found.value
+}
+
+const scaleOf = (type: FieldType) => (type.kind === 'decimal' ? type.scale : null)
+
+function isSameMap(wanted: FieldValue, found: FieldValue): boolean {
+  if (!isMap(wanted) || !isMap(found)) return wanted === found
+  const keys = Object.keys(wanted)
+  return keys.length === Object.keys(found).length && keys.every((key) => wanted[key] === found[key])
+}
+
+const isMap = (value: FieldValue): value is Readonly<Record<string, string>> =>
+  typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+
+function checkField(
+  { name, actual }: { name: string; actual: Typed | null },
+  expected: { type: FieldType | null; text: string | null },
+  faults: RecordFault[],
+): void {
+  const said = expected.text ?? 'null'
+  if (actual === null) {
+    faults.push({ violation: 'schema-violated', field: name, expected: said, actual: 'the record has no such field' })
+    return
+  }
+  const text = fieldText(actual.type, actual.value)
+  if (text === expected.text) return
+  faults.push({ violation: kindOfDifference(expected.type, expected.text, text), field: name, expected: said, actual: text ?? 'null' })
+}
+
+function checkHeaders(
+  headers: Readonly<Record<string, Uint8Array>>,
+  expected: Readonly<Record<string, string>>,
+  faults: RecordFault[],
+): void {
+  for (const name in expected) {
+    const text = expected[name] as string
+    const bytes = headers[name]
+    const actual = bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString()
+    if (actual === text) continue
+    const said = actual === null ? 'no such header' : actual.slice(0, 100)
+    faults.push({ violation: 'header-lost', field: name, expected: text, actual: said })
+  }
 }

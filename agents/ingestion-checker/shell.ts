@@ -1,10 +1,10 @@
 import { expectedRows, runCanaries, type ExpectedRows, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { canaryIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
+import type { CanaryRecord } from '../../shared/core/record-schema.ts'
 import { SOURCE_HOP, hopName, type Topology, type TopicHop } from '../../topology/topology.ts'
 import type { Located, Position } from '../../schemas/parts.ts'
-import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
-import { openAdmin } from '../../shared/runtime/kafka-admin.ts'
+import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import { createReader, type Reader, type ReadBatch, type ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
@@ -16,8 +16,8 @@ import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { isTraced, writeHopSpan, writeViolationSpans } from '../../shared/runtime/canary-spans.ts'
 import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
-import { checkRecord } from './record-check.ts'
-import type { SightedRecord } from './sighting.ts'
+import { checkRecord, checkUnchanged } from './record-check.ts'
+import type { RecordFault, SightedRecord } from './sighting.ts'
 
 export interface CheckerPorts {
   readonly topology: Topology
@@ -31,6 +31,8 @@ export interface CheckerPorts {
 
 type Send = (event: CheckerEvent) => void
 type Effect<Type extends CheckerEffect['type']> = Extract<CheckerEffect, { type: Type }>
+/** Null for a record that is no canary of the run. */
+type Sighted = SightedRecord | null
 
 const POSITION_EVERY_MS = 250
 
@@ -112,7 +114,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
         ports: this.#ports,
         hop: topicHop,
         canaries,
-        rows: expectedRows(this.#ports.db, canaries, topicHop.expect),
+        rows: topicHop.expect.length === 0 ? null : expectedRows(this.#ports.db, canaries, topicHop.expect),
         codecOf: (id) => this.#search.codecOf(id),
       },
       effect,
@@ -173,7 +175,8 @@ interface ReadingOf {
   readonly ports: CheckerPorts
   readonly hop: TopicHop
   readonly canaries: RunCanaries
-  readonly rows: ExpectedRows
+  /** Null where the hop must hold what was produced. */
+  readonly rows: ExpectedRows | null
   readonly codecOf: (schemaId: number) => Promise<RecordCodec>
 }
 
@@ -183,6 +186,7 @@ class Reading {
   readonly #reader: Reader
   readonly #timer: NodeJS.Timeout
   readonly #sent: Map<number, number>
+  readonly #codecs = new Map<number, RecordCodec>()
 
   constructor(of: ReadingOf, { runId, hop, topic, positions }: Effect<'start-reading'>, send: Send) {
     this.#of = of
@@ -211,7 +215,9 @@ class Reading {
     const records: SightedRecord[] = []
     let otherRecords = 0
     for (const record of batch.records) {
-      const sighted = await this.#sight(batch.partition, record)
+      // Records are many: only those that something has to be asked for are waited for.
+      const sighting = this.#sight(batch.partition, record)
+      const sighted = sighting instanceof Promise ? await sighting : sighting
       if (sighted === null) otherRecords++
       else records.push(sighted)
     }
@@ -251,13 +257,23 @@ class Reading {
     })
   }
 
-  /** Null for a record that is no canary of this run. */
-  async #sight(partition: number, { value, offset, timestampMs, headers }: ReadRecord): Promise<SightedRecord | null> {
-    const { canaries, rows, hop, codecOf, ports } = this.#of
-    const schemaId = framedSchemaId(value)
-    if (schemaId === null || value === null) return null
-    const codec = await codecOf(schemaId)
-    let record
+  #sight(partition: number, record: ReadRecord): Sighted | Promise<Sighted> {
+    const schemaId = framedSchemaId(record.value)
+    if (schemaId === null || record.value === null) return null
+    const codec = this.#codecs.get(schemaId)
+    if (codec !== undefined) return this.#compare({ partition, codec, value: record.value }, record)
+    return this.#of.codecOf(schemaId).then((fetched) => {
+      this.#codecs.set(schemaId, fetched)
+      return this.#sight(partition, record)
+    })
+  }
+
+  #compare(
+    { partition, codec, value }: { partition: number; codec: RecordCodec; value: Buffer },
+    { offset, timestampMs, headers }: ReadRecord,
+  ): Sighted | Promise<Sighted> {
+    const { canaries, rows, hop, ports } = this.#of
+    let record: CanaryRecord
     try {
       record = codec.decode(value)
     } catch (error) {
@@ -266,15 +282,18 @@ class Reading {
     }
     const id = canaryIdOf(record[canaries.resolved.record.identity])
     if (id === null || id.runId !== canaries.runId) return null
+    const { stream, seq } = id
+    if (isTraced(canaries.resolved, stream, seq)) this.#writeSpan(id, { partition, offset, timestampMs })
+    const given = { record, fields: codec.fields, headers }
+    const expected = { headers: this.#headersOf(id) }
+    const sighted = (faults: readonly RecordFault[]) => ({ stream, seq, offset, appendedAtMs: timestampMs, faults })
+    if (rows !== null) return rows.rowOf(stream, seq).then((row) => sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf })))
+    return sighted(checkUnchanged(given, { ...expected, produced: canaries.at(stream, seq), producedFields: canaries.fields }))
+  }
+
+  #headersOf(id: CanaryId): Record<string, string> {
     const traceId = traceIdOf(id)
-    const expectedHeaders = Object.fromEntries(
-      hop.headers.map((name) => [name, name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '']),
-    )
-    const faults = checkRecord(
-      { record, fields: codec.fields, headers },
-      { row: await rows.rowOf(id.stream, id.seq), typeOf: rows.typeOf, headers: expectedHeaders },
-    )
-    if (isTraced(canaries.resolved, id.stream, id.seq)) this.#writeSpan(id, { partition, offset, timestampMs })
-    return { stream: id.stream, seq: id.seq, offset, appendedAtMs: timestampMs, faults }
+    const textOf = (name: string) => (name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '')
+    return Object.fromEntries(this.#of.hop.headers.map((name) => [name, textOf(name)]))
   }
 }

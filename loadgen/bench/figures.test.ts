@@ -18,4 +18,5 @@ test('each figure stands beside its peer, with their ratio', () => {
     '12,000 records/s  the limit  24,000 records/s  0.500  ≥ 10,000  yes',
   )
   expect(figureTable([{ ...figure, ours: 3 }])).toContain('NO')
+  expect(figureTable([{ ...figure, target: {} }])).not.toContain('yes')
 })

@@ -5,7 +5,7 @@ export interface Figure {
   readonly unit: string
   readonly peer: string
   readonly peers: number | null
-  /** What is asked of ours; `most` for sizes and times. */
+  /** What is asked of ours; `most` for sizes and times; neither for a figure that is only told. */
   readonly target: { readonly least?: number; readonly most?: number }
 }
 
@@ -16,7 +16,7 @@ export const isHeld = ({ ours, target }: Figure) =>
 export function figureTable(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => {
     const { name, ours, unit, peer, peers, target } = figure
-    const asked = target.least === undefined ? (target.most === undefined ? '' : `≤ ${amount(target.most)}`) : `≥ ${amount(target.least)}`
+    const asked = targetText(target)
     const ratio = peers === null || peers === 0 ? '' : (ours / peers).toFixed(3)
     return [
       name,
@@ -25,7 +25,7 @@ export function figureTable(figures: readonly Figure[]): string {
       peers === null ? '' : `${amount(peers)} ${unit}`,
       ratio,
       asked,
-      isHeld(figure) ? 'yes' : 'NO',
+      asked === '' ? '' : isHeld(figure) ? 'yes' : 'NO',
     ]
   })
   const table = [['figure', 'ours', 'beside', 'theirs', 'ratio', 'target', 'held'], ...rows]
@@ -38,6 +38,11 @@ export function figureTable(figures: readonly Figure[]): string {
         .trimEnd(),
     )
     .join('\n')
+}
+
+function targetText({ least, most }: Figure['target']): string {
+  if (least !== undefined) return `≥ ${amount(least)}`
+  return most === undefined ? '' : `≤ ${amount(most)}`
 }
 
 const amount = (value: number) => (value >= 1000 ? Math.round(value).toLocaleString('en-US') : value.toFixed(value < 10 ? 2 : 1))

@@ -1,6 +1,6 @@
 import { canaryContent, streamLength, type CanaryAt } from '../core/canary.ts'
 import { canaryIdText } from '../core/identity.ts'
-import { fieldText, readRecordSchema, type FieldType, type RecordField } from '../core/record-schema.ts'
+import { readRecordSchema, type FieldType, type RecordField } from '../core/record-schema.ts'
 import type { Expectation } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { canaryColumns, expectedFields } from './canary-columns.ts'
@@ -35,7 +35,7 @@ const ROWS_KEPT_MAX = 8_192
 const BLOCK_MAX = 256
 const BLOCK_MIN = 16
 
-/** Rows come in blocks of consecutive seqs; where nothing is projected, no engine is asked. */
+/** For hops that project: rows come in blocks of consecutive seqs. Where nothing is projected, `RunCanaries.at` is the answer. */
 export function expectedRows(db: DuckDb, canaries: RunCanaries, projected: readonly Expectation[]): ExpectedRows {
   const blocks = new Map<string, Promise<ReadonlyMap<string, ExpectedRow>>>()
   const { streams } = canaries.resolved.plan.load
@@ -79,14 +79,6 @@ async function makeBlock(
   const seqEnd = Math.min(seqFirst + rowCount, streamLength(resolved.plan.load, stream))
   const records = Array.from({ length: Math.max(0, seqEnd - seqFirst) }, (_, i) => at(stream, seqFirst + i))
   const { identity } = resolved.record
-  if (projected.length === 0) {
-    return new Map(
-      records.map((record, i) => [
-        canaryIdText({ runId: canaries.runId, stream, seq: seqFirst + i }),
-        new Map(fields.map(({ name, type }) => [name, fieldText(type, record[name] ?? null)])),
-      ]),
-    )
-  }
   const expect = expectedFields(fields, projected)
   const rows = await projectRows(db, { columns: canaryColumns(fields, records), identityField: identity, expect })
   return new Map([...rows].map(([id, texts]) => [id, new Map(expect.map(({ field }, i) => [field, texts[i] ?? null]))]))

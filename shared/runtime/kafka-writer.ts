@@ -59,6 +59,8 @@ interface Batch {
   bytes: number
 }
 
+type PartitionChooser = ReturnType<typeof createPartitionChooser>
+
 class NothingSent extends Error {}
 
 interface Lease {
@@ -78,7 +80,7 @@ class PartitionWriter implements Writer {
   readonly #limits: Required<WriterOptions>
   readonly #tails = new Map<string, Promise<unknown>>()
   readonly #attempts = new WeakMap<Message, number>()
-  readonly #choosePartition = createPartitionChooser()
+  readonly #choosePartition: PartitionChooser = createPartitionChooser()
   readonly #partitions = new Map<string, { atMs: number; partitions: Promise<readonly number[]> }>()
   readonly #leases = new Set<Lease>()
   #lease: Lease | null = null
@@ -137,8 +139,9 @@ class PartitionWriter implements Writer {
     }
     const batches: Batch[] = []
     const open = new Map<number, Batch>()
+    const partitionByKey = new Map<string, number>()
     records.forEach((record, index) => {
-      const partition = record.partition ?? this.#choosePartition({ topic, key: record.key, partitions: known })
+      const partition = record.partition ?? this.#partitionOf({ topic, key: record.key, partitions: known }, partitionByKey)
       const bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0) + RECORD_OVERHEAD_BYTES
       let batch = open.get(partition)
       if (
@@ -155,6 +158,15 @@ class PartitionWriter implements Writer {
       batch.bytes += bytes
     })
     return batches
+  }
+
+  /** Hashing a key costs more than looking it up, and canaries have few keys. */
+  #partitionOf(choice: Parameters<PartitionChooser>[0], byKey: Map<string, number>): number {
+    const { key } = choice
+    if (typeof key !== 'string') return this.#choosePartition(choice)
+    let partition = byKey.get(key)
+    if (partition === undefined) byKey.set(key, (partition = this.#choosePartition(choice)))
+    return partition
   }
 
   #partitionsOf(topic: string): Promise<readonly number[]> {

@@ -13,23 +13,26 @@ export interface RecordCodec {
 
 const MAGIC = 0
 const HEADER_BYTES = 5
+const SCRATCH_BYTES = 4096
 
 /** Throws INPUT_INVALID when the schema is not a record of supported types. */
 export function recordCodec(schemaId: number, schemaText: string): RecordCodec {
   const fields = readRecordSchema(schemaText)
   const type = avsc.Type.forSchema(JSON.parse(schemaText) as Parameters<typeof avsc.Type.forSchema>[0], { noAnonymousTypes: false })
+  let scratch = framedBuffer(schemaId, SCRATCH_BYTES)
   return {
     schemaId,
     fields,
     encode(record) {
       const raw: Record<string, unknown> = {}
       for (const field of fields) raw[field.name] = toAvro(field.type, record[field.name] ?? null)
-      const body = type.toBuffer(raw)
-      const framed = Buffer.allocUnsafe(HEADER_BYTES + body.length)
-      framed.writeUInt8(MAGIC, 0)
-      framed.writeUInt32BE(schemaId, 1)
-      body.copy(framed, HEADER_BYTES)
-      return framed
+      let end = type.encode(raw, scratch, HEADER_BYTES)
+      if (end < 0) {
+        // Negative is how many bytes there was no room for.
+        scratch = framedBuffer(schemaId, scratch.length - end)
+        end = type.encode(raw, scratch, HEADER_BYTES)
+      }
+      return Buffer.copyBytesFrom(scratch, 0, end)
     },
     decode(framed) {
       let raw: Readonly<Record<string, unknown>>
@@ -46,6 +49,13 @@ export function recordCodec(schemaId: number, schemaText: string): RecordCodec {
       return record
     },
   }
+}
+
+function framedBuffer(schemaId: number, sizeBytes: number): Buffer {
+  const framed = Buffer.alloc(sizeBytes)
+  framed.writeUInt8(MAGIC, 0)
+  framed.writeUInt32BE(schemaId, 1)
+  return framed
 }
 
 /** The schema id in the framing, or null for a value that is not framed. */
@@ -66,9 +76,20 @@ function fromAvro(type: FieldType, value: unknown): FieldValue {
   return value as FieldValue
 }
 
+/** What Buffer reads and writes as a number; bigints through hexadecimal text take five times as long. */
+const NUMBER_BYTES_MAX = 6
+const NUMBER_LIMIT = 2n ** BigInt(NUMBER_BYTES_MAX * 8 - 1)
+
 /** Two's complement, big endian, as short as it may be (Avro's decimal over bytes). */
 export function decimalBytes(value: bigint): Buffer {
   let bytes = 1
+  if (value >= -NUMBER_LIMIT && value < NUMBER_LIMIT) {
+    const number = Number(value)
+    while (number < -(2 ** (bytes * 8 - 1)) || number >= 2 ** (bytes * 8 - 1)) bytes++
+    const buffer = Buffer.allocUnsafe(bytes)
+    buffer.writeIntBE(number, 0, bytes)
+    return buffer
+  }
   while (value < -(1n << BigInt(bytes * 8 - 1)) || value >= 1n << BigInt(bytes * 8 - 1)) bytes++
   const hex = BigInt.asUintN(bytes * 8, value)
     .toString(16)
@@ -78,5 +99,7 @@ export function decimalBytes(value: bigint): Buffer {
 
 export function decimalOf(bytes: Uint8Array): bigint {
   if (bytes.length === 0) return 0n
-  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${Buffer.from(bytes).toString('hex')}`))
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  if (bytes.length <= NUMBER_BYTES_MAX) return BigInt(view.readIntBE(0, bytes.length))
+  return BigInt.asIntN(bytes.length * 8, BigInt(`0x${view.toString('hex')}`))
 }
