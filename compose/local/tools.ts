@@ -65,10 +65,22 @@ export function nodeProblem(version: string): string[] {
   return [`Node ${need} or later is needed, found ${version}. Get it: nodejs.org; npm scripts of this package bring their own`]
 }
 
+/** Where a tool runs, and what it finds in its environment beside ours. */
+export interface ToolPlace {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** Runs a tool to its end; its output is part of the error when it fails. */
-export async function runTool(command: string, args: readonly string[]): Promise<void> {
+export async function runTool(command: string, args: readonly string[], place: ToolPlace = {}): Promise<void> {
+  await readTool(command, args, place)
+}
+
+/** The same, for what it prints. */
+export async function readTool(command: string, args: readonly string[], { cwd, env = {} }: ToolPlace = {}): Promise<string> {
+  const options = { timeout: COMMAND_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...env } }
   try {
-    await run(command, [...args], { timeout: COMMAND_TIMEOUT_MS, maxBuffer: OUTPUT_BYTES_MAX })
+    return (await run(command, [...args], cwd === undefined ? options : { ...options, cwd })).stdout
   } catch (error) {
     throw new StackError('download-failed', `\`${command} ${args.join(' ')}\` failed:\n${outputOf(error)}`, { cause: error })
   }
