@@ -16,6 +16,7 @@ export default defineConfig({
           include: ['**/*.stack.test.ts'],
           exclude: ['node_modules/**', '.assay/**'],
           fileParallelism: false,
+          setupFiles: ['tests/coverage/of-processes.ts'],
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },
@@ -23,16 +24,9 @@ export default defineConfig({
     ],
     coverage: {
       provider: 'v8',
-      reporter: ['text-summary', 'json-summary'],
-      include: [
-        'shared/core/**/*.ts',
-        'agents/*/*.ts',
-        'agents/*/{checks,probes,faults,reports}/**/*.ts',
-        'schemas/**/*.ts',
-        'topology/**/*.ts',
-      ],
-      exclude: ['**/*.test.ts', 'agents/*/{shell,main,watchdog,stop}.ts', 'agents/cli/**'],
-      thresholds: { lines: 85 },
+      reporter: ['json'],
+      include: ['{agents,shared,schemas,topology,compose}/**/*.ts'],
+      exclude: ['**/*.test.ts', '**/*.fixture.ts'],
     },
   },
 })

@@ -4,6 +4,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { applyGate, gates, isMeasured, type Source } from './coverage/gates.ts'
+import { union, type LineCoverage } from './coverage/line-coverage.ts'
+import { PROCESS_COVERAGE } from './coverage/process-coverage.ts'
+import { readProcessCoverage, readVitestCoverage } from './coverage/read-coverage.ts'
 
 /**
  * `npm run check` (types, lint, format, unit tests and simulation, tidy, docs drift) and `npm test` (the same, and then
@@ -71,15 +75,42 @@ async function check(): Promise<Count[]> {
     await tool('format', [bin('prettier/bin/prettier.cjs'), '--check', '.']),
     await tool('lint', [bin('eslint/bin/eslint.js'), '.']),
   ]
-  const unit = () => vitest('unit tests and simulation', ['--project', 'unit', '--coverage'])
+  const unit = () => vitest('unit tests and simulation', ['--project', 'unit', ...coverageInto('unit')])
   if (availableParallelism() < 2) return [...(await tools()), await unit()]
   const [counted, tested] = await Promise.all([tools(), unit()])
   return [...counted, tested]
 }
 
+const coverageInto = (source: Source) => ['--coverage', `--coverage.reportsDirectory=${join(output, source)}`]
+
+/** Gates on what the sources that ran have measured. */
+async function coverage(ran: readonly Source[]): Promise<Count> {
+  const measured = new Map<Source, LineCoverage>()
+  for (const source of ran) {
+    measured.set(
+      source,
+      source === 'processes'
+        ? await readProcessCoverage(ROOT, join(output, source), isMeasured)
+        : readVitestCoverage(ROOT, join(output, source, 'coverage-final.json')),
+    )
+  }
+  const count = { passed: 0, failed: 0 }
+  for (const gate of gates) {
+    if (!gate.sources.every((source) => measured.has(source))) continue
+    const { held, text } = applyGate(gate, union(gate.sources.map((source) => measured.get(source) as LineCoverage)))
+    process.stdout.write(`${held ? 'ok    ' : 'FAILED'} coverage of ${gate.name}: ${text}\n`)
+    count[held ? 'passed' : 'failed']++
+  }
+  return count
+}
+
 const onlyCheck = process.argv.includes('--check')
 const counts = await check()
-if (!onlyCheck) counts.push(await vitest('tests on real servers', ['--project', 'stack']))
+if (!onlyCheck) {
+  process.env[PROCESS_COVERAGE] = join(output, 'processes')
+  counts.push(await vitest('tests on real servers', ['--project', 'stack', ...coverageInto('stack')]))
+}
+counts.push(await coverage(onlyCheck ? ['unit'] : ['unit', 'stack', 'processes']))
 rmSync(output, { recursive: true, force: true })
 const total = counts.reduce((sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }), {
   passed: 0,

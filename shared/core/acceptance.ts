@@ -191,7 +191,7 @@ function contentProblems(run: ResolvedRun, runId: string): string[] {
 }
 
 /** Addresses and request headers hold credentials; they stay in each agent's own topology. */
-function withoutSecrets(hop: Hop): Hop {
+export function withoutSecrets(hop: Hop): Hop {
   return hop.kind === 'api' ? { ...hop, url: hop.url.replace(/^https?:\/\/[^/]*/, ''), headers: {} } : hop
 }
 

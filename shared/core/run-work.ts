@@ -6,22 +6,39 @@ import { foldBase, initBase, type AgentBase, type AgentBaseConfig } from './acce
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import type { SendClock } from './canary.ts'
 import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
-import { isCancelled, isRunFact, type RunState } from './run-book.ts'
+import { isCancelled, isOver, isRunFact, type RunState } from './run-book.ts'
+import { topologyDifferences } from './topology-match.ts'
 import type { FactHead } from './violations.ts'
 
 /** The base of a core, and the evidence of each run that is not judged yet. */
 export interface RunWorks {
   readonly base: AgentBase
   readonly evidence: Map<string, Evidence>
+  /** Runs whose topology was held against this agent's. */
+  readonly compared: Set<string>
 }
 
-export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map() })
+export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map(), compared: new Set() })
 
 /** Folds an event of the bus into base and evidence; gives the answers the base owes. */
 export function foldWorks(works: RunWorks, event: BusEvent): BusEffect[] {
   const effects = foldBase(works.base, event)
   if (event.type === 'fact') foldRunFact(works, event.fact)
   for (const effect of effects) if (effect.type === 'publish') foldRunFact(works, effect.fact)
+  return event.type === 'tick' && works.base.caughtUp ? [...effects, ...compareTopologies(works)] : effects
+}
+
+function compareTopologies(works: RunWorks): BusEffect[] {
+  const { book, config, nowMs } = works.base
+  const effects: BusEffect[] = []
+  for (const run of book.runs.values()) {
+    if (works.compared.has(run.runId) || isOver(book, run, nowMs)) continue
+    works.compared.add(run.runId)
+    const told = evidenceOf(works, run.runId).missing
+    for (const { hop, reason } of topologyDifferences(config, run.resolved))
+      if (!told.some((fact) => fact.reason === reason && fact.hop === hop)) effects.push(sayMissing(works, { runId: run.runId, hop }, reason))
+  }
+  for (const runId of works.compared) if (!book.runs.has(runId)) works.compared.delete(runId)
   return effects
 }
 
