@@ -139,6 +139,11 @@ describe('other versions', () => {
     expect(decodeResult(bodyOf(writerSchema, ownIndex, { ...heartbeat, mood: 'good' }), writerSchema)).toEqual(heartbeat)
   })
 
+  test('a writer of one kind alone, whose schema is its record and no union, is read', () => {
+    const type = avro.Type.forSchema(own as unknown as avro.Schema)
+    expect(decodeResult(type.toBuffer(heartbeat), own)).toEqual(heartbeat)
+  })
+
   test('a newer writer with a kind added is read but for that kind', () => {
     const added: AvroRecord = { type: 'record', name: 'Novelty', namespace: 'dev.assay.results', fields: [{ name: 'x', type: 'long' }] }
     const writerSchema = [...resultsAvroSchema, added]

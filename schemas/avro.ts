@@ -90,7 +90,11 @@ class Codec<const Messages extends readonly MessageSchema[]> {
   decode(body: Uint8Array, writerSchema?: unknown): MessageOf<Messages> {
     const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
     const readings = writerSchema === undefined ? this.#own : this.#readingsOf(writerSchema)
-    const { value: index, offset: start } = decodeAvro({ type: unionIndex, bytes, at: 0, what: 'the kind' })
+    // Who sends one kind of message alone registers its record, not the union: then no index stands before it.
+    const isAlone = writerSchema !== undefined && !Array.isArray(writerSchema)
+    const { value: index, offset: start } = isAlone
+      ? { value: 0, offset: 0 }
+      : decodeAvro({ type: unionIndex, bytes, at: 0, what: 'the kind' })
     const reading = readings[Number(index)]
     if (reading === undefined) {
       // With the writer's schema at hand the index is wrong; without it, the writer may know more kinds than we do.

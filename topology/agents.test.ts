@@ -13,6 +13,7 @@ const hops: Topology['hops'] = [
     table: 't',
     sourceOffsets: { topic: 'clean', partition: 'p', offset: 'o' },
     sinkGroup: 'connect-sink',
+    cleanUp: null,
     expect: [],
     ...deadlines,
   },

@@ -35,6 +35,9 @@ export const stageSchema = z.discriminatedUnion('task', [
     })
     .describe('chaos-injector: one disturbance under a lease.'),
   z.strictObject({ task: z.literal('heal'), ...stageCommon }).describe('chaos-injector: verifies that no fault of the run is left.'),
+  z
+    .strictObject({ task: z.literal('clean-up'), ...stageCommon })
+    .describe('storage-reconciler: deletes the rows that the run wrote from every table that allows it, and verifies that none is left.'),
 ])
 export type Stage = z.infer<typeof stageSchema>
 export type StageTask = Stage['task']
@@ -46,6 +49,7 @@ export const agentOfTask = {
   'probe-api': 'query-prober',
   'inject-fault': 'chaos-injector',
   heal: 'chaos-injector',
+  'clean-up': 'storage-reconciler',
 } as const satisfies Record<StageTask, string>
 
 export const loadSchema = z.strictObject({
@@ -94,6 +98,9 @@ export const planSchema = z
         if (!names.includes(need)) issue(`stage ${stage.stage} needs ${need}, which is not a stage of this plan (${names.join(', ')})`)
       }
     }
+    // Whoever follows the table of another run at the time would meet a snapshot that deletes rows.
+    if (!plan.exclusive && plan.stages.some(({ task }) => task === 'clean-up'))
+      context.addIssue({ code: 'custom', path: ['exclusive'], message: 'a plan that cleans up deletes rows: it must be exclusive' })
     const circle = circleOf(plan.stages)
     if (circle !== null)
       context.addIssue({ code: 'custom', path: ['stages'], message: `stages wait for each other in a circle: ${circle.join(' → ')}` })

@@ -19,7 +19,11 @@ export type Security = z.infer<typeof security>
 export const connections = z.strictObject({
   kafka: z.strictObject({ bootstrap: z.string().min(1), security: security.prefault({}) }),
   registry: z.strictObject({ url: z.url() }),
-  catalog: z.strictObject({ url: z.url(), token: z.string().nullable().default(null) }),
+  catalog: z.strictObject({
+    url: z.url(),
+    token: z.string().nullable().default(null),
+    warehouse: z.string().min(1).nullable().default(null).describe('Where the catalog serves several: which one.'),
+  }),
   s3: z.strictObject({ endpoint: z.url(), region: z.string(), accessKey: z.string(), secretKey: z.string() }),
 })
 export type Connections = z.infer<typeof connections>
@@ -85,6 +89,11 @@ export const tableHop = z.strictObject({
     .default(null)
     .describe('Columns that hold where in Kafka a row came from.'),
   sinkGroup: z.string().nullable().default(null).describe('Consumer group of the sink.'),
+  cleanUp: z
+    .enum(['duckdb'])
+    .nullable()
+    .default(null)
+    .describe('The engine that may delete rows of canaries from the table; none: they stay, and a clean-up stage says so.'),
   expect: z.array(expectation).default([]),
   ...deadlines,
 })

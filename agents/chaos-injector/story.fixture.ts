@@ -33,7 +33,7 @@ const topology: Topology = {
   connections: {
     kafka: { bootstrap: 'sim', security: { ssl: false, sasl: null } },
     registry: { url: 'http://sim' },
-    catalog: { url: 'http://sim', token: null },
+    catalog: { url: 'http://sim', token: null, warehouse: null },
     s3: { endpoint: 'http://sim', region: 'sim', accessKey: '', secretKey: '' },
   },
   record,

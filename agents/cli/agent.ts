@@ -1,5 +1,6 @@
 import { agentNames, type AgentName } from '../../shared/core/agent.ts'
 import { InvariantError } from '../../shared/core/errors.ts'
+import { limitHeap } from '../../shared/runtime/heap-limit.ts'
 import { badInput, nearest } from './arguments.ts'
 import type { Command } from './command.ts'
 
@@ -10,7 +11,9 @@ export const agentCommand: Command = {
   options: {},
   async run({ given }) {
     const [name = ''] = given.positionals
-    const main = await loadMain(checkedName(name))
+    const agent = checkedName(name)
+    limitHeap()
+    const main = await loadMain(agent)
     await main()
     return null
   },

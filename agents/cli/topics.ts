@@ -50,8 +50,8 @@ async function onCluster(
   environment: Readonly<Record<string, string | undefined>>,
   work: (admin: KafkaAdmin, names: Names) => Promise<TopicsChecked>,
 ): Promise<TopicsChecked> {
-  const { busBrokers, controlTopic, resultsTopic } = loadAgentConfig(environment)
-  const admin = openAdmin(connectKafka({ brokers: busBrokers, clientId: 'assay.cli' }))
+  const { busBrokers, busSecurity, controlTopic, resultsTopic } = loadAgentConfig(environment)
+  const admin = openAdmin(connectKafka({ brokers: busBrokers, clientId: 'assay.cli', security: busSecurity }))
   try {
     return await work(admin, { control: controlTopic, results: resultsTopic })
   } finally {

@@ -29,7 +29,7 @@ export interface TwoTopicsOptions {
  */
 export async function openTwoTopics(onEvent: (event: BusEvent) => void, options: TwoTopicsOptions = {}): Promise<TwoTopics> {
   const config = loadAgentConfig(options.environment ?? process.env)
-  const link = connectKafka({ brokers: config.busBrokers, clientId: 'assay.cli' })
+  const link = connectKafka({ brokers: config.busBrokers, clientId: 'assay.cli', security: config.busSecurity })
   await requireTopics(link, config)
   const { registryUrl } = config.pipeline
   const bus = createKafkaBus({

@@ -99,7 +99,7 @@ beforeAll(async () => {
     connections: {
       kafka: { bootstrap: 'none', security: { ssl: false, sasl: null } },
       registry: { url: base },
-      catalog: { url: base, token: null },
+      catalog: { url: base, token: null, warehouse: null },
       s3: { endpoint: base, region: '', accessKey: '', secretKey: '' },
     },
     record,

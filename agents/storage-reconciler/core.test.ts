@@ -4,8 +4,8 @@ import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { CLEAN, RAW, RUN, TABLE, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
-import { reconcilerCore, type ReconcilerEffect, type ReconcilerEvent, type ReconcilerState, type TableLook } from './core.ts'
-import type { SnapshotReading } from './table-work.ts'
+import { reconcilerCore, type ReconcilerState } from './core.ts'
+import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading, TableLook } from './events.ts'
 
 type Played = PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>
 const create = (): Played => new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)

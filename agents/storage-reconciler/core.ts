@@ -1,8 +1,7 @@
-import type { Located } from '../../schemas/parts.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
-import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
@@ -15,45 +14,10 @@ import {
   stopReason,
   type RunWorks,
 } from '../../shared/core/run-work.ts'
-import type { OffsetRange } from '../../schemas/parts.ts'
-import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
+import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { foldLook, isTableDone, judgeLoss } from './loss.ts'
-import { newTableWork, tellSnapshots, type SnapshotReading, type TableWork } from './table-work.ts'
-
-export type ReconcilerEvent =
-  | BusEvent
-  | { readonly type: 'baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
-  | { readonly type: 'snapshot-read'; readonly runId: string; readonly hop: string; readonly reading: SnapshotReading }
-  /** Snapshots that can no longer be followed one by one; what they did is not known. */
-  | { readonly type: 'lineage-broken'; readonly runId: string; readonly hop: string; readonly reason: string }
-  | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
-  | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
-
-export type TableLook =
-  | { readonly ok: true; readonly snapshotId: string | null; readonly present: readonly Located[]; readonly origin: readonly Located[] }
-  | { readonly ok: false; readonly reason: string }
-
-export type ReconcilerEffect =
-  | BusEffect
-  /** The table's current snapshot and uuid: the run's reading starts behind it. */
-  | { readonly type: 'take-baseline'; readonly runId: string; readonly hop: string }
-  | {
-      readonly type: 'follow'
-      readonly runId: string
-      readonly hop: string
-      readonly afterSnapshotId: string | null
-      readonly tableUuid: string | null
-      readonly resolved: ResolvedRun
-    }
-  | { readonly type: 'stop-following'; readonly runId: string }
-  /** A fresh catalog load and a fresh scan for these canaries, and where they stand in the topic before. */
-  | {
-      readonly type: 'look-again'
-      readonly runId: string
-      readonly hop: string
-      readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
-      readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] }
-    }
+import { newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
 interface ReconcilerWork {
   readonly stage: string
@@ -65,13 +29,15 @@ interface ReconcilerWork {
 export interface ReconcilerState {
   readonly works: RunWorks
   readonly active: Map<string, ReconcilerWork>
+  /** Runs whose clean-up this process has begun. */
+  readonly cleaning: Set<string>
 }
 
 const BASELINE_RETRY_MS = 5_000
 
 export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, ReconcilerEvent, ReconcilerEffect> = {
   name: 'storage-reconciler',
-  init: (config) => ({ works: initWorks(config), active: new Map() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), cleaning: new Set() }),
   step(state, event): Step<ReconcilerState, ReconcilerEffect> {
     if (isBusEvent(event)) {
       const effects: ReconcilerEffect[] = foldWorks(state.works, event)
@@ -82,6 +48,7 @@ export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, Reconci
 }
 
 function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, BusEvent>): ReconcilerEffect[] {
+  if (event.type === 'cleaned-up') return foldCleanUp(state, event)
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
   if (work === undefined || run === undefined) return []
@@ -114,9 +81,14 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
   const { works, active } = state
   const { book, nowMs } = works.base
   const effects: ReconcilerEffect[] = []
-  for (const due of stagesToStart(book, reconcilerCore.name, nowMs)) effects.push(...begin(state, due))
+  for (const due of stagesToStart(book, reconcilerCore.name, nowMs))
+    effects.push(...(due.stage.task === 'clean-up' ? beginCleanUp(state, due) : begin(state, due)))
   for (const due of stagesUnderWay(book, reconcilerCore.name, nowMs)) {
     const { run, stage } = due
+    if (stage.task === 'clean-up') {
+      effects.push(...carryOnCleanUp(state, due))
+      continue
+    }
     if (!active.has(run.runId)) {
       const work: ReconcilerWork = { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: null }
       active.set(run.runId, work)

@@ -4,7 +4,7 @@ import { intersection, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
-import type { ReconcilerEffect, TableLook } from './core.ts'
+import type { ReconcilerEffect, TableLook } from './events.ts'
 import type { TableContext, TableWork } from './table-work.ts'
 
 const SUSPECTS_MAX = 5_000

@@ -18,9 +18,9 @@ import type { Tracing } from '../../shared/runtime/tracing.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
-import type { ReconcilerEffect, ReconcilerEvent } from './core.ts'
-import type { SnapshotReading } from './table-work.ts'
+import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
 import { identitiesAddedBy, readSnapshot, type TableReading } from './snapshot-reading.ts'
+import { cleanTables } from './table-cleaning.ts'
 
 export interface ReconcilerPorts {
   readonly topology: Topology
@@ -34,6 +34,8 @@ export interface ReconcilerPorts {
   readonly tracing: Tracing
   /** For downloaded data files; emptied as they are read. */
   readonly workDir: string
+  /** Of the engine's extensions, for cleaning up. */
+  readonly extensionDir: string | null
 }
 
 type Send = (event: ReconcilerEvent) => void
@@ -73,6 +75,9 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
         return
       case 'look-again':
         void this.#inLine(() => this.#lookAgain(effect, send))
+        return
+      case 'clean-up':
+        void this.#cleanUp(effect, send)
         return
       case 'publish':
       case 'request':
@@ -168,6 +173,11 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       this.#ports.log.warn({ runId, err: error }, 'table cannot be followed at the moment')
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }
+  }
+
+  async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {
+    const result = await this.#inLine(() => cleanTables(this.#ports, runId))
+    send({ type: 'cleaned-up', runId, stage, result })
   }
 
   #observe({ runId, hop, reading }: FollowState, snapshot: SnapshotReading): void {

@@ -14,7 +14,7 @@ import type { Snapshot } from '../../shared/iceberg/metadata.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import { readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableHop, Topology } from '../../topology/topology.ts'
-import type { MetadataFault, RowFault, SnapshotReading } from './table-work.ts'
+import type { MetadataFault, RowFault, SnapshotReading } from './events.ts'
 
 export interface TableAccess {
   readonly store: ObjectStore

@@ -1,4 +1,4 @@
-import type { Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
+import type { Located } from '../../schemas/parts.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
@@ -9,38 +9,7 @@ import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { TableHop } from '../../topology/topology.ts'
-import type { ReconcilerEffect } from './core.ts'
-
-/** What the shell read of one snapshot: its own additions, compared with what was produced. */
-export interface SnapshotReading {
-  readonly snapshotId: string
-  readonly parentId: string | null
-  readonly committedAtMs: number
-  readonly operation: string
-  readonly filesAdded: number
-  readonly rowsAdded: number
-  readonly bytesAdded: number
-  readonly canaries: readonly StreamRanges[]
-  /** Rows of this snapshot beyond the first of the same canary in it. */
-  readonly repeats: readonly Located[]
-  readonly faults: readonly RowFault[]
-  readonly sourceOffsets: readonly OffsetRange[]
-  readonly metadataFaults: readonly MetadataFault[]
-}
-
-export interface RowFault {
-  readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost'>
-  readonly place: Located
-  readonly field: string
-  readonly expected: string
-  readonly actual: string
-}
-
-export interface MetadataFault {
-  readonly file: string
-  readonly expected: string
-  readonly actual: string
-}
+import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
 
 export interface TableWork {
   readonly name: string

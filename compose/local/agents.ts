@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createAssayTopics } from '../../agents/cli/topics.ts'
+import { cacheFolder, ensureComponents } from './cache.ts'
 import { logTail } from './child.ts'
 import { HOST } from './configuration.ts'
 import { StackError } from './errors.ts'
@@ -9,9 +10,6 @@ import type { Stack } from './stack.ts'
 
 export const AGENT_NAMES = ['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober', 'chaos-injector', 'reporter'] as const
 export type AgentName = (typeof AGENT_NAMES)[number]
-
-/** Without a limit V8 lets garbage grow with the machine's memory; an agent's heap needs a fraction of this. */
-export const AGENT_NODE_ARGS = ['--max-old-space-size=160', '--max-semi-space-size=8'] as const
 
 const READY_LIMIT_MS = 60_000
 const READY_POLL_MS = 100
@@ -38,14 +36,15 @@ export interface Agents {
 export async function startAgents(stack: Stack, names: readonly string[], options: AgentsOptions): Promise<Agents> {
   const free = await freePorts(names.length)
   const ports = Object.fromEntries(names.map((name, index) => [name, free[index] ?? 0]))
-  const argsOf = options.argsOf ?? ((name) => [...AGENT_NODE_ARGS, 'agents/cli/main.ts', 'agent', name])
+  const { 'duckdb-extensions': extensions } = await ensureComponents(cacheFolder(process.env), options.progress)
+  const argsOf = options.argsOf ?? ((name) => ['agents/cli/main.ts', 'agent', name])
 
   const startAgent = async (name: string): Promise<void> => {
     const port = ports[name]
     if (port === undefined) throw new StackError('service-unknown', `${name} is not among the agents of this stack: ${names.join(', ')}`)
     const startedMs = Date.now()
     options.progress(`starting ${name} …`)
-    const env = { ...options.env, ASSAY_AGENT_PORT: String(port) }
+    const env = { ASSAY_DUCKDB_EXTENSIONS: extensions, ...options.env, ASSAY_AGENT_PORT: String(port) }
     const { exited, logFile } = await stack.startProcess({ name, args: argsOf(name), env })
     let ended = false
     void exited.then(() => {

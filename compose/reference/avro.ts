@@ -70,14 +70,16 @@ export function bigintToBytes(value: bigint): Buffer {
 }
 
 export type AvroType = avro.Type
+export const isAvroType = (value: unknown): value is AvroType => value instanceof avro.Type
+
+export const typeOptions = {
+  // timestamp-micros is a long with a hint, and is read as one.
+  typeHook: (part: avro.Schema) => (isLong(part) ? longType : undefined),
+  logicalTypes: { decimal: DecimalType },
+}
 
 export function parseSchema(schemaText: string): AvroType {
-  const schema = JSON.parse(schemaText) as avro.Schema
-  return avro.Type.forSchema(schema, {
-    // timestamp-micros is a long with a hint, and is read as one.
-    typeHook: (part) => (isLong(part) ? longType : undefined),
-    logicalTypes: { decimal: DecimalType },
-  })
+  return avro.Type.forSchema(JSON.parse(schemaText) as avro.Schema, { ...typeOptions })
 }
 
 function isLong(schema: avro.Schema): boolean {

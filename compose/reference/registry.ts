@@ -1,51 +1,38 @@
 import { readFileSync } from 'node:fs'
-import { createReader, encodeFramed, framedSchemaId, parseSchema } from './avro.ts'
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
+import { createReader, encodeFramed, framedSchemaId, isAvroType, parseSchema, typeOptions } from './avro.ts'
 import type { AvroReader, AvroType } from './avro.ts'
-import { z } from './config.ts'
 import { PipelineError } from './errors.ts'
 
-const REQUEST_TIMEOUT_MS = 5_000
-const ERROR_BODY_CHARS_MAX = 500
-const CONTENT_TYPE = 'application/vnd.schemaregistry.v1+json'
-
-const registeredAnswer = z.object({ id: z.int().nonnegative() })
-const schemaAnswer = z.object({ schema: z.string() })
-
-/** The Confluent API of the schema registry. */
+/** The schema registry: the only place that knows its client. */
 export class Registry {
-  private readonly baseUrl: string
-  constructor(baseUrl: string) {
-    this.baseUrl = baseUrl.replace(/\/$/, '')
+  private readonly client: SchemaRegistry
+  constructor(host: string) {
+    this.client = new SchemaRegistry({ host: host.replace(/\/$/, '') }, { [SchemaType.AVRO]: typeOptions })
   }
 
-  /** Registering the same schema again gives the same id. */
+  /** Under BACKWARD compatibility. Registering the same schema again gives the same id. */
   async register(subject: string, schemaText: string): Promise<number> {
-    const answer = await this.request('POST', `/subjects/${encodeURIComponent(subject)}/versions`, { schema: schemaText })
-    return registeredAnswer.parse(answer).id
+    const schema = { type: SchemaType.AVRO, schema: schemaText } as const
+    return (await asked(`register ${subject}`, this.client.register(schema, { subject, compatibility: COMPATIBILITY.BACKWARD }))).id
   }
 
-  async setCompatibility(subject: string, compatibility: 'BACKWARD'): Promise<void> {
-    await this.request('PUT', `/config/${encodeURIComponent(subject)}`, { compatibility })
+  /** A record type of the client's own making, with this pipeline's logical types. */
+  async typeById(id: number): Promise<AvroType> {
+    const type: unknown = await asked(`schema ${id}`, this.client.getSchema(id))
+    if (isAvroType(type)) return type
+    throw new PipelineError('REGISTRY_REFUSED', `schema ${id}: expected Avro`)
   }
+}
 
-  async schemaById(id: number): Promise<string> {
-    return schemaAnswer.parse(await this.request('GET', `/schemas/ids/${id}`)).schema
-  }
-
-  private async request(method: string, path: string, body?: object): Promise<unknown> {
-    const url = this.baseUrl + path
-    const init: RequestInit = { method, headers: { accept: CONTENT_TYPE, 'content-type': CONTENT_TYPE } }
-    if (body !== undefined) init.body = JSON.stringify(body)
-    let response: Response
-    try {
-      response = await fetch(url, { ...init, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
-    } catch (cause) {
-      throw new PipelineError('REGISTRY_UNAVAILABLE', `${method} ${url}: no answer`, { cause })
-    }
-    if (response.ok) return response.json()
-    const code = response.status >= 500 ? 'REGISTRY_UNAVAILABLE' : 'REGISTRY_REFUSED'
-    const told = (await response.text()).slice(0, ERROR_BODY_CHARS_MAX)
-    throw new PipelineError(code, `${method} ${url}: expected 2xx, found ${response.status}: ${told}`)
+async function asked<Answer>(what: string, answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer
+  } catch (cause) {
+    const status = cause instanceof Error && 'status' in cause ? Number(cause.status) : Number.NaN
+    // The client says 400 where nobody answered.
+    const code = status > 400 && status < 500 ? 'REGISTRY_REFUSED' : 'REGISTRY_UNAVAILABLE'
+    throw new PipelineError(code, `${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
 }
 
@@ -85,7 +72,7 @@ export class Decoder {
       const id = idOrUndefined(value)
       if (id === undefined || this.readers.has(id) || this.unknownIds.has(id)) continue
       try {
-        this.readers.set(id, createReader(parseSchema(await this.registry.schemaById(id)), this.readerType))
+        this.readers.set(id, createReader(await this.registry.typeById(id), this.readerType))
       } catch (error) {
         if (error instanceof PipelineError && error.retryable) throw error
         if (this.unknownIds.size >= UNKNOWN_IDS_MAX) this.unknownIds.clear()

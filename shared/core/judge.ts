@@ -169,7 +169,8 @@ function evidenceReasons({
   for (const stage of run.resolved.plan.stages) {
     const progress = run.stages.get(stage.stage)
     const agent = agentOfTask[stage.task]
-    if (progress?.ended?.outcome === 'ok') continue
+    // What is left behind says nothing of the pipeline: the report tells it apart from the verdict.
+    if (stage.task === 'clean-up' || progress?.ended?.outcome === 'ok') continue
     if (progress?.ended != null) doubt(`stage ${stage.stage} of ${agent} ended ${progress.ended.outcome}: ${progress.ended.reason}`)
     else if (progress?.started != null) doubt(`stage ${stage.stage} of ${agent} did not end`)
     else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage))

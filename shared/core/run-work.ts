@@ -36,7 +36,8 @@ function compareTopologies(works: RunWorks): BusEffect[] {
     works.compared.add(run.runId)
     const told = evidenceOf(works, run.runId).missing
     for (const { hop, reason } of topologyDifferences(config, run.resolved))
-      if (!told.some((fact) => fact.reason === reason && fact.hop === hop)) effects.push(sayMissing(works, { runId: run.runId, hop }, reason))
+      if (!told.some((fact) => fact.reason === reason && fact.hop === hop))
+        effects.push(sayMissing(works, { runId: run.runId, hop }, reason))
   }
   for (const runId of works.compared) if (!book.runs.has(runId)) works.compared.delete(runId)
   return effects

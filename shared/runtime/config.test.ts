@@ -28,6 +28,16 @@ test.each([
   expect(loadAgentConfig({ ASSAY_KAFKA_BOOTSTRAP: 'k:1', ...given }).traces).toEqual(traces)
 })
 
+test("Assay's own cluster may ask who is there", () => {
+  const given = { ASSAY_KAFKA_BOOTSTRAP: 'k:1', ASSAY_KAFKA_SASL: 'scram-sha-512', ASSAY_KAFKA_USERNAME: 'a', ASSAY_KAFKA_SSL: 'true' }
+  expect(loadAgentConfig({ ...given, ASSAY_KAFKA_PASSWORD: 'p' }).busSecurity).toEqual({
+    ssl: true,
+    sasl: { mechanism: 'scram-sha-512', username: 'a', password: 'p' },
+  })
+  expect(() => loadAgentConfig(given)).toThrow(/ASSAY_KAFKA_SASL needs .*ASSAY_KAFKA_PASSWORD/)
+  expect(loadAgentConfig({ ASSAY_KAFKA_BOOTSTRAP: 'k:1' }).busSecurity).toEqual({ ssl: false, sasl: null })
+})
+
 test('an error names each wrong variable, what was expected and what was there, and hides secrets', () => {
   const load = () =>
     loadAgentConfig({

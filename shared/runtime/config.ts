@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Security } from '../../topology/topology.ts'
 import { AssayError } from '../core/errors.ts'
 import { logLevels } from './log.ts'
 
@@ -14,6 +15,10 @@ const url = z.url('expected a URL')
 /** Variables of all agents. What a topology refers to beyond them it takes from `environment`. */
 const variables = z.object({
   ASSAY_KAFKA_BOOTSTRAP: brokerList.describe("Cluster of Assay's own topics."),
+  ASSAY_KAFKA_SSL: z.enum(['true', 'false']).default('false').describe('Whether that cluster is spoken to over TLS.'),
+  ASSAY_KAFKA_SASL: z.enum(['plain', 'scram-sha-256', 'scram-sha-512']).optional().describe('Its SASL mechanism; left out, none.'),
+  ASSAY_KAFKA_USERNAME: z.string().min(1).optional(),
+  ASSAY_KAFKA_PASSWORD: z.string().min(1).optional(),
   ASSAY_CONTROL_TOPIC: z.string().min(1).default('assay.control'),
   ASSAY_RESULTS_TOPIC: z.string().min(1).default('assay.results'),
   ASSAY_STATE_DIR: z.string().min(1).default('.assay').describe('Folder for journals, reports and outbox.'),
@@ -21,6 +26,11 @@ const variables = z.object({
   ASSAY_INSTANCE: z.string().min(1).max(64).default('0').describe('Tells replicas of one agent apart.'),
   ASSAY_AGENT_HOST: z.string().min(1).default('127.0.0.1').describe('Address that /healthz, /readyz and /metrics listen on.'),
   ASSAY_AGENT_PORT: port.default(0).describe('Their port; 0 lets the system choose, and the log says which.'),
+  ASSAY_DUCKDB_EXTENSIONS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("Folder of DuckDB's avro, httpfs and iceberg extensions, for cleaning up; left out, DuckDB installs them itself."),
   ASSAY_LOG_LEVEL: z.enum(logLevels).default('info'),
   ASSAY_TRACES: z.enum(['otlp', 'jaeger', 'none']).optional().describe('Left out: what has an endpoint, else none.'),
   OTEL_EXPORTER_OTLP_ENDPOINT: url.optional().describe('Base URL of an OTLP collector over HTTP.'),
@@ -41,6 +51,7 @@ export type TraceKind = 'otlp' | 'jaeger' | 'none'
 
 export interface AgentConfig {
   readonly busBrokers: readonly string[]
+  readonly busSecurity: Security
   readonly controlTopic: string
   readonly resultsTopic: string
   readonly stateDir: string
@@ -48,6 +59,7 @@ export interface AgentConfig {
   readonly instance: string
   readonly host: string
   readonly port: number
+  readonly duckDbExtensions: string | null
   readonly logLevel: (typeof logLevels)[number]
   readonly traces: { readonly kind: TraceKind; readonly endpoint: string }
   readonly pipeline: {
@@ -83,6 +95,7 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
   const v = parsed.data
   return {
     busBrokers: v.ASSAY_KAFKA_BOOTSTRAP,
+    busSecurity: busSecurityOf(v),
     controlTopic: v.ASSAY_CONTROL_TOPIC,
     resultsTopic: v.ASSAY_RESULTS_TOPIC,
     stateDir: v.ASSAY_STATE_DIR,
@@ -90,6 +103,7 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     instance: v.ASSAY_INSTANCE,
     host: v.ASSAY_AGENT_HOST,
     port: v.ASSAY_AGENT_PORT,
+    duckDbExtensions: v.ASSAY_DUCKDB_EXTENSIONS ?? null,
     logLevel: v.ASSAY_LOG_LEVEL,
     traces: tracesOf(v),
     pipeline: pipelineOf(v),
@@ -100,6 +114,18 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
 const isSecret = (name: string) => /KEY|PASSWORD|SECRET|TOKEN/.test(name)
 
 type Variables = z.infer<typeof variables>
+
+function busSecurityOf({
+  ASSAY_KAFKA_SSL: ssl,
+  ASSAY_KAFKA_SASL: mechanism,
+  ASSAY_KAFKA_USERNAME: username,
+  ASSAY_KAFKA_PASSWORD: password,
+}: Variables): Security {
+  if (mechanism === undefined) return { ssl: ssl === 'true', sasl: null }
+  if (username === undefined || password === undefined)
+    throw new AssayError('CONFIG_INVALID', 'environment: ASSAY_KAFKA_SASL needs ASSAY_KAFKA_USERNAME and ASSAY_KAFKA_PASSWORD')
+  return { ssl: ssl === 'true', sasl: { mechanism, username, password } }
+}
 
 function pipelineOf(v: Variables): AgentConfig['pipeline'] {
   return {

@@ -127,7 +127,7 @@ export async function runAgent<Config, State, Event extends { readonly type: str
 function createBus(agent: AgentName, { config, clock, log }: { config: AgentConfig; clock: Clock; log: Log }): Bus {
   const { registryUrl } = config.pipeline
   return createKafkaBus({
-    link: connectKafka({ brokers: config.busBrokers, clientId: `assay.${agent}` }),
+    link: connectKafka({ brokers: config.busBrokers, clientId: `assay.${agent}`, security: config.busSecurity }),
     registry: registryUrl === null ? null : createRegistry(registryUrl),
     clock,
     log,

@@ -15,8 +15,7 @@ export interface StatementCoverage {
 export function addStatements(coverage: LineCoverage, file: string, { statementMap, s }: StatementCoverage): void {
   const lines = coverage.get(file) ?? new Map<number, boolean>()
   coverage.set(file, lines)
-  for (const [id, { start }] of Object.entries(statementMap))
-    lines.set(start.line, (lines.get(start.line) ?? false) || (s[id] ?? 0) > 0)
+  for (const [id, { start }] of Object.entries(statementMap)) lines.set(start.line, (lines.get(start.line) ?? false) || (s[id] ?? 0) > 0)
 }
 
 /** Run in either is run. */

@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { SchemaRegistry } from '@kafkajs/confluent-schema-registry'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { z } from 'zod'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { cacheFolder } from '../../compose/local/cache.ts'
+import { debianFiles } from '../../compose/local/debian.ts'
+import { connectKafka } from '../../shared/runtime/kafka.ts'
+import { createWriter } from '../../shared/runtime/kafka-writer.ts'
 import { listenFor, startLiveStack, type LiveStack } from './live-stack.ts'
 
-/** Requests as people make them: lines typed into Kafka's own console producer. */
+/** Requests as people make them: lines typed into Kafka's own console producer or kcat, Avro from a client of the registry. */
 let live: LiveStack
 
+let kcatFolder: string
+
 beforeAll(async () => {
+  kcatFolder = await debianFiles(['kcat'], (line) => void process.stderr.write(`${line}\n`))
   live = await startLiveStack()
 })
 
@@ -40,6 +48,36 @@ async function produceLines(lines: readonly string[]): Promise<void> {
   expect(code).toBe(0)
 }
 
+/** As the README says it: `echo '{…}' | kcat -P -t assay.control`. */
+async function pipeToKcat(line: string): Promise<void> {
+  const kcat = spawn(join(kcatFolder, 'usr/bin/kcat'), ['-P', '-b', live.stack.env['ASSAY_KAFKA_BOOTSTRAP'] ?? '', '-t', 'assay.control'], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    env: { ...process.env, LD_LIBRARY_PATH: globSync(join(kcatFolder, 'usr/lib/*-linux-gnu')).join(':') },
+  })
+  kcat.stdin.end(`${line}\n`)
+  const [code] = (await once(kcat, 'close')) as [number]
+  expect(code).toBe(0)
+}
+
+const oneSchema = z.array(
+  z.looseObject({ name: z.string(), namespace: z.string(), type: z.literal('record'), fields: z.array(z.unknown()) }),
+)
+
+/** As a client does that knows nothing of Assay but the published schema of the one message it sends. */
+async function produceAvro(request: object): Promise<void> {
+  const published: unknown = JSON.parse(readFileSync(join(import.meta.dirname, '../../schemas/avro/control.avsc'), 'utf8'))
+  const schema = oneSchema.parse(published).find(({ name }) => name === 'RunRequested')
+  if (schema === undefined) throw new Error('control.avsc has no RunRequested')
+  const client = new SchemaRegistry({ host: live.stack.env['PIPELINE_REGISTRY_URL'] ?? '' })
+  const { id } = await client.register(schema, { subject: 'assay.control-by-test' })
+  const value = await client.encode(id, request)
+  expect(value[0]).toBe(0)
+  const writer = createWriter(connectKafka({ brokers: [live.stack.env['ASSAY_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'assay.test' }))
+  const outcomes = await writer.write('assay.control', [{ key: null, value }])
+  await writer.close()
+  expect(outcomes).toMatchObject([{ outcome: 'acknowledged' }])
+}
+
 const malformed = [
   'smoke',
   '{',
@@ -66,6 +104,8 @@ const malformed = [
 test('twenty malformed requests are refused, each with its reasons, and nothing dies; a line that is right makes a run', async () => {
   expect(malformed).toHaveLength(20)
   const pids = AGENT_NAMES.map((name) => live.stack.pidOf(name))
+  // An agent bounds its heap by itself, whoever starts it.
+  for (const pid of pids) expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toContain('--max-old-space-size')
   const refused = await listenFor(live, 'request-refused', {
     count: malformed.length,
     withinMs: 30_000,
@@ -85,4 +125,17 @@ test('twenty malformed requests are refused, each with its reasons, and nothing 
   })
   expect(judged.map(({ verdict, reasons }) => ({ verdict, reasons }))).toEqual([{ verdict: 'pass', reasons: [] }])
   expect(AGENT_NAMES.map((name) => live.stack.pidOf(name))).toEqual(pids)
+})
+
+test.each([
+  ['a JSON line through kcat', () => pipeToKcat('{"kind":"run-requested","plan":"smoke","parameters":{"canaries":"2000"}}')],
+  [
+    'Avro in Confluent framing',
+    () => produceAvro({ runId: null, plan: 'smoke', parameters: { canaries: '2000' }, window: null, requestedBy: 'an Avro client' }),
+  ],
+])('a request makes a run as %s', async (_, act) => {
+  const judged = await listenFor(live, 'run-judged', { count: 1, withinMs: 120_000, act })
+  expect(judged.map(({ verdict, reasons, acknowledged }) => ({ verdict, reasons, acknowledged }))).toEqual([
+    { verdict: 'pass', reasons: [], acknowledged: 2_000 },
+  ])
 })

@@ -65,6 +65,15 @@ describe('a faithful pipeline', () => {
     expectSameVerdict(run)
   })
 
+  test('is left without the rows of a run that cleans up, and the next run is judged as before', async () => {
+    const run = await liveRun(live, { plan: 'smoke-clean', parameters })
+    expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+    const cleaned = run.facts.find((fact) => fact.kind === 'stage-ended' && fact.stage === 'clean-up')
+    expect(cleaned).toMatchObject({ outcome: 'ok', reason: `table:market.trades: ${CANARIES} rows removed, 0 left` })
+    expectSameVerdict(run)
+    expect((await liveRun(live, { plan: 'smoke', parameters })).judged).toMatchObject({ verdict: 'pass', reasons: [] })
+  })
+
   test('keeps two runs at once apart, and makes one run of a request that comes twice', async () => {
     const runId = deterministicRunId(Date.now(), 'asked for twice')
     const [first, second, again] = await Promise.all([

@@ -1,8 +1,8 @@
 import { checkerCore, type CheckerEffect, type CheckerEvent } from '../../agents/ingestion-checker/core.ts'
 import { generatorCore, type ChunkOutcome, type GeneratorEffect, type GeneratorEvent } from '../../agents/generator/core.ts'
 import { reporterCore, type ReporterEffect, type ReporterEvent } from '../../agents/reporter/core.ts'
-import { reconcilerCore, type ReconcilerEffect, type ReconcilerEvent } from '../../agents/storage-reconciler/core.ts'
-import type { SnapshotReading } from '../../agents/storage-reconciler/table-work.ts'
+import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
+import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
@@ -195,6 +195,9 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
             },
           })
         })
+        return
+      case 'clean-up':
+        send({ type: 'cleaned-up', runId: effect.runId, stage: effect.stage, result: { ok: true, tables: [] } })
         return
       default:
         effect satisfies never

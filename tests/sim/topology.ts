@@ -26,7 +26,7 @@ export const simTopology: Topology = {
   connections: {
     kafka: { bootstrap: 'sim', security: { ssl: false, sasl: null } },
     registry: { url: 'http://sim' },
-    catalog: { url: 'http://sim', token: null },
+    catalog: { url: 'http://sim', token: null, warehouse: null },
     s3: { endpoint: 'http://sim', region: 'sim', accessKey: '', secretKey: '' },
   },
   record: {
@@ -54,6 +54,7 @@ export const simTopology: Topology = {
       table: 'trades',
       sourceOffsets: { topic: 'normalised', partition: 'p', offset: 'o' },
       sinkGroup: null,
+      cleanUp: null,
       expect: [],
       deliverWithinMs: 12_000,
       giveUpAfterMs: 12_000,

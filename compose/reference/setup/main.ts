@@ -21,6 +21,5 @@ const schemas = [
 ] as const
 for (const [topic, name] of schemas) {
   const id = await registry.register(subjectOf(topic), schemaText(name))
-  await registry.setCompatibility(subjectOf(topic), 'BACKWARD')
   log.info({ subject: subjectOf(topic), id }, 'schema is registered')
 }
