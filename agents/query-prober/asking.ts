@@ -2,7 +2,7 @@ import { streamLength } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, type RunWorks } from '../../shared/core/run-work.ts'
-import type { ProberEffect, Question } from './core.ts'
+import type { ProberEffect, Question } from './events.ts'
 import {
   accusedHere,
   drop,

@@ -4,7 +4,7 @@ import { canaryColumns, expectedFields } from '../../shared/engines/canary-colum
 import { quoteIdentifier, type Column, type DuckDb } from '../../shared/engines/duckdb.ts'
 import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { ApiHop, TableHop } from '../../topology/topology.ts'
-import type { Question } from './core.ts'
+import type { Question } from './events.ts'
 import type { ExpectedAnswer } from './probes/compare.ts'
 import { spanOf } from './verdicts.ts'
 

@@ -15,7 +15,7 @@ import { createTracing } from '../../shared/runtime/tracing.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { planSchema } from '../../topology/plan.ts'
 import { apiHop, recordShape, tableHop, type Topology } from '../../topology/topology.ts'
-import type { Answer, ProberEvent, Question } from './core.ts'
+import type { Answer, ProberEvent, Question } from './events.ts'
 import { proberMetrics } from './metrics.ts'
 import { ProberShell } from './shell.ts'
 

@@ -6,7 +6,8 @@ import { emptyEvidence, emptyLatency, foldEvidence, standingViolations, type Evi
 import { members } from '../../shared/core/range-set.ts'
 import { planSchema } from '../../topology/plan.ts'
 import { apiHop, tableHop, topicHop, type Hop, type Topology } from '../../topology/topology.ts'
-import { proberCore, type Answer, type ProberEffect, type ProberEvent, type ProberState, type Question } from './core.ts'
+import { proberCore, type ProberState } from './core.ts'
+import type { Answer, ProberEffect, ProberEvent, Question } from './events.ts'
 import { spanOf } from './verdicts.ts'
 
 export const RUN = '01999999-0000-7000-8000-000000000001'

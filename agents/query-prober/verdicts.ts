@@ -1,6 +1,6 @@
 import { headOf, say, type RunWorks } from '../../shared/core/run-work.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
-import type { Answer, ProberEffect, Question } from './core.ts'
+import type { Answer, ProberEffect, Question } from './events.ts'
 import { drop, newQuestion, type HopContext, type OpenQuestion } from './probe-work.ts'
 import type { AnswerMismatch } from './probes/compare.ts'
 import { halves } from './probes/window.ts'

@@ -1,5 +1,6 @@
 import { injectorCore, type InjectorEffect, type InjectorEvent } from '../../agents/chaos-injector/core.ts'
-import { proberCore, type Answer, type ProberEffect, type ProberEvent, type Question } from '../../agents/query-prober/core.ts'
+import { proberCore } from '../../agents/query-prober/core.ts'
+import type { Answer, ProberEffect, ProberEvent, Question } from '../../agents/query-prober/events.ts'
 import type { SimRow } from '../../shared/sim/pipeline.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 import { STATS_HOP } from './topology.ts'
