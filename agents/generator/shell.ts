@@ -11,7 +11,9 @@ import { recordCodec, type RecordCodec } from '../../shared/runtime/record-codec
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
-import { isTraced, writeHopSpan } from '../../shared/runtime/canary-spans.ts'
+import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
+import { outcomeDetail } from '../../shared/runtime/hop-spans.ts'
+import type { Sighting } from '../../shared/runtime/recent-sightings.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
@@ -47,6 +49,7 @@ interface RunSource {
 export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   readonly #ports: GeneratorPorts
   readonly #writer: Writer
+  readonly #spans: CanarySpans
   readonly #sources = new Map<string, Promise<RunSource>>()
   /** By run: resolved once the last chunk's canaries are handed over in order. */
   readonly #written = new Map<string, Promise<void>>()
@@ -56,6 +59,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   constructor(ports: GeneratorPorts) {
     this.#ports = ports
     this.#writer = createWriter(ports.kafka)
+    this.#spans = createCanarySpans({ tracing: ports.agent.tracing, agent: 'generator', hops: ports.topology.hops })
   }
 
   perform(effect: GeneratorEffect, send: Send): void {
@@ -80,8 +84,13 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     }
   }
 
+  onStep(event: GeneratorEvent, effects: readonly GeneratorEffect[]): void {
+    this.#spans.onStep(event, effects)
+  }
+
   async close(): Promise<void> {
     this.#closing = true
+    this.#spans.close()
     await this.#writer.close()
   }
 
@@ -151,39 +160,14 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     const startMs = clock.nowMs()
     const outcomes = await this.#writer.write(topic, records)
     const endMs = clock.nowMs()
+    const at = this.#spans.at({ runId, resolved }, SOURCE_HOP)
     for (const [index, outcome] of outcomes.entries()) {
       const canary = turn[index] as Due
       tally.add(canary, outcome, endMs - canary.dueMs)
       metrics.add('assay_generator_canaries_total', 1, { outcome: outcome.outcome })
-      if (isTraced(resolved, canary.stream, canary.seq)) this.#writeSpan({ runId, resolved, topic }, canary, { outcome, endMs })
+      this.#spans.sighted(at, sightingOf(canary, { outcome, endMs }))
     }
     metrics.observe('assay_generator_write_seconds', (endMs - startMs) / 1000)
-  }
-
-  #writeSpan(
-    { runId, resolved, topic }: { runId: string; resolved: ResolvedRun; topic: string },
-    { stream, seq, dueMs }: Due,
-    { outcome, endMs }: { outcome: RecordOutcome; endMs: number },
-  ): void {
-    const written =
-      outcome.outcome === 'acknowledged'
-        ? { 'messaging.kafka.offset': outcome.offset, 'messaging.destination.partition.id': String(outcome.partition) }
-        : {}
-    writeHopSpan(this.#ports.agent.tracing, resolved, {
-      canary: { runId, stream, seq },
-      hop: SOURCE_HOP,
-      name: `send ${topic}`,
-      kind: 'producer',
-      startMs: dueMs,
-      endMs: Math.max(dueMs, endMs),
-      attributes: {
-        'messaging.system': 'kafka',
-        'messaging.operation.type': 'send',
-        'messaging.destination.name': topic,
-        'assay.outcome': outcome.outcome,
-        ...written,
-      },
-    })
   }
 
   #sourceOf(runId: string, resolved: ResolvedRun): Promise<RunSource> {
@@ -209,6 +193,13 @@ interface Due {
   readonly stream: number
   readonly seq: number
   readonly dueMs: number
+}
+
+/** From when it was due until the broker answered. */
+function sightingOf({ stream, seq, dueMs }: Due, { outcome, endMs }: { outcome: RecordOutcome; endMs: number }): Sighting {
+  const detail = outcomeDetail[outcome.outcome]
+  const written = outcome.outcome === 'acknowledged' ? { partition: outcome.partition, offset: outcome.offset } : {}
+  return { stream, seq, startMs: dueMs, endMs: Math.max(dueMs, endMs), detail, ...written }
 }
 
 function inOrder(chunk: Chunk, dueMs: (stream: number, seq: number) => number): Due[] {

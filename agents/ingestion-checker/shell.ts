@@ -13,7 +13,7 @@ import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-co
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
-import { isTraced, writeHopSpan, writeViolationSpans } from '../../shared/runtime/canary-spans.ts'
+import { createCanarySpans, type CanarySpans, type HopOfRun } from '../../shared/runtime/canary-spans.ts'
 import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
 import { checkRecord, checkUnchanged } from './record-check.ts'
@@ -42,11 +42,13 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
   readonly #admin: KafkaAdmin
   readonly #readings = new Map<string, Reading[]>()
   readonly #search: CanarySearch
+  readonly #spans: CanarySpans
 
   constructor(ports: CheckerPorts) {
     this.#ports = ports
     this.#admin = openAdmin(ports.kafka)
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
+    this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'ingestion-checker', hops: ports.topology.hops })
   }
 
   perform(effect: CheckerEffect, send: Send): void {
@@ -74,11 +76,12 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     }
   }
 
-  onStep(_event: CheckerEvent, effects: readonly CheckerEffect[]): void {
-    writeViolationSpans(this.#ports.tracing, this.#ports.topology, effects)
+  onStep(event: CheckerEvent, effects: readonly CheckerEffect[]): void {
+    this.#spans.onStep(event, effects)
   }
 
   async close(): Promise<void> {
+    this.#spans.close()
     await Promise.all([...this.#readings.keys()].map((runId) => this.#stopReading(runId)))
     await this.#admin.close()
   }
@@ -116,6 +119,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
         canaries,
         rows: topicHop.expect.length === 0 ? null : expectedRows(this.#ports.db, canaries, topicHop.expect),
         codecOf: (id) => this.#search.codecOf(id),
+        spans: this.#spans,
       },
       effect,
       send,
@@ -178,6 +182,7 @@ interface ReadingOf {
   /** Null where the hop must hold what was produced. */
   readonly rows: ExpectedRows | null
   readonly codecOf: (schemaId: number) => Promise<RecordCodec>
+  readonly spans: CanarySpans
 }
 
 /** One topic read for one run. */
@@ -187,10 +192,12 @@ class Reading {
   readonly #timer: NodeJS.Timeout
   readonly #sent: Map<number, number>
   readonly #codecs = new Map<number, RecordCodec>()
+  readonly #at: HopOfRun
 
   constructor(of: ReadingOf, { runId, hop, topic, positions }: Effect<'start-reading'>, send: Send) {
     this.#of = of
     this.#sent = new Map(positions)
+    this.#at = of.spans.at(of.canaries, hop)
     this.#reader = createReader(of.ports.kafka, {
       topics: [{ topic, positions }],
       onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
@@ -238,25 +245,6 @@ class Reading {
     send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherRecords } })
   }
 
-  #writeSpan(canary: CanaryId, { partition, offset, timestampMs }: { partition: number; offset: number; timestampMs: number }): void {
-    const { hop, ports, canaries } = this.#of
-    writeHopSpan(ports.tracing, canaries.resolved, {
-      canary,
-      hop: hopName(hop),
-      name: `receive ${hop.topic}`,
-      kind: 'consumer',
-      startMs: timestampMs,
-      endMs: timestampMs,
-      attributes: {
-        'messaging.system': 'kafka',
-        'messaging.operation.type': 'receive',
-        'messaging.destination.name': hop.topic,
-        'messaging.destination.partition.id': String(partition),
-        'messaging.kafka.offset': offset,
-      },
-    })
-  }
-
   #sight(partition: number, record: ReadRecord): Sighted | Promise<Sighted> {
     const schemaId = framedSchemaId(record.value)
     if (schemaId === null || record.value === null) return null
@@ -272,7 +260,7 @@ class Reading {
     { partition, codec, value }: { partition: number; codec: RecordCodec; value: Buffer },
     { offset, timestampMs, headers }: ReadRecord,
   ): Sighted | Promise<Sighted> {
-    const { canaries, rows, hop, ports } = this.#of
+    const { canaries, rows, hop, ports, spans } = this.#of
     let record: CanaryRecord
     try {
       record = codec.decode(value)
@@ -283,7 +271,7 @@ class Reading {
     const id = canaryIdOf(record[canaries.resolved.record.identity])
     if (id === null || id.runId !== canaries.runId) return null
     const { stream, seq } = id
-    if (isTraced(canaries.resolved, stream, seq)) this.#writeSpan(id, { partition, offset, timestampMs })
+    spans.sighted(this.#at, { stream, seq, startMs: timestampMs, endMs: Date.now(), partition, offset })
     const given = { record, fields: codec.fields, headers }
     const expected = { headers: this.#headersOf(id) }
     const sighted = (faults: readonly RecordFault[]) => ({ stream, seq, offset, appendedAtMs: timestampMs, faults })

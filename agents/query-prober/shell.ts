@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { placeOf } from '../../shared/core/canary.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
+import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
+import { answerDetail } from '../../shared/runtime/hop-spans.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import type { Tracing } from '../../shared/runtime/tracing.ts'
+import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import { hopName, type ApiHop, type TableHop, type Topology } from '../../topology/topology.ts'
 import type { Answer, ProberEffect, ProberEvent } from './events.ts'
 import { getJson, type Reply } from './endpoint.ts'
@@ -34,10 +35,12 @@ const nowMs = () => performance.timeOrigin + performance.now()
 /** Asks, computes what the answer should be, compares; decides nothing. */
 export class ProberShell implements Shell<ProberEvent, ProberEffect> {
   readonly #ports: ProberPorts
+  readonly #spans: CanarySpans
   readonly #runs = new Map<string, { readonly canaries: RunCanaries; readonly stop: AbortController }>()
 
   constructor(ports: ProberPorts) {
     this.#ports = ports
+    this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'query-prober', hops: ports.topology.hops })
   }
 
   perform(effect: ProberEffect, send: Send): void {
@@ -62,7 +65,12 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     }
   }
 
+  onStep(event: ProberEvent, effects: readonly ProberEffect[]): void {
+    this.#spans.onStep(event, effects)
+  }
+
   async close(): Promise<void> {
+    this.#spans.close()
     for (const runId of [...this.#runs.keys()]) this.#stop(runId)
     this.#ports.db.close()
     await Promise.resolve()
@@ -86,11 +94,11 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
       if (preparedMs > intendedAtMs) this.#ports.metrics.add('assay_prober_late_questions_total')
       else await sleep(intendedAtMs - preparedMs, undefined, { signal })
       const fromMs = Math.max(intendedAtMs, preparedMs)
-      const headers = question.kind === 'no-credentials' ? {} : api.headers
+      const headers = { ...(question.kind === 'no-credentials' ? {} : api.headers), ...traceHeaders(effect) }
       const reply = await getJson(expected.url, { headers, timeoutMs: api.timeoutMs, signal })
       if (signal.aborted) return
       const answer = answerOf(reply, { api, expected, fromMs })
-      this.#observe(effect, { answer, fromMs, table })
+      this.#observe(effect, { answer, fromMs })
       send({ type: 'answered', runId, id, answer })
     } catch (error) {
       if (signal.aborted) return
@@ -131,8 +139,8 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     }
   }
 
-  #observe({ hop, runId, question }: Effect<'ask'>, { answer, fromMs, table }: { answer: Answer; fromMs: number; table: TableHop }): void {
-    const { metrics, tracing } = this.#ports
+  #observe({ hop, runId, question }: Effect<'ask'>, { answer, fromMs }: { answer: Answer; fromMs: number }): void {
+    const { metrics } = this.#ports
     const isWrong = answer.status !== 200 || answer.mismatches.length > 0
     if (question.kind === 'canary' || question.kind === 'window') {
       metrics.add('assay_prober_answers_total', 1, { outcome: answer.status !== 200 ? 'refused' : isWrong ? 'different' : 'right' })
@@ -141,26 +149,22 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     const resolved = this.#runs.get(runId)?.canaries.resolved
     if (question.kind !== 'canary' || resolved === undefined) return
     const { stream, seq } = question
-    if (!isWrong && placeOf(resolved.plan.load, stream, seq) % resolved.plan.traceEvery !== 0) return
-    const traceId = traceIdOf({ runId, stream, seq })
-    tracing.span({
-      traceId,
-      spanId: spanIdOf(traceId, hop),
-      parentSpanId: spanIdOf(traceId, hopName(table)),
-      name: `query ${hop}`,
-      kind: 'client',
+    const detail = answerDetail(answer, isWrong ? 'different' : 'right')
+    this.#spans.sighted(this.#spans.at({ runId, resolved }, hop), {
+      stream,
+      seq,
       startMs: fromMs,
       endMs: fromMs + answer.latencyMs,
-      attributes: {
-        'assay.run': runId,
-        'assay.stream': stream,
-        'assay.seq': seq,
-        'http.response.status_code': answer.status ?? 0,
-        'assay.snapshot': answer.snapshotId ?? '',
-      },
-      ...(isWrong ? { error: answer.error ?? 'the answer differs from what was produced' } : {}),
+      detail,
     })
   }
+}
+
+/** What the endpoint traces of a canary's answer becomes a part of the canary's trace. */
+function traceHeaders({ runId, hop, question }: Effect<'ask'>): Record<string, string> {
+  if (question.kind !== 'canary') return {}
+  const traceId = traceIdOf({ runId, stream: question.stream, seq: question.seq })
+  return { traceparent: traceparent(traceId, spanIdOf(traceId, hop)) }
 }
 
 function answerOf({ status, body, error }: Reply, { api, expected, fromMs }: { api: ApiHop; expected: Expected; fromMs: number }): Answer {

@@ -1,6 +1,7 @@
 import { setUpAgent } from '../../shared/runtime/agent-setup.ts'
 import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
+import { createAnnotator } from './annotations.ts'
 import { reportsDirOf } from './config.ts'
 import { reporterCore } from './core.ts'
 import { reporterMetrics } from './metrics.ts'
@@ -14,6 +15,9 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: reporterMetrics(topology),
-    createShell: (agent) => Promise.resolve(new ReporterShell({ agent, topology, reportsDir: reportsDirOf(config) })),
+    createShell: (agent) =>
+      Promise.resolve(
+        new ReporterShell({ agent, topology, reportsDir: reportsDirOf(config), annotator: createAnnotator(config.grafana, agent) }),
+      ),
   })
 }

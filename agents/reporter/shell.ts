@@ -4,16 +4,19 @@ import { join } from 'node:path'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
+import { writeRunSpans } from '../../shared/runtime/run-spans.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
 import { hopName, type Topology } from '../../topology/topology.ts'
+import type { Annotator } from './annotations.ts'
 import type { ReporterEffect, ReporterEvent, WriteReports } from './core.ts'
 import { reportFormats } from './reports/report-formats.ts'
 
 export interface ReporterPorts {
-  readonly agent: Pick<AgentPorts, 'log' | 'metrics'>
+  readonly agent: Pick<AgentPorts, 'log' | 'metrics' | 'tracing'>
   readonly topology: Topology
   /** One folder a run. */
   readonly reportsDir: string
+  readonly annotator?: Annotator
 }
 
 type Send = (event: ReporterEvent) => void
@@ -29,7 +32,9 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect> {
   perform(effect: ReporterEffect, send: Send): void {
     switch (effect.type) {
       case 'write-reports':
+        this.#ports.annotator?.tell(effect)
         void this.#writeReports(effect, send)
+        writeRunSpans(this.#ports.agent.tracing, effect)
         return
       case 'publish':
       case 'request':
@@ -55,8 +60,8 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect> {
     }
   }
 
-  close(): Promise<void> {
-    return Promise.resolve()
+  async close(): Promise<void> {
+    await this.#ports.annotator?.close()
   }
 
   /** A disk that is full must not cost the verdict: what could not be written is logged, and left out of the list. */

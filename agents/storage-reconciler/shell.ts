@@ -13,7 +13,8 @@ import { createCanarySearch, type CanarySearch } from '../../shared/runtime/cana
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import { isTraced, writeHopSpan, writeViolationSpans } from '../../shared/runtime/canary-spans.ts'
+import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
+import { writeSnapshotSpan } from '../../shared/runtime/run-spans.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
@@ -52,6 +53,7 @@ interface Following {
 export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect> {
   readonly #ports: ReconcilerPorts
   readonly #search: CanarySearch
+  readonly #spans: CanarySpans
   readonly #following = new Map<string, Following[]>()
   readonly #baselines = new Map<string, string | null>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
@@ -60,6 +62,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   constructor(ports: ReconcilerPorts) {
     this.#ports = ports
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
+    this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'storage-reconciler', hops: ports.topology.hops })
   }
 
   perform(effect: ReconcilerEffect, send: Send): void {
@@ -87,11 +90,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     }
   }
 
-  onStep(_event: ReconcilerEvent, effects: readonly ReconcilerEffect[]): void {
-    writeViolationSpans(this.#ports.tracing, this.#ports.topology, effects)
+  onStep(event: ReconcilerEvent, effects: readonly ReconcilerEffect[]): void {
+    this.#spans.onStep(event, effects)
   }
 
   async close(): Promise<void> {
+    this.#spans.close()
     for (const runId of this.#following.keys()) this.#stop(runId)
     await this.#line
     this.#ports.store.close()
@@ -187,25 +191,11 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     metrics.add('assay_reconciler_rows_total', rowsAdded)
     metrics.add('assay_reconciler_bytes_total', bytesAdded)
     const { resolved } = reading.canaries
-    for (const { stream, ranges } of snapshot.canaries) {
-      for (const seq of members(ranges)) {
-        if (!isTraced(resolved, stream, seq)) continue
-        const at = { startMs: snapshot.committedAtMs, endMs: snapshot.committedAtMs }
-        const attributes = {
-          'db.system.name': 'iceberg',
-          'db.collection.name': `${reading.hop.namespace}.${reading.hop.table}`,
-          'assay.snapshot.id': snapshot.snapshotId,
-        }
-        writeHopSpan(tracing, resolved, {
-          canary: { runId, stream, seq },
-          hop,
-          name: `commit ${reading.hop.namespace}.${reading.hop.table}`,
-          kind: 'internal',
-          ...at,
-          attributes,
-        })
-      }
-    }
+    const endMs = Date.now()
+    const detail = writeSnapshotSpan(tracing, { runId, resolved, table: reading.hop, readAtMs: endMs }, snapshot)
+    const at = this.#spans.at({ runId, resolved }, hop)
+    for (const { stream, ranges } of snapshot.canaries)
+      for (const seq of members(ranges)) this.#spans.sighted(at, { stream, seq, startMs: snapshot.committedAtMs, endMs, detail })
   }
 
   #tellBroken({ runId, hop, state }: FollowState, reason: string, send: Send): void {

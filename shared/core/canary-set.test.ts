@@ -63,6 +63,14 @@ describe('covered offsets', () => {
       ],
       true,
     ],
+    [
+      'a piece of one beside a piece of none',
+      [
+        { partition: 0, offsetFirst: 5, offsetLast: 5 },
+        { partition: 1, offsetFirst: 0, offsetLast: 0 },
+      ],
+      false,
+    ],
     ['a partition never read', [{ partition: 1, offsetFirst: 0, offsetLast: 0 }], false],
   ])('include %s: %#', (_what, covered, expected) => {
     expect(cover.includes(covered)).toBe(expected)

@@ -248,7 +248,9 @@ describe('a fault of ours', () => {
     ['loss while it stands', 'lost', 1_500, 'fail'],
     ['a wrong answer while it stands', 'wrong-answer', 1_500, 'fail'],
   ])('excuses no more than it explains: %s', (...[, violation, atMs, verdict]) => {
-    expect(history(...life, found({ violation, atMs })).verdict).toBe(verdict)
+    const judgement = history(...life, found({ violation, atMs }))
+    expect(judgement.verdict).toBe(verdict)
+    expect(judgement.reasons.some((reason) => reason.includes(` ${violation} at `))).toBe(verdict === 'fail')
   })
 
   test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {

@@ -18,6 +18,11 @@ test('one variable is enough: the rest has defaults', () => {
 
 test.each([
   [{ ASSAY_TRACES: 'otlp' }, { kind: 'otlp', endpoint: 'http://127.0.0.1:4318' }],
+  [{ ASSAY_TRACES: 'otlp-grpc' }, { kind: 'otlp-grpc', endpoint: 'http://127.0.0.1:4317' }],
+  [
+    { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4317', OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' },
+    { kind: 'otlp-grpc', endpoint: 'http://c:4317' },
+  ],
   [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' }, { kind: 'otlp', endpoint: 'http://c:4318' }],
   [{ JAEGER_ENDPOINT: 'http://j:14268/api/traces' }, { kind: 'jaeger', endpoint: 'http://j:14268/api/traces' }],
   [

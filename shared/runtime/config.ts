@@ -32,9 +32,15 @@ const variables = z.object({
     .optional()
     .describe("Folder of DuckDB's avro, httpfs and iceberg extensions, for cleaning up; left out, DuckDB installs them itself."),
   ASSAY_LOG_LEVEL: z.enum(logLevels).default('info'),
-  ASSAY_TRACES: z.enum(['otlp', 'jaeger', 'none']).optional().describe('Left out: what has an endpoint, else none.'),
-  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional().describe('Base URL of an OTLP collector over HTTP.'),
+  ASSAY_TRACES: z.enum(['otlp', 'otlp-grpc', 'jaeger', 'none']).optional().describe('Left out: what has an endpoint, else none.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url.optional().describe('Base URL of an OTLP collector, over HTTP or gRPC.'),
+  OTEL_EXPORTER_OTLP_PROTOCOL: z
+    .enum(['http/protobuf', 'grpc'])
+    .default('http/protobuf')
+    .describe('How an OTLP endpoint is spoken to where `ASSAY_TRACES` is left out.'),
   JAEGER_ENDPOINT: url.optional().describe('Collector URL of Jaeger, Thrift over HTTP.'),
+  ASSAY_GRAFANA_URL: url.optional().describe('Grafana, to which the reporter posts verdicts and fault windows as annotations.'),
+  ASSAY_GRAFANA_TOKEN: z.string().min(1).optional().describe('Of a service account there that may create annotations.'),
   PIPELINE_KAFKA_BOOTSTRAP: brokerList.optional(),
   PIPELINE_REGISTRY_URL: url.optional().describe('Confluent API of the schema registry.'),
   PIPELINE_CATALOG_URL: url.optional(),
@@ -47,7 +53,7 @@ const variables = z.object({
   PIPELINE_CONNECT_URL: url.optional(),
 })
 
-export type TraceKind = 'otlp' | 'jaeger' | 'none'
+export type TraceKind = 'otlp' | 'otlp-grpc' | 'jaeger' | 'none'
 
 export interface AgentConfig {
   readonly busBrokers: readonly string[]
@@ -62,6 +68,7 @@ export interface AgentConfig {
   readonly duckDbExtensions: string | null
   readonly logLevel: (typeof logLevels)[number]
   readonly traces: { readonly kind: TraceKind; readonly endpoint: string }
+  readonly grafana: { readonly url: string; readonly token: string } | null
   readonly pipeline: {
     readonly kafkaBrokers: readonly string[] | null
     readonly registryUrl: string | null
@@ -106,6 +113,7 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     duckDbExtensions: v.ASSAY_DUCKDB_EXTENSIONS ?? null,
     logLevel: v.ASSAY_LOG_LEVEL,
     traces: tracesOf(v),
+    grafana: grafanaOf(v),
     pipeline: pipelineOf(v),
     environment: given,
   }
@@ -127,6 +135,14 @@ function busSecurityOf({
   return { ssl: ssl === 'true', sasl: { mechanism, username, password } }
 }
 
+function grafanaOf({ ASSAY_GRAFANA_URL: url, ASSAY_GRAFANA_TOKEN: token }: Variables): AgentConfig['grafana'] {
+  if (url === undefined || token === undefined) {
+    if (url === token) return null
+    throw new AssayError('CONFIG_INVALID', 'environment: ASSAY_GRAFANA_URL and ASSAY_GRAFANA_TOKEN are set both or neither')
+  }
+  return { url, token }
+}
+
 function pipelineOf(v: Variables): AgentConfig['pipeline'] {
   return {
     kafkaBrokers: v.PIPELINE_KAFKA_BOOTSTRAP ?? null,
@@ -145,11 +161,13 @@ function pipelineOf(v: Variables): AgentConfig['pipeline'] {
 }
 
 const OTLP_DEFAULT = 'http://127.0.0.1:4318'
+const OTLP_GRPC_DEFAULT = 'http://127.0.0.1:4317'
 const JAEGER_DEFAULT = 'http://127.0.0.1:14268/api/traces'
 
 function tracesOf(v: Variables): AgentConfig['traces'] {
   const { OTEL_EXPORTER_OTLP_ENDPOINT: otlp, JAEGER_ENDPOINT: jaeger } = v
-  const kind = v.ASSAY_TRACES ?? (otlp !== undefined ? 'otlp' : jaeger !== undefined ? 'jaeger' : 'none')
-  const endpoints = { otlp: otlp ?? OTLP_DEFAULT, jaeger: jaeger ?? JAEGER_DEFAULT, none: '' }
+  const overOtlp = v.OTEL_EXPORTER_OTLP_PROTOCOL === 'grpc' ? 'otlp-grpc' : 'otlp'
+  const kind = v.ASSAY_TRACES ?? (otlp !== undefined ? overOtlp : jaeger !== undefined ? 'jaeger' : 'none')
+  const endpoints = { otlp: otlp ?? OTLP_DEFAULT, 'otlp-grpc': otlp ?? OTLP_GRPC_DEFAULT, jaeger: jaeger ?? JAEGER_DEFAULT, none: '' }
   return { kind, endpoint: endpoints[kind] }
 }

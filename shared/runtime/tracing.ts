@@ -1,17 +1,21 @@
+import { hostname, networkInterfaces } from 'node:os'
 import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api'
 import type { Attributes, HrTime, SpanContext } from '@opentelemetry/api'
-import { JaegerExporter } from '@opentelemetry/exporter-jaeger'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto'
 import type { Resource } from '@opentelemetry/resources'
-import { resourceFromAttributes } from '@opentelemetry/resources'
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor } from '@opentelemetry/sdk-trace-base'
-import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
+import { EXPORT_TIMEOUT_MS, exporters } from './span-exporters.ts'
+import { assayAttribute, attribute } from './trace-attributes.ts'
+import type { TraceKind } from './config.ts'
 
 /**
  * The door to OpenTelemetry. Trace and span ids are computed from the canary, not drawn, so any agent can write its
  * span at any later time: spans are handed over finished, without a tracer.
  */
 export interface FinishedSpan {
+  /** Under which trace stores list it: one name for each hop, one for runs. */
+  readonly service: string
   readonly traceId: string
   readonly spanId: string
   readonly parentSpanId: string | null
@@ -27,6 +31,8 @@ export interface FinishedSpan {
 }
 
 export interface Tracing {
+  /** Whether spans go anywhere. */
+  readonly isOn: boolean
   /** Never throws and never waits. Dropped when the collector is down and the queue is full. */
   span(span: FinishedSpan): void
   flush(): Promise<void>
@@ -34,8 +40,8 @@ export interface Tracing {
 }
 
 export interface TracingOptions {
-  readonly kind: 'otlp' | 'jaeger' | 'none'
-  /** OTLP: the collector's base URL. Jaeger: the URL of its Thrift collector. */
+  readonly kind: TraceKind
+  /** As `exporters` of span-exporters.ts says. */
   readonly endpoint: string
   readonly agent: string
   readonly instance: string
@@ -44,47 +50,50 @@ export interface TracingOptions {
 const QUEUE_SPANS_MAX = 8_192
 const BATCH_SPANS_MAX = 512
 const BATCH_DELAY_MS = 500
-const EXPORT_TIMEOUT_MS = 5_000
 
 /** The W3C header, sampled. */
 export const traceparent = (traceId: string, spanId: string) => `00-${traceId}-${spanId}-01`
 
-export function createTracing(options: TracingOptions): Tracing {
-  const exporter = exporterOf(options)
-  if (exporter === null) return { span: () => undefined, flush: () => Promise.resolve(), close: () => Promise.resolve() }
-  const processor = new BatchSpanProcessor(exporter, {
+export function createTracing({ kind, endpoint, agent, instance }: TracingOptions): Tracing {
+  if (kind === 'none') return { isOn: false, span: () => undefined, flush: () => Promise.resolve(), close: () => Promise.resolve() }
+  const processor = new BatchSpanProcessor(exporters[kind](endpoint), {
     maxQueueSize: QUEUE_SPANS_MAX,
     maxExportBatchSize: BATCH_SPANS_MAX,
     scheduledDelayMillis: BATCH_DELAY_MS,
     exportTimeoutMillis: EXPORT_TIMEOUT_MS,
   })
-  const resource = resourceFromAttributes({
-    'service.name': `assay-${options.agent}`,
-    'service.namespace': 'assay',
-    'service.instance.id': options.instance,
-  })
+  const host = hostOf()
+  const resources = new Map<string, Resource>()
+  const resourceOf = (service: string) => {
+    let resource = resources.get(service)
+    if (resource === undefined)
+      resources.set(service, (resource = host.merge(resourceFromAttributes(serviceAttributes(service, { agent, instance })))))
+    return resource
+  }
   return {
+    isOn: true,
     span: (span) => {
-      processor.onEnd(readable(span, resource))
+      processor.onEnd(readable(span, resourceOf(span.service)))
     },
     flush: () => settled(processor.forceFlush()),
     close: () => settled(processor.shutdown()),
   }
 }
 
-function exporterOf({ kind, endpoint }: TracingOptions): SpanExporter | null {
-  switch (kind) {
-    case 'otlp':
-      return new OTLPTraceExporter({ url: `${endpoint.replace(/\/$/, '')}/v1/traces`, timeoutMillis: EXPORT_TIMEOUT_MS })
-    case 'jaeger':
-      // eslint-disable-next-line @typescript-eslint/no-deprecated -- by setting, for collectors that speak no OTLP
-      return new JaegerExporter({ endpoint })
-    case 'none':
-      return null
-    default:
-      return kind satisfies never
-  }
+/** Jaeger takes spans of one `ip` to share a clock, and remarks on the clocks of all others; OTEL_RESOURCE_ATTRIBUTES may set it. */
+function hostOf(): Resource {
+  const addresses = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  const outside = addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+  const host = { [attribute.hostName]: hostname(), ip: outside ?? '127.0.0.1' }
+  return resourceFromAttributes(host).merge(detectResources({ detectors: [envDetector] }))
 }
+
+const serviceAttributes = (service: string, { agent, instance }: Pick<TracingOptions, 'agent' | 'instance'>) => ({
+  [attribute.serviceName]: service,
+  [attribute.serviceNamespace]: 'assay',
+  [attribute.serviceInstanceId]: `${agent}/${instance}`,
+  [assayAttribute.agent]: agent,
+})
 
 /** Spans that did not get through are lost, by design: no verdict depends on them. Nor may they hold up an agent's end. */
 async function settled(work: Promise<void>): Promise<void> {

@@ -1,0 +1,51 @@
+/**
+ * Names of OpenTelemetry's semantic conventions as Assay uses them, and Assay's own. The package that defines the former
+ * holds thousands; a test compares these with it.
+ */
+export const attribute = {
+  serviceName: 'service.name',
+  serviceNamespace: 'service.namespace',
+  serviceInstanceId: 'service.instance.id',
+  hostName: 'host.name',
+  errorType: 'error.type',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  messagingSystem: 'messaging.system',
+  messagingOperationName: 'messaging.operation.name',
+  messagingOperationType: 'messaging.operation.type',
+  messagingDestination: 'messaging.destination.name',
+  messagingPartition: 'messaging.destination.partition.id',
+  messagingOffset: 'messaging.kafka.offset',
+  dbSystem: 'db.system.name',
+  dbNamespace: 'db.namespace',
+  dbCollection: 'db.collection.name',
+  dbOperation: 'db.operation.name',
+  httpMethod: 'http.request.method',
+  httpStatus: 'http.response.status_code',
+  urlTemplate: 'url.template',
+} as const
+
+export const assayAttribute = {
+  agent: 'assay.agent',
+  runId: 'assay.run.id',
+  plan: 'assay.plan',
+  topology: 'assay.topology',
+  requestedBy: 'assay.requested_by',
+  verdict: 'assay.verdict',
+  reason: 'assay.reason',
+  stage: 'assay.stage',
+  task: 'assay.task',
+  canary: 'assay.canary',
+  stream: 'assay.stream',
+  seq: 'assay.seq',
+  hop: 'assay.hop',
+  outcome: 'assay.outcome',
+  snapshotId: 'assay.snapshot.id',
+  parentSnapshotId: 'assay.snapshot.parent_id',
+  violation: 'assay.violation',
+  expected: 'assay.expected',
+  actual: 'assay.actual',
+  field: 'assay.field',
+  file: 'assay.file',
+  corrected: 'assay.corrected_to',
+} as const

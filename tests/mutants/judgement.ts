@@ -1,0 +1,165 @@
+import type { Mutant } from './mutant.ts'
+
+const at =
+  (file: string) =>
+  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
+
+const ranges = at('shared/core/range-set.ts')
+const canaries = at('shared/core/canary-set.ts')
+const evidence = at('shared/core/evidence.ts')
+const judge = at('shared/core/judge.ts')
+const book = at('shared/core/run-book.ts')
+const corrections = at('shared/core/corrections.ts')
+const content = at('shared/core/content.ts')
+const sighting = at('agents/ingestion-checker/sighting.ts')
+const topicLoss = at('agents/ingestion-checker/loss.ts')
+const topic = at('agents/ingestion-checker/topic-work.ts')
+const topicJudging = at('agents/ingestion-checker/judging.ts')
+const records = at('agents/ingestion-checker/record-check.ts')
+const tableLoss = at('agents/storage-reconciler/loss.ts')
+const table = at('agents/storage-reconciler/table-work.ts')
+const probes = at('agents/query-prober/judging.ts')
+const recovery = at('agents/chaos-injector/recovery.ts')
+
+/** Mistakes that an author of judgement code could make: each must be found by a table or by the simulation. */
+export const mutants: readonly Mutant[] = [
+  ranges(
+    'touching ranges are lost at the joint',
+    'while (to < ranges.length && (ranges[to] as number) <= last + 1) to += 2',
+    'while (to < ranges.length && (ranges[to] as number) < last) to += 2',
+  ),
+  ranges(
+    'a difference keeps the first of what it takes away',
+    'first = (right[scan + 1] as number) + 1',
+    'first = (right[scan + 1] as number)',
+  ),
+  ranges(
+    'sizes forget the last member',
+    '(ranges[i + 1] as number) - (ranges[i] as number) + 1',
+    '(ranges[i + 1] as number) - (ranges[i] as number)',
+  ),
+  canaries(
+    'cover goes on one offset too late',
+    'return (ranges[i + 1] as number) + 1\n    return from',
+    'return (ranges[i + 1] as number) + 2\n    return from',
+  ),
+  canaries('part of what is covered counts as all', 'return covered.every(', 'return covered.some('),
+  evidence(
+    'what failed counts as acknowledged',
+    'evidence.acknowledged.addAll(fact.acknowledged)',
+    'evidence.acknowledged.addAll(fact.failed)',
+  ),
+  evidence('a ledger fact that comes twice counts twice', 'if (evidence.ledgerFacts.has(key)) return', ''),
+  evidence(
+    'a snapshot told twice counts twice',
+    'if (evidence.snapshots.some((known) => known.snapshotId === fact.snapshotId && known.hop === fact.hop)) return',
+    '',
+  ),
+  evidence('an overlap of two readers counts twice', 'if (known) return\n  hop.cover.add(fact.covered)', 'hop.cover.add(fact.covered)'),
+  evidence('a correction takes back at every hop', 'violation.hop !== fact.hop || violation.stream', 'violation.stream'),
+  evidence(
+    'a correction takes back nothing',
+    'const rest = difference(violation.standing.ranges, taken)',
+    'const rest = violation.standing.ranges',
+  ),
+  evidence(
+    'violations that were taken back stand',
+    'filter(({ standing }) => !standing.isEmpty)',
+    'filter(({ standing }) => standing !== null)',
+  ),
+  judge('the mildest reason wins', 'severity[b.verdict] - severity[a.verdict]', 'severity[a.verdict] - severity[b.verdict]'),
+  judge(
+    'every violation is forgiven',
+    'const counted = violations.filter((violation) => !forgiven.includes(violation))',
+    'const counted = violations.slice(0, 0)',
+  ),
+  judge(
+    'a loss during a fault is forgiven',
+    "if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false",
+    '',
+  ),
+  judge('no acknowledgement is a pass', "if (evidence.acknowledged.size === 0) doubt('no canary was acknowledged')", ''),
+  judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
+  judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),
+  judge('unknown canaries must arrive', 'before === undefined ? evidence.acknowledged', 'before === undefined ? evidence.intended'),
+  judge(
+    'facts from after the verdict count in it',
+    'evidence.heard >= published.factsHeard) break',
+    'evidence.heard > published.factsHeard) break',
+  ),
+  judge('a fault that did not bite is a pass', "if (!phases.has('bit')) return [{", "if (phases.has('nothing' as never)) return [{"),
+  book('a cancelled run begins stages', 'if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false', ''),
+  book('clean-up waits for success', 'progress(name).ended !== null || (off', "progress(name).ended?.outcome === 'ok' || (off"),
+  book('exclusive runs go on beside others', 'if (!isOver(book, other, nowMs)) return null', ''),
+  book(
+    'the last of two ends of a stage counts',
+    'if (progress !== null) progress.ended ??= fact',
+    'if (progress !== null) progress.ended = fact',
+  ),
+  corrections('a late arrival leaves the loss standing', "takeBack(late, 'late')", ''),
+  corrections('an arrival in time becomes late', 'takeBack(difference(here, late), null)', "takeBack(difference(here, late), 'late')"),
+  content('rounding half up is corruption', 'if (found === away && rest * 2n >= unit) return true', ''),
+  content('any shorter number is a loss of precision', 'if (found === down) return true', 'if (found <= whole) return true'),
+  sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
+  sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
+  sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),
+  sighting('records before the position are judged again', 'if (record.offset >= position) suspicions', 'suspicions'),
+  sighting(
+    'order is not watched across what was told',
+    'Math.max(told.sighted.last(stream), pending.canaries.last(stream)) > seq',
+    'pending.canaries.last(stream) > seq',
+  ),
+  topicLoss(
+    'at the offset counts as passed',
+    '(passed.get(partition) ?? -1) > offsetLast)',
+    '(passed.get(partition) ?? -1) >= offsetLast - 1)',
+  ),
+  topicLoss('progress counts before we have read as far', 'if ((positions.get(partition) ?? 0) < end) return', ''),
+  topicLoss('what the second reader found is lost all the same', '.filter((seq) => !found.has(`${stream}/${seq}`))', ''),
+  topic(
+    'a sighting is told before its violations',
+    'topic.suspicions = []\n  return [',
+    'topic.suspicions = []\n  findings.length = 0\n  return [',
+  ),
+  topic(
+    'a finding is told again at every hop behind',
+    'if (before === null) return false\n  const told = hopEvidence(evidenceOf(works, run.runId), before)\n  const near',
+    "if (before !== null) return false\n  const told = hopEvidence(evidenceOf(works, run.runId), before ?? '')\n  const near",
+  ),
+  topicJudging('a failed look is a proof', 'if (!result.ok) {', 'if (!result.ok && result.reason === undefined) {'),
+  topicJudging(
+    'a lost one may not turn up any more',
+    'return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs',
+    'return true',
+  ),
+  topicJudging(
+    'what failed for certain may appear',
+    'difference(evidence.intended.ranges(stream), evidence.failed.ranges(stream))',
+    'evidence.intended.ranges(stream)',
+  ),
+  records('fields that differ are the same', 'if (text === expected.text) return', 'return'),
+  records('lost headers are not missed', 'if (actual === text) continue', 'if (actual === text || actual === null) continue'),
+  tableLoss(
+    'a table that stands still has lost everything',
+    'if (works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs) return overtaken',
+    '',
+  ),
+  tableLoss('rows before the offset prove a loss', '(stored.get(partition) ?? -1) >= offsetLast)', '(stored.get(partition) ?? -1) >= 0)'),
+  tableLoss('what the second look found is lost', 'const lost = suspects.minus(present).minus(', 'const lost = suspects.minus('),
+  tableLoss('nobody waits for a second row', 'if (works.base.nowMs - table.settledSinceMs < SETTLE_MS) return false', ''),
+  table('a second row in a later snapshot is none', '...acrossSnapshots(canaries.and(told.sighted), reading)]', ']'),
+  table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
+  probes('one wrong answer is enough', 'const WRONGS_MAX = 2', 'const WRONGS_MAX = 1'),
+  probes(
+    'an older snapshot is a wrong answer',
+    "case 'older':\n      return judgeOlder(works, answered, needed.snapshotId)",
+    "case 'older':\n      return judgeWrong(works, answered, 'content')",
+  ),
+  probes(
+    'wrong answers are left out',
+    "? judgeWrong(works, answered, 'content') : close(works, answered, 'left-out')",
+    "? close(works, answered, 'left-out') : close(works, answered, 'left-out')",
+  ),
+  recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
+  recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
+]
