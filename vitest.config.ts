@@ -8,7 +8,18 @@ export default defineConfig({
     // As many as there are cores: vitest would leave one idle.
     maxWorkers: availableParallelism(),
     projects: [
-      { extends: true, test: { name: 'unit', include: ['**/*.test.ts'], exclude: ['node_modules/**', '**/*.stack.test.ts', '.assay/**'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: ['node_modules/**', '**/*.stack.test.ts', 'tests/sim/**', '.assay/**'],
+          // Files share a process: loading the packages anew for each would take half of the time.
+          isolate: false,
+        },
+      },
+      // Apart from the unit tests, whose coverage is measured: that takes as long again.
+      { extends: true, test: { name: 'simulation', include: ['tests/sim/**/*.test.ts'] } },
       {
         extends: true,
         test: {

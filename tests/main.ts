@@ -71,14 +71,16 @@ async function vitest(title: string, args: readonly string[]): Promise<Count> {
 
 async function check(): Promise<Count[]> {
   const tools = async () => [
-    await tool('types', [bin('typescript/bin/tsc'), '-p', '.']),
-    await tool('format', [bin('prettier/bin/prettier.cjs'), '--check', '.']),
+    await tool('types', [bin('typescript-native/bin/tsc'), '-p', '.']),
+    await tool('format', [bin('prettier/bin/prettier.cjs'), '--check', '--cache', '.']),
     await tool('lint', [bin('eslint/bin/eslint.js'), '.']),
   ]
-  const unit = () => vitest('unit tests and simulation', ['--project', 'unit', ...coverageInto('unit')])
-  if (availableParallelism() < 2) return [...(await tools()), await unit()]
-  const [counted, tested] = await Promise.all([tools(), unit()])
-  return [...counted, tested]
+  const tests = async () => [
+    await vitest('unit tests', ['--project', 'unit', ...coverageInto('unit')]),
+    await vitest('simulation', ['--project', 'simulation']),
+  ]
+  if (availableParallelism() < 2) return [...(await tools()), ...(await tests())]
+  return (await Promise.all([tools(), tests()])).flat()
 }
 
 const coverageInto = (source: Source) => ['--coverage', `--coverage.reportsDirectory=${join(output, source)}`]

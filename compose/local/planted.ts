@@ -58,11 +58,12 @@ export function comparePlanted(runId: string, effects: readonly PlantedEffect[],
     const effect = planted.get(canaryKey(runId, stream, seq))
     const expected = effect === undefined ? null : verdictOn[effect.defect]
     const said = `${violation.violation} at ${violation.hop}, stream ${stream} seq ${seq}`
-    if (effect === undefined || expected === null || violation.hop !== NORMALISED_HOP) accused.push(said)
+    const accuse = () => accused.push(`${said}: ${violation.field ?? 'record'} ${violation.actual}, expected ${violation.expected}`)
+    if (effect === undefined || expected === null || violation.hop !== NORMALISED_HOP) accuse()
     else if (violation.violation === expected.kind) {
       found.add(effect.tradeId)
       misplaced.push(...placeProblems({ runId, violation, effect }).map((problem) => `${said}: ${problem}`))
-    } else if (!expected.besides.includes(violation.violation)) accused.push(said)
+    } else if (!expected.besides.includes(violation.violation)) accuse()
   }
   const missed = [...planted.values()]
     .filter(({ tradeId }) => !found.has(tradeId))

@@ -32,11 +32,15 @@ function copyOfRepository(): string {
 /** Whether the tests pass. One that hangs has noticed. */
 async function passes(copy: string, tests: readonly string[]): Promise<boolean> {
   const vitest = join(ROOT, 'node_modules/vitest/vitest.mjs')
-  const child = spawn(process.execPath, [vitest, 'run', '--project', 'unit', '--bail', '1', '--maxWorkers', '1', ...tests], {
-    cwd: copy,
-    stdio: 'ignore',
-    env: { ...process.env, SIM_SEEDS },
-  })
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', '--project', 'unit', '--project', 'simulation', '--bail', '1', '--maxWorkers', '1', ...tests],
+    {
+      cwd: copy,
+      stdio: 'ignore',
+      env: { ...process.env, SIM_SEEDS },
+    },
+  )
   const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS)
   const [code] = (await once(child, 'close')) as [number | null]
   clearTimeout(timer)
