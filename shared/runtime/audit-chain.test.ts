@@ -49,7 +49,7 @@ describe('a chain of audit entries', () => {
 
   it('breaks at the line that was edited, whichever byte of it', () => {
     fc.assert(
-      fc.property(bodies, fc.nat(), fc.nat(), fc.integer({ min: 1, max: 90 }), (of, line, place, shift) => {
+      fc.property(bodies, fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 90 })), (of, [line, place, shift]) => {
         const { lines } = trailOf(of)
         const at = line % lines.length
         const original = lines[at] as string

@@ -60,6 +60,7 @@ it('tells refusals, faults, ends of stages, clean-up and the verdict, and nothin
     atMs: 9,
     ...judgement,
     factsHeard: 3,
+    revision: 0,
     reports: ['report.html'],
   }
   const told = heard([...facts, faultStep('healed', 4_000), judged])

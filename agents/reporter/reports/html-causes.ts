@@ -38,7 +38,7 @@ function causeArticle(source: ReportSource, cause: Cause, rowsMax: number): Mark
   return markup`<article class="${cause.counts ? 'counted' : 'explained'}"><h3>${causeTitle(cause)}</h3>
 <p>${causeSentence(run, cause)}</p>
 <p class="soft">${found}, by ${[...new Set(cause.samples.map(({ violation }) => violation.agent))].join(', ')}.${looks === null ? '' : ` First look: ${looks[0]}. Second look: ${looks[1]}.`}</p>
-${cause.stretchesInAll > 1 ? stretchesPart(cause) : null}${samplesPart(source, cause, rowsMax)}${commandsPart(source, cause)}</article>
+${cause.shape === 'stretches' && cause.stretchesInAll > 1 ? stretchesPart(cause) : null}${samplesPart(source, cause, rowsMax)}${commandsPart(source, cause)}</article>
 `
 }
 

@@ -7,7 +7,7 @@ export const styleSheet = `
 @media print { :root { color-scheme: light; --paper: #ffffff; --panel: #f5f6f8; --ink: #000000; --soft: #444444; --line: #bbbbbb; --accent: #2f6fb2; --second: #8a5a00; --third: #6c4aa8;
   --good: #1d7440; --good-paper: #e5f4ea; --bad: #b3261e; --bad-paper: #fdeceb; --doubt: #8a5a00; --doubt-paper: #fdf3dd; --shade: rgba(179, 38, 30, 0.13) }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact } main { max-width: none; padding: 0 } article, figure, tr, .drawing { break-inside: avoid } h2, h3 { break-after: avoid }
-  details::details-content { content-visibility: visible; display: block; height: auto } summary { list-style: none } .scroll { overflow: visible } }
+  details::details-content { content-visibility: visible; display: block; height: auto } summary { list-style: none } .scroll { overflow: visible } body { font-size: 10.5pt !important } table { font-size: 8pt !important } th, td { padding: 3px 6px 3px 0 } td code, th, .num { white-space: normal !important } td.wide { min-width: 0 !important } }
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100% }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif }

@@ -5,7 +5,7 @@ export interface XmlElement {
   readonly children: (XmlElement | string)[]
 }
 
-// eslint-disable-next-line no-control-regex -- what XML 1.0 does not allow
+/** What XML 1.0 does not allow. */
 const forbidden =
   /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/
 const tagPattern = /<(\/?)([a-zA-Z][\w-]*)((?:\s+[\w-]+="[^"<]*")*)\s*(\/?)>/y
