@@ -5,7 +5,16 @@ import { z } from 'zod'
 export const runIdText = z.string().regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a lower-case UUID, 8-4-4-4-12 hex digits')
 
 export const seriesWindow = z
-  .object({ series: runIdText.describe('The run that began the series.'), index: z.int().positive() })
+  .object({
+    series: runIdText.describe('The run that began the series.'),
+    index: z.int().positive(),
+    indexLast: z
+      .int()
+      .positive()
+      .nullable()
+      .default(null)
+      .describe('Windows `index` to `indexLast` were never run: nobody was there to ask. Told as one run that has no stages; else null.'),
+  })
   .describe('A window of a repeating plan; its run id follows from series and start, so that two requesters make one run.')
 
 export const ranges = z.array(z.int()).describe('Sorted, disjoint: first, last, first, last, …')

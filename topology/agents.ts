@@ -22,7 +22,7 @@ export const agentUses: Readonly<Record<AgentName, AgentUse>> = {
   generator: {
     writesControl: true,
     pipeline: 'writes-source',
-    why: 'writes canaries to the first topic hop; asks for the windows of a series',
+    why: 'writes canaries to the first hop; asks for the windows of a series',
   },
   'ingestion-checker': {
     writesControl: false,
@@ -97,9 +97,12 @@ function pipelineAcls(agent: AgentName, { hops }: Pick<Topology, 'hops'>): Acl[]
     case 'none':
       return []
     case 'writes-source':
-      return topics.slice(0, 1).map(({ topic }) => acl('topic', topic, 'Write'))
+      return hops[0]?.kind === 'source' ? [] : topics.slice(0, 1).map(({ topic }) => acl('topic', topic, 'Write'))
     case 'reads-topics': {
-      const progress = topics.flatMap(({ processedBy }) => (processedBy === null ? [] : [acl('group', processedBy.group, 'Describe')]))
+      // What the topic behind a source is processed by is a consumer of the source.
+      const progress = topics
+        .slice(hops[0]?.kind === 'source' ? 1 : 0)
+        .flatMap(({ processedBy }) => (processedBy === null ? [] : [acl('group', processedBy.group, 'Describe')]))
       return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), ...progress, groupsAcl(agent, 'pipeline')]
     }
     case 'watches-topics': {

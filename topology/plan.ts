@@ -1,6 +1,8 @@
 import { z } from 'zod'
 
 /** What one run does. Text values may hold `{{name}}` references to the plan's parameters. */
+export const faultKinds = ['pause'] as const
+
 const milliseconds = z.int().positive()
 const stageName = z.string().regex(/^[a-z][a-z0-9-]*$/, 'a lower-case name such as produce or pause-sink')
 
@@ -27,7 +29,7 @@ export const stageSchema = z.discriminatedUnion('task', [
       task: z.literal('inject-fault'),
       ...stageCommon,
       target: z.string(),
-      fault: z.enum(['pause']),
+      fault: z.enum(faultKinds),
       afterMs: z.int().nonnegative().default(0).describe('From the start of the stage.'),
       durationMs: milliseconds,
       leaseMs: milliseconds.describe('The fault ends by then whatever happens to its injector.'),

@@ -25,6 +25,15 @@ export const connections = z.strictObject({
     warehouse: z.string().min(1).nullable().default(null).describe('Where the catalog serves several: which one.'),
   }),
   s3: z.strictObject({ endpoint: z.url(), region: z.string(), accessKey: z.string(), secretKey: z.string() }),
+  nats: z
+    .strictObject({
+      servers: z.string().min(1).describe('`host:port` or URLs, several divided by commas.'),
+      token: z.string().min(1).optional(),
+      user: z.string().min(1).optional(),
+      password: z.string().optional(),
+    })
+    .optional()
+    .describe('Needed by a hop of kind `source`.'),
 })
 export type Connections = z.infer<typeof connections>
 
@@ -65,6 +74,27 @@ const deadlines = {
   giveUpAfterMs: milliseconds.describe('How long a lost one may still turn up before the run is closed.'),
 }
 
+export const sourceHop = z
+  .strictObject({
+    kind: z.literal('source'),
+    broker: z.literal('nats'),
+    stream: z.string().min(1).describe('The JetStream stream that keeps the subject.'),
+    subject: z
+      .string()
+      .min(1)
+      .describe("Where canaries are published. {key} becomes the record's key: a stream of canaries then has a subject of its own."),
+    delivery: z
+      .enum(['at-least-once', 'at-most-once'])
+      .default('at-least-once')
+      .describe(
+        'At most once: core NATS, which acknowledges nothing. Only what the stream was then seen to hold is owed by the hops behind.',
+      ),
+    headers: z.array(z.string()).default([]).describe('Headers that must be kept.'),
+    ...deadlines,
+  })
+  .describe('A feed outside of Kafka, the first hop where there is one: the generator writes here.')
+export type SourceHop = z.infer<typeof sourceHop>
+
 export const topicHop = z.strictObject({
   kind: z.literal('topic'),
   topic: z.string().min(1),
@@ -73,7 +103,9 @@ export const topicHop = z.strictObject({
     .strictObject({ group: z.string(), topic: z.string() })
     .nullable()
     .default(null)
-    .describe('The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss.'),
+    .describe(
+      'The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss. Behind a source: the durable consumer, and its stream.',
+    ),
   expect: z.array(expectation).default([]).describe('Fields that differ from the source; all others must be equal.'),
   ...deadlines,
 })
@@ -118,33 +150,55 @@ export const apiHop = z.strictObject({
 })
 export type ApiHop = z.infer<typeof apiHop>
 
-export const hopSchema = z.discriminatedUnion('kind', [topicHop, tableHop, apiHop])
+export const hopSchema = z.discriminatedUnion('kind', [sourceHop, topicHop, tableHop, apiHop])
 export type Hop = z.infer<typeof hopSchema>
 
-export const chaosTarget = z.strictObject({
-  driver: z.literal('process'),
-  pidFile: z.string().min(1),
-  faults: z.array(z.enum(['pause'])).min(1),
-  leaseMsMax: milliseconds.default(60_000),
+const disturbance = { faults: z.array(z.enum(['pause'])).min(1), leaseMsMax: milliseconds.default(60_000) }
+
+export const processTarget = z.strictObject({ driver: z.literal('process'), pidFile: z.string().min(1), ...disturbance })
+export type ProcessTarget = z.infer<typeof processTarget>
+
+export const containerTarget = z.strictObject({
+  driver: z.literal('docker'),
+  api: z.url({ protocol: /^http$/ }).describe("Where Docker's API is: a gate that passes on what chaos needs, and no more."),
+  container: z.string().min(1).describe('Name or id.'),
+  ...disturbance,
 })
+export type ContainerTarget = z.infer<typeof containerTarget>
+
+export const chaosTarget = z.discriminatedUnion('driver', [processTarget, containerTarget])
 export type ChaosTarget = z.infer<typeof chaosTarget>
 
-export const topologySchema = z.strictObject({
-  version: z.literal(1),
-  name: z.string().min(1),
-  connections,
-  record: recordShape,
-  hops: z.array(hopSchema).min(1).describe('In the order a record passes them.'),
-  chaos: z
-    .strictObject({ targets: z.record(z.string(), chaosTarget) })
-    .default({ targets: {} })
-    .describe('What may be disturbed. Nothing else is touched.'),
-})
+export const topologySchema = z
+  .strictObject({
+    version: z.literal(1),
+    name: z.string().min(1),
+    connections,
+    record: recordShape,
+    hops: z.array(hopSchema).min(1).describe('In the order a record passes them.'),
+    chaos: z
+      .strictObject({ targets: z.record(z.string(), chaosTarget) })
+      .default({ targets: {} })
+      .describe('What may be disturbed. Nothing else is touched.'),
+  })
+  .superRefine(({ connections: { nats }, hops }, context) => {
+    for (const [index, hop] of hops.entries()) {
+      if (hop.kind !== 'source') continue
+      const path = ['hops', index]
+      if (index > 0) context.addIssue({ code: 'custom', path, message: 'a source can only be the first hop' })
+      if (nats === undefined) context.addIssue({ code: 'custom', path, message: 'a source needs connections.nats' })
+      const next = hops[index + 1]
+      if (next?.kind !== 'topic' || next.processedBy === null)
+        context.addIssue({ code: 'custom', path, message: 'behind a source, expected a topic with processedBy: what proves a loss there' })
+    }
+  })
 export type Topology = z.infer<typeof topologySchema>
 
-/** `topic:market.trades`, `table:market.trades`, `api:stats`: how facts name a hop. */
+/** `source:nats`, `topic:market.trades`, `table:market.trades`, `api:stats`: how facts name a hop. */
 export function hopName(hop: Hop): string {
   switch (hop.kind) {
+    case 'source':
+      return `source:${hop.broker}`
     case 'topic':
       return `topic:${hop.topic}`
     case 'table':

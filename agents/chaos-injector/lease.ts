@@ -15,7 +15,10 @@ const leaseSchema = z.object({
   stage: z.string(),
   fault: z.enum(Object.keys(faults) as [FaultName, ...FaultName[]]),
   target: z.string(),
-  pinned: z.object({ pid: z.int(), startTicks: z.string() }),
+  pinned: z.union([
+    z.object({ pid: z.int(), startTicks: z.string() }),
+    z.object({ api: z.url(), containerId: z.string(), startedAt: z.string() }),
+  ]),
   injectingAtMs: z.int(),
   leaseMs: z.int().positive(),
   leaseUntilMs: z.int(),

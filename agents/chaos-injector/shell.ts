@@ -6,6 +6,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Topology } from '../../topology/topology.ts'
 import type { InjectorEffect, InjectorEvent } from './core.ts'
+import { isSameTarget } from './faults/fault.ts'
 import { faults } from './faults/faults.ts'
 import { startWatchdog } from './guard.ts'
 import { healLease, leaseIdOf, leasePath, openLeases, readEndedLease, readLease, writeLease, type Lease } from './lease.ts'
@@ -122,8 +123,7 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
     }
     refuseIf(leases.find((open) => open.target === name))
     const pinned = await faults[fault].plan(target)
-    // Two names may stand for one process.
-    refuseIf(leases.find((open) => open.pinned.pid === pinned.pid))
+    refuseIf(leases.find((open) => isSameTarget(open.pinned, pinned)))
     if (problems[0] !== undefined) throw new AssayError('INPUT_INVALID', `which faults stand is not known: ${problems[0]}`)
     return {
       leaseId: leaseIdOf({ runId, stage }),

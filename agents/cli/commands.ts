@@ -7,5 +7,6 @@ export const commands: Readonly<Record<string, () => Promise<Command>>> = {
   watch: async () => (await import('./watch.ts')).watchCommand,
   validate: async () => (await import('./validate.ts')).validateCommand,
   topics: async () => (await import('./topics.ts')).topicsCommand,
+  audit: async () => (await import('./audit.ts')).auditCommand,
   agent: async () => (await import('./agent.ts')).agentCommand,
 }

@@ -24,6 +24,13 @@ it('asks for a plan by name, under an id that tells the time and is never given 
   expect(requestOf(wish).runId).not.toBe(request.runId)
 })
 
+it('gives one wish one id, whenever it is made', () => {
+  const wish = { plan: 'continuous', parameters: {}, once: 'compose-1' }
+  const { runId } = requestOf({ ...wish, atMs })
+  expect(requestOf({ ...wish, atMs: atMs + 86_400_000 }).runId).toBe(runId)
+  expect(requestOf({ ...wish, atMs, once: 'compose-2' }).runId).not.toBe(runId)
+})
+
 it('sends a plan of a file whole, parameters filled in, so that agents can load it as it is', () => {
   const dir = mkdtempSync(join(tmpdir(), 'assay-run-'))
   try {

@@ -11,7 +11,7 @@ import { exitCodes } from './exit-codes.ts'
 import { foldFollowed, followedRun, type FollowedRun } from './followed-run.ts'
 import { LiveView } from './live-view.ts'
 import { toldOutcome } from './outcome-text.ts'
-import { openTwoTopics } from './two-topics.ts'
+import { openTwoTopics, type TwoTopics } from './two-topics.ts'
 
 export const runCommand: Command = {
   command: 'run',
@@ -20,18 +20,26 @@ export const runCommand: Command = {
   options: {
     param: { type: 'string', multiple: true, value: 'name=value', help: "value of one of the plan's parameters" },
     wait: { type: 'boolean', help: 'wait for the verdict; without it, only until the request was accepted or refused' },
+    once: {
+      type: 'string',
+      value: 'name',
+      help: 'a name for the wish: asked for again under it, also later, it is the same run; nobody is waited for',
+    },
     timeout: { type: 'string', value: 'seconds', help: "wait no longer than this; by default the plan's own timeout and a grace" },
     json: { type: 'boolean', help: 'the outcome as JSON on standard output' },
   },
   async run({ given, terminal }) {
     const [plan = ''] = given.positionals
     const timeoutS = positiveOf('timeout', given.text('timeout'))
-    const message = requestOf({ plan, parameters: pairsOf('param', given.list('param')), atMs: Date.now() })
+    const once = given.text('once')
+    if (once !== undefined && given.flag('wait')) throw badInput('--once leaves it to the agents: it does not go with --wait')
+    const message = requestOf({ plan, parameters: pairsOf('param', given.list('param')), atMs: Date.now(), once })
     const followed = followedRun(message.runId)
     const topics = await openTwoTopics((event) => {
       foldFollowed(followed, event)
     })
     try {
+      if (once !== undefined) return await askOnce({ message, topics, followed }, terminal)
       const sinceMs = Date.now()
       const { offset } = await topics.request(message)
       terminal.note(`run ${message.runId} asked for, control offset ${offset}`)
@@ -41,6 +49,23 @@ export const runCommand: Command = {
       await topics.close()
     }
   },
+}
+
+interface Wish {
+  readonly message: RunRequested & { runId: string }
+  readonly topics: TwoTopics
+  readonly followed: FollowedRun
+}
+
+/** A series goes on by its windows: also when the topics no longer hold its first request, it is not asked for twice. */
+async function askOnce({ message, topics, followed: { book } }: Wish, terminal: CommandContext['terminal']): Promise<number> {
+  await topics.caughtUp
+  const { runId } = message
+  const goesOn = [...book.runs.values()].some((run) => run.runId === runId || run.accepted.window?.series === runId)
+  if (book.cancelled.has(runId)) terminal.note(`run ${runId} was asked for and cancelled: another name makes it another run`)
+  else if (goesOn || book.requests.has(runId) || book.forgotten.has(runId)) terminal.note(`run ${runId} was asked for already`)
+  else terminal.note(`run ${runId} asked for, control offset ${(await topics.request(message)).offset}`)
+  return exitCodes.pass.code
 }
 
 async function follow(
@@ -69,16 +94,22 @@ async function follow(
   return told.exitCode
 }
 
+/** The time a wish's id bears: a canary's event times begin with it. */
+const ONCE_AT_MS = Date.UTC(2026, 0, 1)
+
 export interface RunWish {
   readonly plan: string
   readonly parameters: Readonly<Record<string, string>>
   readonly atMs: number
+  /** The same name gives the same run id. */
+  readonly once?: string | undefined
 }
 
 /** The message that asks for a run, under an id of its own. Throws INPUT_INVALID with file and line for a bad plan file. */
-export function requestOf({ plan, parameters, atMs }: RunWish): RunRequested & { runId: string } {
+export function requestOf({ plan, parameters, atMs, once }: RunWish): RunRequested & { runId: string } {
   const requestedBy = `${userInfo().username}@${hostname()}`
-  const runId = deterministicRunId(atMs, `${requestedBy}/${randomUUID()}`)
+  const runId =
+    once === undefined ? deterministicRunId(atMs, `${requestedBy}/${randomUUID()}`) : deterministicRunId(ONCE_AT_MS, `once/${once}`)
   const head = { kind: 'run-requested' as const, runId, window: null, requestedBy }
   if (!isFile(plan)) return { ...head, plan, parameters }
   const loaded = loadPlan(plan, readText(plan), parameters)

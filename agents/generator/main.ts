@@ -6,13 +6,13 @@ import { generatorMetrics } from './metrics.ts'
 import { GeneratorShell } from './shell.ts'
 
 export async function main(): Promise<void> {
-  const { config, base, topology, kafka, registry } = await setUpAgent('generator')
+  const { config, base, topology, kafka, nats, registry } = await setUpAgent('generator')
   await runAgent({
     core: generatorCore,
     coreConfig: base,
     config,
     version: ASSAY_VERSION,
     metrics: generatorMetrics,
-    createShell: (agent) => Promise.resolve(new GeneratorShell({ agent, topology, kafka, registry })),
+    createShell: (agent) => Promise.resolve(new GeneratorShell({ agent, topology, kafka, nats, registry })),
   })
 }

@@ -5,8 +5,9 @@ import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { fieldText, type FieldType } from '../../shared/core/record-schema.ts'
 import { members } from '../../shared/core/range-set.ts'
-import { createWriter, type RecordOutcome, type Writer, type WriteRecord } from '../../shared/runtime/kafka-writer.ts'
+import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
+import type { NatsLink } from '../../shared/runtime/nats.ts'
 import { recordCodec, type RecordCodec } from '../../shared/runtime/record-codec.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
@@ -18,6 +19,7 @@ import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
+import { canaryWriter, type CanaryWriter, type OutgoingCanary } from './canary-writers.ts'
 import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
 import type { Chunk } from './pace.ts'
 
@@ -25,6 +27,8 @@ export interface GeneratorPorts {
   readonly agent: Pick<AgentPorts, 'clock' | 'log' | 'metrics' | 'bus' | 'tracing'>
   readonly topology: Topology
   readonly kafka: KafkaLink
+  /** Null where the topology has no source. */
+  readonly nats: NatsLink | null
   readonly registry: Registry
 }
 
@@ -48,7 +52,7 @@ interface RunSource {
 /** Writes canaries when they are due, and says of each what the broker said. */
 export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   readonly #ports: GeneratorPorts
-  readonly #writer: Writer
+  readonly #writer: CanaryWriter
   readonly #spans: CanarySpans
   readonly #sources = new Map<string, Promise<RunSource>>()
   /** By run: resolved once the last chunk's canaries are handed over in order. */
@@ -58,7 +62,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
 
   constructor(ports: GeneratorPorts) {
     this.#ports = ports
-    this.#writer = createWriter(ports.kafka)
+    this.#writer = canaryWriter(ports, ports.topology.hops)
     this.#spans = createCanarySpans({ tracing: ports.agent.tracing, agent: 'generator', hops: ports.topology.hops })
   }
 
@@ -107,7 +111,6 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
 
   async #writeChunk({ runId, chunk, epochMs, resolved }: Effect<'write-chunk'>, send: Send): Promise<void> {
     const { clock, log } = this.#ports.agent
-    const topic = resolved.hops.find((hop) => hop.kind === 'topic')?.topic ?? ''
     const tally = new ChunkTally()
     let source: RunSource
     try {
@@ -130,7 +133,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       const first = next
       while (next < due.length && next - first < TURN_CANARIES_MAX && (due[next] as Due).dueMs <= nowMs) next++
       if (next === first) continue
-      const sending = this.#sendTurn({ runId, topic, turn: due.slice(first, next), source, resolved }, tally).finally(() =>
+      const sending = this.#sendTurn({ runId, turn: due.slice(first, next), source, resolved }, tally).finally(() =>
         this.#underWay.delete(sending),
       )
       this.#underWay.add(sending)
@@ -142,23 +145,21 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     })
   }
 
-  async #sendTurn(
-    of: { runId: string; topic: string; turn: readonly Due[]; source: RunSource; resolved: ResolvedRun },
-    tally: ChunkTally,
-  ): Promise<void> {
-    const { runId, topic, turn, source, resolved } = of
+  async #sendTurn(of: { runId: string; turn: readonly Due[]; source: RunSource; resolved: ResolvedRun }, tally: ChunkTally): Promise<void> {
+    const { runId, turn, source, resolved } = of
     const { clock, metrics } = this.#ports.agent
-    const records = turn.map(({ stream, seq }): WriteRecord => {
+    const records = turn.map(({ stream, seq }): OutgoingCanary => {
       const content = source.at(stream, seq)
       const traceId = traceIdOf({ runId, stream, seq })
       return {
+        canary: { runId, stream, seq },
         key: fieldText(source.keyType, content[resolved.record.key] ?? null),
         value: source.codec.encode(content),
         headers: { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) },
       }
     })
     const startMs = clock.nowMs()
-    const outcomes = await this.#writer.write(topic, records)
+    const outcomes = await this.#writer.write(records)
     const endMs = clock.nowMs()
     const at = this.#spans.at({ runId, resolved }, SOURCE_HOP)
     for (const [index, outcome] of outcomes.entries()) {

@@ -76,7 +76,7 @@ const outcome = (played: Played) =>
 describe('the ingestion-checker', () => {
   test('begins with where each topic ends, asks again when nobody answers, and then reads from there', () => {
     const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(5_000)
-    expect(played.take('take-baseline')).toMatchObject([{ runId: RUN, topics: ['raw', 'clean'] }])
+    expect(played.take('take-baseline')).toMatchObject([{ runId: RUN, hops: [RAW, CLEAN] }])
     expect(played.until(5_400).take('take-baseline')).toHaveLength(1)
     expect(played.said).toEqual([])
     played

@@ -7,8 +7,8 @@ import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shar
 import {
   evidenceOf,
   foldWorks,
-  hopsOfKind,
   initWorks,
+  recordHops,
   sayEnded,
   sayMissing,
   sayStarted,
@@ -19,7 +19,7 @@ import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { Offsets } from './loss.ts'
 import { finishWhenDone, foldLook, judgeLoss } from './judging.ts'
 import type { ReadBatch } from './sighting.ts'
-import { flush, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
+import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
 
 export type CheckerEvent =
   | BusEvent
@@ -35,13 +35,12 @@ export type LookOutcome =
 
 export type CheckerEffect =
   | BusEffect
-  /** Where each topic ends now, and that the schemas are known: the run's reading starts there. */
-  | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly topics: readonly string[] }
+  /** Where each hop ends now, and that the schemas are known: the run's reading starts there. */
+  | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly hops: readonly string[] }
   | {
       readonly type: 'start-reading'
       readonly runId: string
       readonly hop: string
-      readonly topic: string
       readonly positions: Offsets
       readonly resolved: ResolvedRun
     }
@@ -150,7 +149,7 @@ function begin(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
   const known = state.active.get(run.runId)
   if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
   state.active.set(run.runId, { runId: run.runId, stage: stage.stage, topics: new Map(), baselineAskedMs: nowMs })
-  return [{ type: 'take-baseline', runId: run.runId, stage: stage.stage, topics: hopsOfKind(run, 'topic').map(({ hop }) => hop.topic) }]
+  return [{ type: 'take-baseline', runId: run.runId, stage: stage.stage, hops: recordHops(run).map(({ name }) => name) }]
 }
 
 function resume(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
@@ -164,14 +163,13 @@ function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
   const run = works.base.book.runs.get(work.runId)
   const started = run?.stages.get(work.stage)?.started
   if (run === undefined || started == null) return []
-  return hopsOfKind(run, 'topic').map(({ name, hop }): CheckerEffect => {
+  return recordHops(run).map(({ name, hop }): CheckerEffect => {
     const topic = newTopicWork({ name, hop }, started.positions, evidenceOf(works, run.runId))
     work.topics.set(name, topic)
     return {
       type: 'start-reading',
       runId: run.runId,
       hop: name,
-      topic: hop.topic,
       positions: new Map(topic.positions),
       resolved: run.resolved,
     }
@@ -186,7 +184,7 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
   const { nowMs } = works.base
   for (const topic of work.topics.values()) {
     if (nowMs - topic.flushedMs >= FLUSH_EVERY_MS) effects.push(...flush(works, { run, work, topic }))
-    if (topic.hop.processedBy !== null && topic.loss.candidate === null && nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS) {
+    if (isProcessed(topic.hop) && topic.loss.candidate === null && nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS) {
       topic.progressAskedMs = nowMs
       effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
     }

@@ -6,7 +6,7 @@ import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWor
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
-import { flush, type TopicContext, type TopicWork } from './topic-work.ts'
+import { flush, isProcessed, type TopicContext, type TopicWork } from './topic-work.ts'
 
 /** After so many looks that failed, what they looked for stays unproven and is said to be. */
 const LOOKS_FAILED_MAX = 5
@@ -15,9 +15,9 @@ const LOOKS_FAILED_MAX = 5
 export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
-  if (topic.hop.processedBy !== null) adoptProgress(topic.loss, topic.positions)
+  if (isProcessed(topic.hop)) adoptProgress(topic.loss, topic.positions)
   if (topic.loss.looking.length > 0) return []
-  const passed: Offsets = topic.hop.processedBy === null ? topic.positions : topic.loss.proven
+  const passed: Offsets = isProcessed(topic.hop) ? topic.loss.proven : topic.positions
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
     passed,
     sighted: sightedHere(evidence, topic),

@@ -6,7 +6,7 @@ import { checkerMetrics } from './metrics.ts'
 import { CheckerShell } from './shell.ts'
 
 export async function main(): Promise<void> {
-  const { config, base, topology, kafka, registry } = await setUpAgent('ingestion-checker')
+  const { config, base, topology, kafka, nats, registry } = await setUpAgent('ingestion-checker')
   const db = await openAgentEngine(config, 'ingestion-checker')
   await runAgent({
     core: checkerCore,
@@ -14,6 +14,7 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: checkerMetrics,
-    createShell: ({ log, metrics, tracing }) => Promise.resolve(new CheckerShell({ topology, kafka, registry, db, log, metrics, tracing })),
+    createShell: ({ log, metrics, tracing }) =>
+      Promise.resolve(new CheckerShell({ topology, kafka, nats, registry, db, log, metrics, tracing })),
   })
 }

@@ -4,17 +4,17 @@ import { hopEvidence } from '../../shared/core/evidence.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
-import type { TopicHop } from '../../topology/topology.ts'
+import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
 import { emptyPending, foldBatch, hasNews, sightingOf, type Pending, type ReadBatch, type Suspicion } from './sighting.ts'
 
-/** One topic hop of one run. */
+/** One hop of one run that holds records at offsets: a topic, or a source outside of Kafka. */
 export interface TopicWork {
   readonly name: string
-  readonly hop: TopicHop
+  readonly hop: RecordHop
   readonly baseline: ReadonlyMap<number, number>
   readonly positions: Map<number, number>
   readonly loss: LossWatch
@@ -34,8 +34,11 @@ export interface TopicContext {
   readonly topic: TopicWork
 }
 
+/** Whether it is a group's progress, not our own reading, that proves a loss here. */
+export const isProcessed = (hop: RecordHop) => hop.kind === 'topic' && hop.processedBy !== null
+
 /** Reading goes on after what was told before: the log is the checkpoint. */
-export function newTopicWork({ name, hop }: NamedHop<'topic'>, started: readonly Position[], evidence: Evidence): TopicWork {
+export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started: readonly Position[], evidence: Evidence): TopicWork {
   const baseline = new Map(started.filter((position) => position.hop === name).map(({ partition, offset }) => [partition, offset]))
   const { cover } = hopEvidence(evidence, name)
   return {
@@ -89,7 +92,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
   }
 }
 
-/** A suspicion waits until the hop before was read that far, but not for ever: it may be gone there. */
+/** A suspicion waits until the hop before was read that far and has told its own, but not for ever: it may be gone there. */
 const HOLD_MS = 15_000
 
 /**
@@ -101,7 +104,10 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   foldBacklog(works, { run, topic })
   if (!hasNews(topic.pending)) return []
   const before = hopBefore(run, topic.name)
-  const undecided = before !== null && topic.suspicions.some(({ place }) => !isSightedAt(works, { run, work }, { ...place, hop: before }))
+  const untold = new Set(before === null ? [] : work.topics.get(before)?.suspicions.map(({ place }) => placeKey(place)))
+  const undecided =
+    before !== null &&
+    topic.suspicions.some(({ place }) => untold.has(placeKey(place)) || !isSightedAt(works, { run, work }, { ...place, hop: before }))
   if (undecided && force === 'decided') {
     topic.heldSinceMs ??= nowMs
     if (nowMs - topic.heldSinceMs < HOLD_MS) return []
@@ -121,6 +127,8 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   ]
 }
 
+const placeKey = ({ stream, seq }: { stream: number; seq: number }) => `${stream}/${seq}`
+
 function isSightedAt(
   works: RunWorks,
   { run, work }: Omit<TopicContext, 'topic'>,
@@ -135,6 +143,7 @@ function isSightedAt(
 function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault }: Suspicion): boolean {
   const before = hopBefore(run, topic.name)
   if (before === null) return false
+  const names = run.resolved.hops.map(hopName)
   const told = hopEvidence(evidenceOf(works, run.runId), before)
   const near = work.topics.get(before)
   const same = (other: { stream: number; seq: number }) => other.stream === place.stream && other.seq === place.seq
@@ -149,7 +158,7 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
       return (
         [...evidenceOf(works, run.runId).violations.values()].some(
           (known) =>
-            known.hop === before &&
+            names.indexOf(known.hop) < names.indexOf(topic.name) &&
             known.violation === violation &&
             known.field === fault?.field &&
             known.stream === place.stream &&

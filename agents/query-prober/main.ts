@@ -17,7 +17,7 @@ export async function main() {
     core: proberCore,
     coreConfig: base,
     createShell: ({ log, metrics, tracing }) => Promise.resolve(new ProberShell({ topology, catalog, db, log, metrics, tracing })),
-    metrics: proberMetrics,
+    metrics: proberMetrics(topology),
     config,
     version: ASSAY_VERSION,
   })

@@ -113,7 +113,7 @@ beforeAll(async () => {
     catalog: { loadTable: (name) => catalog(name) },
     db,
     log: createLog({ agent: 'query-prober', instance: 't', level: 'silent' }),
-    metrics: createMetrics(proberMetrics, { processMetrics: false }),
+    metrics: createMetrics(proberMetrics(topology), { processMetrics: false }),
     tracing: createTracing({ kind: 'none', endpoint: '', agent: 'query-prober', instance: 't' }),
   })
   shell.perform({ type: 'begin-probing', runId: RUN, resolved }, () => undefined)

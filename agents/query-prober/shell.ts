@@ -143,8 +143,11 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     const { metrics } = this.#ports
     const isWrong = answer.status !== 200 || answer.mismatches.length > 0
     if (question.kind === 'canary' || question.kind === 'window') {
-      metrics.add('assay_prober_answers_total', 1, { outcome: answer.status !== 200 ? 'refused' : isWrong ? 'different' : 'right' })
-      metrics.observe('assay_prober_latency_seconds', answer.latencyMs / 1000)
+      metrics.add('assay_prober_answers_total', 1, { hop, outcome: answer.status !== 200 ? 'refused' : isWrong ? 'different' : 'right' })
+      const value = answer.latencyMs / 1000
+      const traced =
+        question.kind === 'canary' ? { value, traceId: traceIdOf({ runId, stream: question.stream, seq: question.seq }) } : value
+      metrics.observe('assay_prober_latency_seconds', traced, { hop })
     }
     const resolved = this.#runs.get(runId)?.canaries.resolved
     if (question.kind !== 'canary' || resolved === undefined) return

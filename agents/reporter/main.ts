@@ -1,10 +1,13 @@
 import { setUpAgent } from '../../shared/runtime/agent-setup.ts'
 import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
+import { createAlerter } from './alerts.ts'
 import { createAnnotator } from './annotations.ts'
+import { createAuditObserver } from './audit/observer.ts'
 import { reportsDirOf } from './config.ts'
 import { reporterCore } from './core.ts'
 import { reporterMetrics } from './metrics.ts'
+import { createPage } from './page/page.ts'
 import { ReporterShell } from './shell.ts'
 
 export async function main(): Promise<void> {
@@ -15,9 +18,19 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: reporterMetrics(topology),
-    createShell: (agent) =>
-      Promise.resolve(
-        new ReporterShell({ agent, topology, reportsDir: reportsDirOf(config), annotator: createAnnotator(config.grafana, agent) }),
-      ),
+    createShell: async (agent) => {
+      const reportsDir = reportsDirOf(config)
+      const page = await createPage({ ...config, agent, topology, plans: base.plans, reportsDir })
+      agent.setAnswer(page.answer)
+      return new ReporterShell({
+        agent,
+        topology,
+        reportsDir,
+        annotator: createAnnotator(config.grafana, agent),
+        alerter: createAlerter(config.alertmanager, agent),
+        audit: createAuditObserver(agent, topology),
+        page,
+      })
+    },
   })
 }

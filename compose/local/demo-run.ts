@@ -24,7 +24,7 @@ export async function runDemo(wish: DemoWish): Promise<number> {
   const terminal = processTerminal()
   const dir = join(REPO_DIR, '.assay', `demo-${process.pid}`)
   const interrupted = whenInterrupted()
-  const stack = await startStack({ dir, progress: terminal.note, serviceEnv: defectEnv(wish), keepReports: true })
+  const stack = await startStack({ dir, progress: terminal.note, serviceEnv: defectEnv(wish), nats: wish.nats, keepReports: true })
   interrupted.takeOver()
   let exitCode: number = exitCodes.ourBug.code
   try {

@@ -16,5 +16,7 @@ export interface DemoWish {
   readonly without: readonly AgentName[]
   /** Counted from the acceptance of the run. */
   readonly kills: readonly { readonly agent: AgentName; readonly afterMs: number }[]
+  /** Whether canaries go in over NATS. */
+  readonly nats: boolean
   readonly json: boolean
 }

@@ -28,6 +28,7 @@ const spec: ArgumentSpec = {
       value: 'agent@seconds',
       help: 'kill -9 this agent so long after the run was accepted, and start it again',
     },
+    nats: { type: 'boolean', help: 'canaries go in over NATS JetStream and a gateway, not straight into Kafka' },
     json: { type: 'boolean', help: 'the outcome as JSON on standard output' },
   },
 }
@@ -44,6 +45,7 @@ function wishOf(args: readonly string[]): DemoWish {
     defectEvery: every ?? null,
     without: given.list('without').map((name) => oneOf('without', name, AGENTS)),
     kills: given.list('kill').map(killOf),
+    nats: given.flag('nats'),
     json: given.flag('json'),
   }
 }

@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
-import { BUCKET, CONNECTOR, HOST, sinkConnectorConfig } from './configuration.ts'
-import type { StackFacts } from './configuration.ts'
+import { BUCKET, CONNECTOR, type S3Access } from '../services/settings.ts'
+import { HOST } from './configuration.ts'
 import { messageOf } from './errors.ts'
 
 /** `ok`, or what stands in the way at the moment. A probe does not throw: not to be reachable yet is its daily bread. */
@@ -27,8 +27,8 @@ async function exchange(url: string, init: RequestInit): Promise<{ status: numbe
 }
 
 /** Makes the bucket, or finds it made; either proves that the store answers and takes our keys. */
-export async function bucketAnswers({ ports, s3 }: StackFacts): Promise<ProbeAnswer> {
-  const url = `http://${HOST}:${ports.s3}/${BUCKET}`
+export async function bucketAnswers(endpoint: string, s3: S3Access): Promise<ProbeAnswer> {
+  const url = `${endpoint}/${BUCKET}`
   const date = new Date().toUTCString()
   // AWS signature version 2: one line of code, and the store takes it as well as version 4.
   const signature = createHmac('sha1', s3.secretKey).update(`PUT\n\n\n${date}\n/${BUCKET}`).digest('base64')
@@ -40,9 +40,9 @@ export async function bucketAnswers({ ports, s3 }: StackFacts): Promise<ProbeAns
 }
 
 /** Creates or updates the sink connector. Connect answers 409 while its workers rebalance. */
-export async function putConnector(facts: StackFacts): Promise<ProbeAnswer> {
-  const url = `http://${HOST}:${facts.ports.connect}/connectors/${CONNECTOR}/config`
-  const body = JSON.stringify(sinkConnectorConfig(facts))
+export async function putConnector(connect: string, config: Readonly<Record<string, string>>): Promise<ProbeAnswer> {
+  const url = `${connect}/connectors/${CONNECTOR}/config`
+  const body = JSON.stringify(config)
   const { status, text } = await exchange(url, { method: 'PUT', headers: { 'content-type': 'application/json' }, body })
   return status === 200 || status === 201 ? 'ok' : { not: `PUT ${url} answered ${status}: ${text.slice(0, 500)}` }
 }

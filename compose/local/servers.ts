@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { ComponentFolders } from './cache.ts'
-import { HOST, catalogEnv } from './configuration.ts'
+import { HOST, addressesOf, catalogEnv } from './configuration.ts'
 import type { StackFacts } from './configuration.ts'
 import { brokerAnswers, bucketAnswers, httpAnswers } from './probes.ts'
 import type { Step, StepProcess } from './step.ts'
@@ -62,7 +62,13 @@ export function storeSteps(facts: StackFacts, components: ComponentFolders): Ste
   const registryUrl = `http://${HOST}:${ports.registry}/apis/ccompat/v7/subjects`
   const catalogUrl = `http://${HOST}:${ports.catalog}/v1/config`
   return [
-    { name: 's3', needs: [], kind: 'service', process: javaProcess(s3, { http: ports.s3 }), probe: () => bucketAnswers(facts) },
+    {
+      name: 's3',
+      needs: [],
+      kind: 'service',
+      process: javaProcess(s3, { http: ports.s3 }),
+      probe: () => bucketAnswers(addressesOf(facts).s3, facts.s3),
+    },
     {
       name: 'registry',
       needs: [],

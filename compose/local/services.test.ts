@@ -10,12 +10,15 @@ const facts = {
   ports: { kafka: 1, kafkaController: 2, s3: 3, registry: 4, catalog: 5, connect: 6, api: 7 },
   s3: { region: 'us-east-1', accessKey: 'key', secretKey: 'secret' },
   apiKey: 'api-key',
+  nats: { binary: '/cache/nats-server', port: 8, monitorPort: 9, gatewayPort: 10 },
 }
 const steps = stackSteps(facts, components, { NORMALISER_DEFECT: 'skip' })
 
 test('a part is started with all it needs, and no more', () => {
   expect(withNeeds(steps, ['connect']).map((step) => step.name)).toEqual(['kafka-format', 'kafka', 'connect'])
-  expect(withNeeds(steps, ['api']).map((step) => step.name)).toEqual(['kafka-format', 'kafka', 's3', 'registry', 'catalog', 'setup', 'api'])
+  expect(withNeeds(steps, ['api']).map((step) => step.name)).toEqual([
+    ...['kafka-format', 'kafka', 's3', 'registry', 'catalog', 'nats', 'setup', 'api'],
+  ])
 })
 
 test('every step that has a process has its place in the order of stopping', () => {

@@ -2,19 +2,30 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ComponentFolders } from './cache.ts'
-import { HOST, connectProperties, kafkaProperties, log4jProperties, pipelineEnv, renderProperties, s3Properties } from './configuration.ts'
+import {
+  HOST,
+  addressesOf,
+  connectProperties,
+  kafkaProperties,
+  log4jProperties,
+  pipelineEnv,
+  renderProperties,
+  s3Properties,
+  sinkConnectorConfig,
+} from './configuration.ts'
 import type { StackFacts } from './configuration.ts'
 import { REPO_DIR } from './layout.ts'
+import { natsSteps } from './nats.ts'
 import { httpAnswers, putConnector } from './probes.ts'
 import { kafkaSteps, storeSteps } from './servers.ts'
 import type { Step, StepName, StepProcess } from './step.ts'
 
 /** In this order, a group at a time: those who write before those who are written to. */
 export const STOP_ORDER: readonly (readonly StepName[])[] = [
-  ['feed', 'keeper', 'normaliser', 'api', 'setup', 'kafka-format'],
+  ['feed', 'gateway', 'keeper', 'normaliser', 'api', 'setup', 'kafka-format'],
   ['connect'],
   ['registry', 'catalog'],
-  ['kafka', 's3'],
+  ['kafka', 's3', 'nats'],
 ]
 
 /** A service without an address of its own is taken as started when it has lived so long; the API's health proves the rest. */
@@ -32,8 +43,19 @@ function pipelineSteps(facts: StackFacts, components: ComponentFolders, serviceE
   const apiUrl = `http://${HOST}:${ports.api}/health`
   const settled = () => sleep(SETTLE_MS, 'ok' as const)
   return [
-    { name: 'setup', needs: ['kafka', 'registry'], kind: 'task', process: reference('setup', env) },
-    { name: 'market-sink', needs: ['connect', 'setup', 'catalog'], kind: 'action', act: () => putConnector(facts) },
+    ...natsSteps(facts, reference('gateway', env)),
+    {
+      name: 'setup',
+      needs: ['kafka', 'registry', ...(facts.nats === undefined ? [] : (['nats'] as const))],
+      kind: 'task',
+      process: reference('setup', env),
+    },
+    {
+      name: 'market-sink',
+      needs: ['connect', 'setup', 'catalog'],
+      kind: 'action',
+      act: () => putConnector(addressesOf(facts).connect, sinkConnectorConfig(facts)),
+    },
     { name: 'normaliser', needs: ['setup'], kind: 'service', process: reference('normaliser', env), probe: settled },
     { name: 'feed', needs: ['setup'], kind: 'service', process: reference('feed', env), probe: settled },
     { name: 'keeper', needs: ['market-sink'], kind: 'service', process: reference('keeper', env), probe: settled },

@@ -9,6 +9,7 @@ import { StackError } from './errors.ts'
 import { clearLayout, createLayout, stackLayout } from './layout.ts'
 import type { Keep, StackLayout } from './layout.ts'
 import { withLock } from './lock.ts'
+import { natsServer } from './nats.ts'
 import { freePorts } from './ports.ts'
 import { startTimeOf } from './process-identity.ts'
 import { NODE_ARGS, STOP_ORDER, stackSteps, withNeeds, writeConfiguration } from './services.ts'
@@ -33,6 +34,8 @@ export interface StackOptions {
   keepData?: boolean
   /** Leave logs and the agents' folder, but no data. */
   keepReports?: boolean
+  /** The feed comes over NATS and a gateway; agents are told the topology that begins there. */
+  nats?: boolean
   /** Start these and what they need, not all. */
   only?: readonly StepName[]
 }
@@ -75,7 +78,7 @@ export interface ProcessSpec {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const layout = stackLayout(options.dir)
   const components = await ensureComponents(cacheFolder(process.env), options.progress)
-  const facts = await chooseFacts(layout)
+  const facts = await chooseFacts(layout, options.nats === true ? await natsServer(process.env['PATH'] ?? '', options.progress) : null)
   const supervision = await claimFolder(facts, options)
   try {
     await writeConfiguration(facts, components)
@@ -93,13 +96,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-async function chooseFacts(layout: StackLayout): Promise<StackFacts> {
-  const [kafka = 0, kafkaController = 0, s3 = 0, registry = 0, catalog = 0, connect = 0, api = 0] = await freePorts(7)
+async function chooseFacts(layout: StackLayout, nats: string | null): Promise<StackFacts> {
+  const [kafka = 0, kafkaController = 0, s3 = 0, registry = 0, catalog = 0, connect = 0, api = 0, ...ofNats] = await freePorts(10)
+  const [port = 0, monitorPort = 0, gatewayPort = 0] = ofNats
   return {
     layout,
     ports: { kafka, kafkaController, s3, registry, catalog, connect, api },
     s3: { region: 'us-east-1', accessKey: 'assay-local', secretKey: randomBytes(16).toString('hex') },
     apiKey: randomBytes(16).toString('hex'),
+    ...(nats === null ? {} : { nats: { binary: nats, port, monitorPort, gatewayPort } }),
   }
 }
 

@@ -1,7 +1,20 @@
 import type { ProbeAnswer } from './probes.ts'
 
 export type StepName =
-  'kafka-format' | 'kafka' | 's3' | 'registry' | 'catalog' | 'setup' | 'connect' | 'market-sink' | 'normaliser' | 'feed' | 'keeper' | 'api'
+  | 'nats'
+  | 'gateway'
+  | 'kafka-format'
+  | 'kafka'
+  | 's3'
+  | 'registry'
+  | 'catalog'
+  | 'setup'
+  | 'connect'
+  | 'market-sink'
+  | 'normaliser'
+  | 'feed'
+  | 'keeper'
+  | 'api'
 
 export interface StepProcess {
   command: string

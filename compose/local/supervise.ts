@@ -9,6 +9,7 @@ export interface SupervisorOptions {
   dir: string
   agents: boolean
   keepData: boolean
+  nats: boolean
 }
 
 /** What the supervisor tells `up` while it starts. */
@@ -21,7 +22,7 @@ export async function supervise(options: SupervisorOptions, tell: (message: Supe
     tell({ kind: 'progress', line })
   }
   const stopAsked = whenAskedToStop()
-  const stack = await startStack({ dir: options.dir, progress, keepData: options.keepData, keepReports: true })
+  const stack = await startStack({ dir: options.dir, progress, keepData: options.keepData, nats: options.nats, keepReports: true })
   stopAsked.takeOver()
   try {
     if (options.agents) await startAgents(stack, AGENT_NAMES, { progress })

@@ -1,4 +1,4 @@
-/** `npm run up [-- --dir DIR --agents --keep-data --foreground]`: starts the stack and returns when it is healthy. */
+/** `npm run up [-- --dir DIR --agents --keep-data --foreground --nats]`: starts the stack and returns when it is healthy. */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
@@ -66,6 +66,6 @@ async function startInForeground(options: SupervisorOptions): Promise<number> {
   }
 }
 
-const { dir, flags } = readStackArguments(['agents', 'foreground', 'keep-data'])
-const options = { dir, agents: flags.has('agents'), keepData: flags.has('keep-data') }
+const { dir, flags } = readStackArguments(['agents', 'foreground', 'keep-data', 'nats'])
+const options = { dir, agents: flags.has('agents'), keepData: flags.has('keep-data'), nats: flags.has('nats') }
 process.exit(flags.has('foreground') ? await startInForeground(options) : await startInBackground(options))

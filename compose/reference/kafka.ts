@@ -256,7 +256,8 @@ export class TransactionalWriter {
     return sourceOffsets.size > 0 && [...sourceOffsets].every(([partition, next]) => (committed.get(partition) ?? -1n) >= next)
   }
 
-  private async committedOffsets(): Promise<ReadonlyMap<number, bigint>> {
+  /** Next offset of each partition that has one, as the last transaction left it. */
+  async committedOffsets(): Promise<ReadonlyMap<number, bigint>> {
     const admin = this.kafka.admin()
     await admin.connect()
     try {

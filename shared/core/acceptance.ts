@@ -9,7 +9,9 @@ import { canaryContent } from './canary.ts'
 import { AssayError } from './errors.ts'
 import { fnv1a } from './prng.ts'
 import { readRecordSchema } from './record-schema.ts'
-import { emptyRunBook, foldRunBook, windowsToRequest, type PendingRequest, type RunBook } from './run-book.ts'
+import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook, type RunState } from './run-book.ts'
+import { dropPastRequests, windowsToRequest } from './schedule.ts'
+import { isOfEndedSeries } from './series.ts'
 
 export interface Speaker {
   readonly agent: AgentName
@@ -33,7 +35,8 @@ export interface AgentBase {
   readonly unreadable: Map<number, { readonly problems: readonly string[]; readonly excerpt: string }>
   /** When this agent first knew of a request, by control offset. */
   readonly knownSinceMs: Map<number, number>
-  readonly askedFor: Set<string>
+  /** When this agent asked for a window, by run id. */
+  readonly askedFor: Map<string, number>
   caughtUp: boolean
   nowMs: number
 }
@@ -50,7 +53,7 @@ export const initBase = (config: AgentBaseConfig): AgentBase => ({
   book: emptyRunBook(),
   unreadable: new Map(),
   knownSinceMs: new Map(),
-  askedFor: new Set(),
+  askedFor: new Map(),
   caughtUp: false,
   nowMs: 0,
 })

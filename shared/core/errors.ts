@@ -8,6 +8,7 @@ export const errorCodes = {
   },
   BUS_UNAVAILABLE: { retryable: true, meaning: 'The Kafka cluster that carries control and results did not answer.' },
   PIPELINE_KAFKA_UNAVAILABLE: { retryable: true, meaning: 'The Kafka cluster under test did not answer.' },
+  PIPELINE_NATS_UNAVAILABLE: { retryable: true, meaning: 'The NATS servers under test did not answer, or refused the exchange.' },
   REGISTRY_UNAVAILABLE: { retryable: true, meaning: 'The schema registry did not answer.' },
   SCHEMA_UNKNOWN: { retryable: false, meaning: 'A message names a schema id or subject the registry does not know.' },
   CATALOG_UNAVAILABLE: { retryable: true, meaning: 'The Iceberg REST catalog did not answer, or answered with a server error.' },

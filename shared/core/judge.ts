@@ -42,7 +42,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   }
 }
 
-const taskOfHop = { topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
+const taskOfHop = { source: 'sight-topics', topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
 
 /** Whether the plan has a stage that looks at the hop: what no stage watches is not judged, and not shown as if it were. */
 export const isWatched = (run: RunState, hop: Hop) => run.resolved.plan.stages.some(({ task }) => task === taskOfHop[hop.kind])
@@ -98,13 +98,13 @@ function canariesBy<Key>(violations: readonly Violation[], keyOf: (violation: Vi
 }
 
 /** Late because of a fault of ours from which the pipeline recovered in time: expected degradation, not a failure. */
-function isForgiven(evidence: Evidence, run: RunState, violation: Violation): boolean {
+export function isForgiven(evidence: Evidence, run: RunState, violation: Violation): boolean {
   if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false
   return faultWindows(evidence, run).some(({ fromMs, untilMs }) => violation.atMs >= fromMs && violation.atMs <= untilMs)
 }
 
 /** From injection to recovery, or to the end of what the plan allows for it. */
-function faultWindows(evidence: Evidence, run: RunState): { fromMs: number; untilMs: number }[] {
+export function faultWindows(evidence: Evidence, run: RunState): { fromMs: number; untilMs: number }[] {
   return run.resolved.plan.stages.flatMap((stage) => {
     if (stage.task !== 'inject-fault') return []
     const at = (phase: Fact<'fault-changed'>['phase']) =>
@@ -176,7 +176,7 @@ function evidenceReasons({
     else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage))
       doubt(`stage ${stage.stage} did not start: nothing was heard from ${agent}`)
   }
-  if (evidence.acknowledged.size === 0) doubt('no canary was acknowledged')
+  if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')
   for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
   for (const hop of hops) {
     const unaccounted = unaccountedAt(run, evidence, hop)
@@ -272,7 +272,15 @@ const breaksFidelity: ReadonlySet<ViolationKind> = new Set([
 function expectedAt(run: RunState, evidence: Evidence, index: number): CanarySet {
   // APIs stand beside each other behind the last hop that stores.
   const before = run.resolved.hops.slice(0, index).findLast((hop) => hop.kind !== 'api')
-  return before === undefined ? evidence.acknowledged : evidence.acknowledged.and(hopEvidence(evidence, hopName(before)).sighted)
+  const owed = owedFromSource(run, evidence)
+  return before === undefined ? owed : owed.and(hopEvidence(evidence, hopName(before)).sighted)
+}
+
+/** Acknowledged canaries; where a source acknowledges nothing, what it was seen to hold. */
+function owedFromSource(run: RunState, evidence: Evidence): CanarySet {
+  const [first] = run.resolved.hops
+  const isTold = first?.kind === 'source' && first.delivery === 'at-most-once'
+  return isTold ? hopEvidence(evidence, hopName(first)).sighted : evidence.acknowledged
 }
 
 const quantiles = (latency: LatencySketch | null) => ({

@@ -76,6 +76,13 @@ export class LatencySketch {
   }
 }
 
+/** The latencies of a sketch as values with their counts, each within 2 %. */
+export function countsOf({ bins, negativeBins, zeroCount }: LatencySketchWire): { ms: number; count: number }[] {
+  const pairs = (flat: readonly number[], sign: number) =>
+    Array.from({ length: flat.length / 2 }, (_, i) => ({ ms: sign * middleOf(flat[2 * i] as number), count: flat[2 * i + 1] as number }))
+  return [...pairs(negativeBins, -1), ...(zeroCount > 0 ? [{ ms: 0, count: zeroCount }] : []), ...pairs(bins, 1)]
+}
+
 const middleOf = (bin: number) => (2 * GAMMA ** bin) / (GAMMA + 1)
 const sortedPairs = (bins: Map<number, number>) => [...bins].sort(([a], [b]) => a - b)
 

@@ -1,10 +1,13 @@
 import type { RunRequested } from '../../schemas/control.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import { agentOfTask, type Stage } from '../../topology/plan.ts'
-import { readResolvedRun, type ResolvedRun } from '../../topology/resolved-run.ts'
+import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { AgentName } from './agent.ts'
+import { keepNewest } from './bounded.ts'
 import type { BusEvent } from './bus-events.ts'
 import { deterministicRunId } from './identity.ts'
+import { resolvedOf } from './resolved-runs.ts'
+import { foldSeriesRequest, foldSeriesRun, isMissed, type Series } from './series.ts'
 
 /**
  * What the two topics say about runs: the fold that stands where others have a conductor. Every agent folds the same
@@ -15,9 +18,13 @@ export interface RunBook {
   readonly requests: Map<string, PendingRequest>
   /** Cancellations by run id: they may overtake the run they end. */
   readonly cancelled: Map<string, { readonly atMs: number; readonly reason: string }>
+  /** Plans that repeat, by the id of their first run. */
+  readonly series: Map<string, Series>
   readonly refusedOffsets: Set<number>
   /** Runs that were judged and dropped: their requests, read again, make no new ones. */
   readonly forgotten: Set<string>
+  /** Runs as they were resolved, by their text without the seed: windows of a series share one. */
+  readonly resolved: Map<string, ResolvedRun>
 }
 
 export interface PendingRequest {
@@ -37,12 +44,20 @@ export interface RunState {
   readonly accepted: Fact<'run-accepted'>
   readonly resolved: ResolvedRun
   readonly stages: Map<string, StageProgress>
+  /** The verdict; where it was amended, the latest. */
   judged: Fact<'run-judged'> | null
+  /** When the first verdict was given: from then on the run was over. */
+  judgedAtMs: number | null
 }
 
-const RUNS_KEPT_MAX = 256
+export const RUNS_KEPT_MAX = 256
+/** So many that nobody judges, beyond all reports: then the oldest is let go. */
+export const UNJUDGED_KEPT_MAX = 1_024
+const CANCELLED_KEPT_MAX = 10_000
+const REQUESTS_KEPT_MAX = 10_000
 const REFUSALS_KEPT_MAX = 10_000
-const FORGOTTEN_KEPT_MAX = 100_000
+/** Beyond what a window a minute makes in the time that the topics are kept. */
+const FORGOTTEN_KEPT_MAX = 20_000
 /** How long after its timeout a run that nobody judged still holds others back. */
 export const ABANDON_AFTER_MS = 30_000
 
@@ -50,8 +65,10 @@ export const emptyRunBook = (): RunBook => ({
   runs: new Map(),
   requests: new Map(),
   cancelled: new Map(),
+  series: new Map(),
   refusedOffsets: new Set(),
   forgotten: new Set(),
+  resolved: new Map(),
 })
 
 /** Folds one event; everything may come twice, and in any order between the topics. */
@@ -77,11 +94,16 @@ function foldControl(book: RunBook, event: Extract<BusEvent, { type: 'control' }
   if (message.kind === 'run-cancelled') {
     if (!book.cancelled.has(message.runId))
       book.cancelled.set(message.runId, { atMs, reason: message.reason || `cancelled by ${message.requestedBy}` })
+    keepNewest(book.cancelled, CANCELLED_KEPT_MAX)
+    const series = book.series.get(message.runId)
+    if (series !== undefined) series.isEnded = true
     return
   }
+  foldSeriesRequest(book, message)
   const runId = requestRunId(message, offset, atMs)
   if (book.runs.has(runId) || book.forgotten.has(runId) || book.requests.has(runId) || book.refusedOffsets.has(offset)) return
   book.requests.set(runId, { runId, controlOffset: offset, atMs, message })
+  keepNewest(book.requests, REQUESTS_KEPT_MAX)
 }
 
 /** The id a request names, or one computed from where and when it stands on the control topic: alike for every reader. */
@@ -95,8 +117,8 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
       acceptRun(book, fact)
       return
     case 'request-refused':
-      if (book.refusedOffsets.size >= REFUSALS_KEPT_MAX) book.refusedOffsets.clear()
       book.refusedOffsets.add(fact.controlOffset)
+      keepNewest(book.refusedOffsets, REFUSALS_KEPT_MAX)
       for (const request of book.requests.values()) if (request.controlOffset === fact.controlOffset) book.requests.delete(request.runId)
       return
     case 'stage-started': {
@@ -111,7 +133,9 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
     }
     case 'run-judged': {
       const run = book.runs.get(fact.runId)
-      if (run !== undefined) run.judged ??= fact
+      if (run === undefined || (run.judged !== null && run.judged.revision >= fact.revision)) return
+      run.judged = fact
+      run.judgedAtMs ??= fact.atMs
       return
     }
     default:
@@ -122,22 +146,25 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
 function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
   book.requests.delete(fact.runId)
   if (book.runs.has(fact.runId) || book.forgotten.has(fact.runId)) return
-  const resolved = readResolvedRun(fact.resolved)
+  const resolved = resolvedOf(book.resolved, fact.resolved)
   if (resolved === null) {
-    book.forgotten.add(fact.runId)
+    forget(book, fact.runId)
     return
   }
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
-  book.runs.set(fact.runId, { runId: fact.runId, accepted: fact, resolved, stages, judged: null })
+  const run: RunState = { runId: fact.runId, accepted: fact, resolved, stages, judged: null, judgedAtMs: null }
+  book.runs.set(fact.runId, run)
+  foldSeriesRun(book, run)
   if (book.runs.size <= RUNS_KEPT_MAX) return
-  for (const [runId, run] of book.runs) {
-    const rollsOn = run.resolved.plan.repeatEveryMs !== null && run.accepted.window === null && !isCancelled(book, run)
-    if (run.judged === null || rollsOn) continue
-    book.runs.delete(runId)
-    if (book.forgotten.size >= FORGOTTEN_KEPT_MAX) book.forgotten.clear()
-    book.forgotten.add(runId)
-    return
-  }
+  const [oldest] = book.runs.values()
+  const past = [...book.runs.values()].find(({ judged }) => judged !== null) ?? (book.runs.size > UNJUDGED_KEPT_MAX ? oldest : undefined)
+  if (past !== undefined) forget(book, past.runId)
+}
+
+function forget(book: RunBook, runId: string): void {
+  book.runs.delete(runId)
+  book.forgotten.add(runId)
+  keepNewest(book.forgotten, FORGOTTEN_KEPT_MAX)
 }
 
 function stageProgress(book: RunBook, fact: Fact<'stage-started' | 'stage-ended'>): StageProgress | null {
@@ -159,11 +186,12 @@ export function isOver(book: RunBook, run: RunState, nowMs: number): boolean {
  */
 export function admittedAtMs(book: RunBook, run: RunState, nowMs: number): number | null {
   let admittedMs = run.accepted.atMs
+  if (isMissed(run)) return admittedMs
   for (const other of book.runs.values()) {
-    if (other === run || !comesBefore(other, run)) continue
+    if (other === run || isMissed(other) || !comesBefore(other, run)) continue
     if (!other.resolved.plan.exclusive && !run.resolved.plan.exclusive) continue
     if (!isOver(book, other, nowMs)) return null
-    if (other.judged !== null) admittedMs = Math.max(admittedMs, other.judged.atMs)
+    if (other.judgedAtMs !== null) admittedMs = Math.max(admittedMs, other.judgedAtMs)
   }
   return admittedMs
 }
@@ -189,7 +217,7 @@ export interface DueStage {
 export function stagesToStart(book: RunBook, agent: AgentName, nowMs: number): DueStage[] {
   const due: DueStage[] = []
   for (const run of book.runs.values()) {
-    if (isOver(book, run, nowMs) || admittedAtMs(book, run, nowMs) === null) continue
+    if (isMissed(run) || isOver(book, run, nowMs) || admittedAtMs(book, run, nowMs) === null) continue
     for (const stage of run.resolved.plan.stages) {
       if (agentOfTask[stage.task] !== agent || run.stages.get(stage.stage)?.started !== null) continue
       if (run.stages.get(stage.stage)?.ended !== null) continue
@@ -231,6 +259,7 @@ export const START_WITHIN_MS = 30_000
 
 /** Whether nothing more will come of the run's stages: each has ended, or can no longer start, or its agent is not there. */
 export function allStagesDone(book: RunBook, run: RunState, nowMs: number): boolean {
+  if (isMissed(run)) return true
   const off = isCancelled(book, run) || isOverdue(book, run, nowMs)
   return run.resolved.plan.stages.every((stage) => {
     const progress = run.stages.get(stage.stage) as StageProgress
@@ -266,26 +295,4 @@ export function stagesUnderWay(book: RunBook, agent: AgentName, nowMs: number): 
       const progress = run.stages.get(stage.stage)
       return agentOfTask[stage.task] === agent && progress?.started !== null && progress?.ended === null
     })
-}
-
-/** The window of each repeating plan that should run now and has not been asked for. */
-export function windowsToRequest(book: RunBook, nowMs: number): RunRequested[] {
-  const due: RunRequested[] = []
-  for (const run of book.runs.values()) {
-    const everyMs = run.resolved.plan.repeatEveryMs
-    if (everyMs === null || run.accepted.window !== null || isCancelled(book, run)) continue
-    const index = Math.floor((nowMs - run.accepted.requestedAtMs) / everyMs)
-    if (index < 1) continue
-    const runId = deterministicRunId(run.accepted.requestedAtMs + index * everyMs, `series/${run.runId}`)
-    if (book.runs.has(runId) || book.requests.has(runId)) continue
-    due.push({
-      kind: 'run-requested',
-      runId,
-      plan: JSON.stringify(run.resolved.plan),
-      parameters: {},
-      window: { series: run.runId, index },
-      requestedBy: `series ${run.runId}`,
-    })
-  }
-  return due
 }

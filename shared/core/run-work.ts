@@ -3,6 +3,7 @@ import type { StageOutcome } from '../../schemas/results/stage-ended.ts'
 import type { Stage } from '../../topology/plan.ts'
 import { hopName, type Hop } from '../../topology/topology.ts'
 import { foldBase, initBase, type AgentBase, type AgentBaseConfig } from './acceptance.ts'
+import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import type { SendClock } from './canary.ts'
 import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
@@ -14,19 +15,41 @@ import type { FactHead } from './violations.ts'
 export interface RunWorks {
   readonly base: AgentBase
   readonly evidence: Map<string, Evidence>
+  /** Of judged runs, where the agent is one that amends verdicts: the newest few. */
+  readonly judgedEvidence: Map<string, Evidence>
+  /** When each agent was last heard from, by the clock of its facts. */
+  readonly heardMs: Map<string, number>
   /** Runs whose topology was held against this agent's. */
   readonly compared: Set<string>
 }
 
-export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map(), compared: new Set() })
+export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map(), judgedEvidence: new Map(), heardMs: new Map(), compared: new Set() })
+
+/** So many verdicts can still be amended. */
+export const JUDGED_EVIDENCE_MAX = 24
+const AGENTS_HEARD_MAX = 64
 
 /** Folds an event of the bus into base and evidence; gives the answers the base owes. */
 export function foldWorks(works: RunWorks, event: BusEvent): BusEffect[] {
   const effects = foldBase(works.base, event)
   if (event.type === 'fact') foldRunFact(works, event.fact)
   for (const effect of effects) if (effect.type === 'publish') foldRunFact(works, effect.fact)
-  return event.type === 'tick' && works.base.caughtUp ? [...effects, ...compareTopologies(works)] : effects
+  if (event.type !== 'tick' || !works.base.caughtUp) return effects
+  letGo(works)
+  return [...effects, ...compareTopologies(works)]
 }
+
+/** Of a run that nobody judges, only the one who would judge it needs what was said. */
+function letGo({ base, evidence, compared }: RunWorks): void {
+  const { book, nowMs } = base
+  for (const runId of evidence.keys()) {
+    const run = book.runs.get(runId)
+    if (run === undefined || (!isJudge(base) && isOver(book, run, nowMs))) evidence.delete(runId)
+  }
+  for (const runId of compared) if (!book.runs.has(runId)) compared.delete(runId)
+}
+
+const isJudge = ({ config }: AgentBase) => config.speaker.agent === 'reporter'
 
 function compareTopologies(works: RunWorks): BusEffect[] {
   const { book, config, nowMs } = works.base
@@ -39,15 +62,30 @@ function compareTopologies(works: RunWorks): BusEffect[] {
       if (!told.some((fact) => fact.reason === reason && fact.hop === hop))
         effects.push(sayMissing(works, { runId: run.runId, hop }, reason))
   }
-  for (const runId of works.compared) if (!book.runs.has(runId)) works.compared.delete(runId)
   return effects
 }
 
 function foldRunFact(works: RunWorks, fact: ResultMessage): void {
+  const { evidence, judgedEvidence, heardMs, base } = works
+  heardMs.set(fact.agent, Math.max(fact.atMs, heardMs.get(fact.agent) ?? 0))
+  keepNewest(heardMs, AGENTS_HEARD_MAX)
   if (!isRunFact(fact)) return
-  // What was known of a judged run is no longer needed; the reporter keeps its own.
-  if (fact.kind === 'run-judged') works.evidence.delete(fact.runId)
-  else if (works.base.book.runs.get(fact.runId)?.judged === null) foldEvidence(evidenceOf(works, fact.runId), fact)
+  const { runId } = fact
+  if (fact.kind === 'run-judged') {
+    const known = evidence.get(runId)
+    evidence.delete(runId)
+    if (known === undefined || !isJudge(base)) return
+    judgedEvidence.set(runId, known)
+    keepNewest(judgedEvidence, JUDGED_EVIDENCE_MAX)
+    return
+  }
+  const run = base.book.runs.get(runId)
+  if (run === undefined) return
+  if (run.judged === null) foldEvidence(evidenceOf(works, runId), fact)
+  else {
+    const known = judgedEvidence.get(runId)
+    if (known !== undefined) foldEvidence(known, fact)
+  }
 }
 
 export function evidenceOf(works: RunWorks, runId: string): Evidence {
@@ -119,6 +157,16 @@ export interface NamedHop<Kind extends Hop['kind']> {
 
 export function hopsOfKind<Kind extends Hop['kind']>(run: RunState, kind: Kind): NamedHop<Kind>[] {
   return run.resolved.hops.filter((hop): hop is HopOf<Kind> => hop.kind === kind).map((hop) => ({ name: hopName(hop), hop }))
+}
+
+/** Hops that hold records one by one, at offsets. */
+export type RecordHop = HopOf<'source' | 'topic'>
+
+/** In the order a record passes them. The generator writes to the first. */
+export function recordHops(run: RunState): NamedHop<RecordHop['kind']>[] {
+  return run.resolved.hops
+    .filter((hop): hop is RecordHop => hop.kind === 'source' || hop.kind === 'topic')
+    .map((hop) => ({ name: hopName(hop), hop }))
 }
 
 /** Name of the hop a record passes just before this one; null for the first. */

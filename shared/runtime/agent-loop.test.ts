@@ -110,7 +110,7 @@ test('an effect that throws is logged and counted, and the agent lives', async (
   await new Promise((resolve) => setImmediate(resolve))
   expect(heard).toEqual(['tick', 'tick'])
   expect(logged).toMatchObject([{ effect: 'explode' }, { effect: 'request' }, { effect: 'explode' }, { effect: 'request' }])
-  expect(await metrics.text()).toContain('assay_agent_effects_failed_total 4')
+  expect((await metrics.text()).text).toContain('assay_agent_effects_failed_total 4')
   expect(fatal).toEqual([])
 })
 

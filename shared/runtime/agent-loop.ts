@@ -6,11 +6,11 @@ import type { Log } from './log.ts'
 import type { MetricRow, Metrics } from './metrics.ts'
 
 /** The impure half of an agent: performs effects, and turns what comes of them into events. */
-export interface Shell<Event, Effect> {
+export interface Shell<Event, Effect, State = unknown> {
   /** `send` may be called now or at any later time. What it throws is logged and counted; what it starts must report by `send`. */
   perform(effect: Effect, send: (event: Event) => void): void
-  /** After each step, for metrics and traces. */
-  onStep?(event: Event | BusEvent, effects: readonly (Effect | BusEffect)[]): void
+  /** After each step, for metrics, traces and pages. `state` is the core's own: to be read at once, never kept or changed. */
+  onStep?(event: Event | BusEvent, effects: readonly (Effect | BusEffect)[], state: State): void
   close(): Promise<void>
 }
 
@@ -37,7 +37,7 @@ export interface AgentLoopOptions<Config, State, Event, Effect> {
 export class AgentLoop<Config, State, Event extends { readonly type: string }, Effect extends { readonly type: string }> {
   readonly #options: AgentLoopOptions<Config, State, Event, Effect>
   #state: State
-  #shell: Shell<Event, Effect> | null = null
+  #shell: Shell<Event, Effect, State> | null = null
   #queue: (Event | BusEvent)[] = []
   #stepping = false
   #ended = false
@@ -48,7 +48,7 @@ export class AgentLoop<Config, State, Event extends { readonly type: string }, E
   }
 
   /** Events sent before wait in the queue. */
-  attach(shell: Shell<Event, Effect>): void {
+  attach(shell: Shell<Event, Effect, State>): void {
     this.#shell = shell
     this.#drain()
   }
@@ -87,7 +87,7 @@ export class AgentLoop<Config, State, Event extends { readonly type: string }, E
       })
   }
 
-  #step(event: Event | BusEvent, shell: Shell<Event, Effect>): void {
+  #step(event: Event | BusEvent, shell: Shell<Event, Effect, State>): void {
     const { core, metrics, log } = this.#options
     const { state, effects } = core.step(this.#state, event)
     this.#state = state
@@ -103,7 +103,7 @@ export class AgentLoop<Config, State, Event extends { readonly type: string }, E
       }
     }
     try {
-      shell.onStep?.(event, effects)
+      shell.onStep?.(event, effects, state)
     } catch (error) {
       log.error({ err: error, event: event.type }, 'a step could not be observed')
     }

@@ -10,6 +10,7 @@ import { openDuckDb, type DuckDb } from '../engines/duckdb.ts'
 import type { AgentConfig } from './config.ts'
 import { loadAgentConfig } from './config.ts'
 import { connectKafka, type KafkaLink } from './kafka.ts'
+import { connectNats, type NatsLink } from './nats.ts'
 import { createLog, type Log } from './log.ts'
 import { createRegistry, type Registry } from './registry.ts'
 
@@ -20,6 +21,8 @@ export interface AgentSetup {
   readonly base: AgentBaseConfig
   /** The cluster under test. */
   readonly kafka: KafkaLink
+  /** The source outside of Kafka; null where the topology has none. */
+  readonly nats: NatsLink | null
   readonly registry: Registry
 }
 
@@ -34,7 +37,7 @@ export async function setUpAgent(agent: AgentName): Promise<AgentSetup> {
   const config = loadAgentConfig()
   const log = createLog({ agent, instance: config.instance, level: config.logLevel })
   const topology = await readTopology(config)
-  const { kafka, registry: registryAt } = topology.connections
+  const { kafka, nats, registry: registryAt } = topology.connections
   const link = connectKafka({
     brokers: kafka.bootstrap.split(','),
     clientId: `assay.${agent}.pipeline`,
@@ -47,6 +50,7 @@ export async function setUpAgent(agent: AgentName): Promise<AgentSetup> {
     config,
     topology,
     kafka: link,
+    nats: nats === undefined ? null : connectNats({ ...nats, clientId: `assay.${agent}.pipeline` }),
     registry,
     base: { speaker: { agent, instance: config.instance }, plans: await readPlans(), topology, recordSchema },
   }

@@ -18,6 +18,8 @@ export interface CanarySearch {
   codecOf(schemaId: number): Promise<RecordCodec>
   /** Where the wanted canaries of a run (`stream/seq`) stand in an interval, by a fresh consumer. Throws when it could not be read to its end. */
   find(runId: string, wanted: ReadonlySet<string>, interval: SearchInterval): Promise<Located[]>
+  /** The same in records that were read already. */
+  locate(runId: string, wanted: ReadonlySet<string>, read: { partition: number; records: readonly ReadRecord[] }): Promise<Located[]>
 }
 
 const LOOK_TIMEOUT_MS = 20_000
@@ -41,22 +43,26 @@ export function createCanarySearch({
     }
     return codec
   }
+  const locate: CanarySearch['locate'] = async (runId, wanted, { partition, records }) => {
+    const found: Located[] = []
+    for (const { offset, value } of records) {
+      const schemaId = framedSchemaId(value)
+      if (schemaId === null || value === null) continue
+      const record = (await codecOf(schemaId)).decode(value)
+      const id = canaryIdOf(record[identityField])
+      if (id === null || id.runId !== runId || !wanted.has(`${id.stream}/${id.seq}`)) continue
+      found.push({ stream: id.stream, seq: id.seq, partition, offset })
+    }
+    return found
+  }
   return {
     codecOf,
+    locate,
     async find(runId, wanted, interval) {
       const records: ReadRecord[] = []
       const look = await lookAgain(kafka, { ...interval, timeoutMs: LOOK_TIMEOUT_MS, onRecords: (more) => records.push(...more) })
       if (!look.complete) throw new Error(`${interval.topic} partition ${interval.partition}: ${look.reason}`)
-      const found: Located[] = []
-      for (const { offset, value } of records) {
-        const schemaId = framedSchemaId(value)
-        if (schemaId === null || value === null) continue
-        const record = (await codecOf(schemaId)).decode(value)
-        const id = canaryIdOf(record[identityField])
-        if (id === null || id.runId !== runId || !wanted.has(`${id.stream}/${id.seq}`)) continue
-        found.push({ stream: id.stream, seq: id.seq, partition: interval.partition, offset })
-      }
-      return found
+      return locate(runId, wanted, { partition: interval.partition, records })
     },
   }
 }

@@ -19,3 +19,6 @@ export function createClock(): Clock {
     },
   }
 }
+
+/** `2026-11-23T02:00:07.000Z` */
+export const isoTime = (atMs: number) => new Date(atMs).toISOString()

@@ -39,8 +39,16 @@ const variables = z.object({
     .default('http/protobuf')
     .describe('How an OTLP endpoint is spoken to where `ASSAY_TRACES` is left out.'),
   JAEGER_ENDPOINT: url.optional().describe('Collector URL of Jaeger, Thrift over HTTP.'),
+  ASSAY_ALERTMANAGER_URL: url.optional().describe('Alertmanager, which the reporter tells of failed runs, with run, report and trace.'),
+  ASSAY_REPORTER_URL: url.default('http://127.0.0.1:18090').describe("Where people open the reporter's page: for links in alerts."),
   ASSAY_GRAFANA_URL: url.optional().describe('Grafana, to which the reporter posts verdicts and fault windows as annotations.'),
   ASSAY_GRAFANA_TOKEN: z.string().min(1).optional().describe('Of a service account there that may create annotations.'),
+  ASSAY_PAGE_TOKEN: z
+    .string()
+    .min(16)
+    .optional()
+    .describe("Who shows it may ask for runs and cancel them on the reporter's page; left out, the page only shows."),
+  ASSAY_JAEGER_UI: url.optional().describe('Where people open Jaeger in a browser: traces are linked there.'),
   PIPELINE_KAFKA_BOOTSTRAP: brokerList.optional(),
   PIPELINE_REGISTRY_URL: url.optional().describe('Confluent API of the schema registry.'),
   PIPELINE_CATALOG_URL: url.optional(),
@@ -68,7 +76,10 @@ export interface AgentConfig {
   readonly duckDbExtensions: string | null
   readonly logLevel: (typeof logLevels)[number]
   readonly traces: { readonly kind: TraceKind; readonly endpoint: string }
+  readonly alertmanager: { readonly url: string; readonly links: { readonly reporter: string; readonly jaeger: string | null } } | null
   readonly grafana: { readonly url: string; readonly token: string } | null
+  readonly pageToken: string | null
+  readonly jaegerUi: string | null
   readonly pipeline: {
     readonly kafkaBrokers: readonly string[] | null
     readonly registryUrl: string | null
@@ -114,6 +125,9 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     logLevel: v.ASSAY_LOG_LEVEL,
     traces: tracesOf(v),
     grafana: grafanaOf(v),
+    alertmanager: alertmanagerOf(v),
+    pageToken: v.ASSAY_PAGE_TOKEN ?? null,
+    jaegerUi: v.ASSAY_JAEGER_UI ?? null,
     pipeline: pipelineOf(v),
     environment: given,
   }
@@ -133,6 +147,11 @@ function busSecurityOf({
   if (username === undefined || password === undefined)
     throw new AssayError('CONFIG_INVALID', 'environment: ASSAY_KAFKA_SASL needs ASSAY_KAFKA_USERNAME and ASSAY_KAFKA_PASSWORD')
   return { ssl: ssl === 'true', sasl: { mechanism, username, password } }
+}
+
+function alertmanagerOf(v: Variables): AgentConfig['alertmanager'] {
+  if (v.ASSAY_ALERTMANAGER_URL === undefined) return null
+  return { url: v.ASSAY_ALERTMANAGER_URL, links: { reporter: v.ASSAY_REPORTER_URL, jaeger: v.ASSAY_JAEGER_UI ?? null } }
 }
 
 function grafanaOf({ ASSAY_GRAFANA_URL: url, ASSAY_GRAFANA_TOKEN: token }: Variables): AgentConfig['grafana'] {

@@ -60,8 +60,8 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
       return
     }
     case '/metrics': {
-      const text = await metrics.text()
-      response.writeHead(200, { 'content-type': metrics.contentType }).end(text)
+      const { text, contentType } = await metrics.text(request.headers.accept)
+      response.writeHead(200, { 'content-type': contentType }).end(text)
       return
     }
     default:

@@ -35,12 +35,17 @@ export function hopFace(hops: readonly Hop[], hop: string): HopFace {
 type Face = Pick<HopFace, 'name' | 'kind' | 'attributes'>
 
 function sourceFace(hops: readonly Hop[]): Face {
+  const [first] = hops
+  if (first?.kind === 'source')
+    return { name: `send ${first.subject}`, kind: 'producer', attributes: messaging(first.subject, 'send', first.broker) }
   const topic = hops.find((hop) => hop.kind === 'topic')?.topic ?? ''
   return { name: `send ${topic}`, kind: 'producer', attributes: messaging(topic, 'send') }
 }
 
 function faceOf(hop: Hop | undefined, name: string): Face {
   switch (hop?.kind) {
+    case 'source':
+      return { name: `process ${hop.subject}`, kind: 'consumer', attributes: messaging(hop.subject, 'process', hop.broker) }
     case 'topic':
       return { name: `process ${hop.topic}`, kind: 'consumer', attributes: messaging(hop.topic, 'process') }
     case 'table':
@@ -52,8 +57,8 @@ function faceOf(hop: Hop | undefined, name: string): Face {
   }
 }
 
-const messaging = (topic: string, operation: 'send' | 'process') => ({
-  [attribute.messagingSystem]: 'kafka',
+const messaging = (topic: string, operation: 'send' | 'process', system: 'kafka' | 'nats' = 'kafka') => ({
+  [attribute.messagingSystem]: system,
   [attribute.messagingOperationName]: operation,
   [attribute.messagingOperationType]: operation,
   [attribute.messagingDestination]: topic,

@@ -11,6 +11,8 @@ export interface MetricRow {
   readonly labels?: Readonly<Record<string, readonly string[]>>
   /** Upper bounds; for a histogram. */
   readonly buckets?: readonly number[]
+  /** A histogram that is fed with counts of many values at once. */
+  readonly fed?: 'by-count'
 }
 
 export type Labels = Readonly<Record<string, string>>
@@ -20,9 +22,26 @@ export interface Metrics {
   add(name: string, by?: number, labels?: Labels): void
   /** Gauges. */
   set(name: string, value: number, labels?: Labels): void
-  /** Histograms. */
-  observe(name: string, value: number, labels?: Labels): void
-  text(): Promise<string>
+  /** Histograms. A trace stands in OpenMetrics as an exemplar. */
+  observe(name: string, value: number | TracedValue, labels?: Labels): void
+  /** Histograms fed by count. */
+  observeMany(name: string, values: readonly CountedValue[], labels?: Labels): void
+  /** OpenMetrics where the scraper's Accept header asks for it. */
+  text(accept?: string): Promise<MetricsText>
+}
+
+export interface TracedValue {
+  readonly value: number
+  readonly traceId: string
+}
+
+export interface CountedValue {
+  readonly value: number
+  readonly count: number
+}
+
+export interface MetricsText {
+  readonly text: string
   readonly contentType: string
 }
 
@@ -33,11 +52,14 @@ type Metric = { readonly row: MetricRow } & (
   | { readonly type: 'counter'; readonly of: Counter }
   | { readonly type: 'gauge'; readonly of: Gauge }
   | { readonly type: 'histogram'; readonly of: Histogram }
+  | { readonly type: 'counted-histogram'; readonly of: CountedHistogram }
 )
 
 /** The door to prom-client: a registry of its own with the rows of all tables, and the process metrics. */
 export function createMetrics(rows: readonly MetricRow[], { processMetrics = true }: { processMetrics?: boolean } = {}): Metrics {
-  const registry = new Registry()
+  // Only a registry of this type takes exemplars; what it is read as is another matter.
+  const registry: AnyRegistry = new Registry()
+  registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never)
   if (processMetrics) collectDefaultMetrics({ register: registry })
   const metrics = new Map<string, Metric>()
   for (const row of rows) {
@@ -53,7 +75,7 @@ export function createMetrics(rows: readonly MetricRow[], { processMetrics = tru
   return {
     add(name, by = 1, labels = {}) {
       const metric = find(name, labels)
-      if (metric.type === 'histogram') throw new InvariantError(`metric ${name} is a histogram: observe it`)
+      if (metric.type !== 'counter' && metric.type !== 'gauge') throw new InvariantError(`metric ${name} is a histogram: observe it`)
       metric.of.inc(labels, by)
     },
     set(name, value, labels = {}) {
@@ -61,17 +83,44 @@ export function createMetrics(rows: readonly MetricRow[], { processMetrics = tru
       if (metric.type !== 'gauge') throw new InvariantError(`metric ${name} is a ${metric.type}: only gauges are set`)
       metric.of.set(labels, value)
     },
-    observe(name, value, labels = {}) {
+    observe(name, observed, labels = {}) {
       const metric = find(name, labels)
       if (metric.type !== 'histogram') throw new InvariantError(`metric ${name} is a ${metric.type}: only histograms observe`)
-      metric.of.observe(labels, value)
+      if (typeof observed === 'number') metric.of.observe({ labels, value: observed })
+      else metric.of.observe({ labels, value: observed.value, exemplarLabels: { trace_id: observed.traceId } })
     },
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
+    observeMany(name, values, labels = {}) {
+      const metric = find(name, labels)
+      if (metric.type !== 'counted-histogram') throw new InvariantError(`metric ${name} is a ${metric.type}: it is not fed by count`)
+      for (const counted of values) metric.of.observeMany(labels, counted)
+    },
+    text: textsOf(registry),
   }
 }
 
-function createMetric(row: MetricRow, registry: Registry): Metric {
+/** Of either content type: which one, is set while it is read. */
+type AnyRegistry = Registry<typeof Registry.OPENMETRICS_CONTENT_TYPE> | Registry
+
+/** The format is a state of the registry: two scrapers must not change it under each other. */
+function textsOf(registry: AnyRegistry): Metrics['text'] {
+  let line: Promise<unknown> = Promise.resolve()
+  return (accept = '') => {
+    const render = async () => {
+      if (accept.includes('application/openmetrics-text')) registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE as never)
+      else registry.setContentType(Registry.PROMETHEUS_CONTENT_TYPE as never)
+      const named = registry.getMetricsAsArray().map((metric): [{ name: string }, string] => [metric, metric.name])
+      const text = await registry.metrics()
+      // For OpenMetrics, prom-client takes `_total` off the names of counters, and leaves it so.
+      for (const [metric, name] of named) metric.name = name
+      return { text, contentType: registry.contentType }
+    }
+    const rendered = line.then(render)
+    line = rendered.catch(() => undefined)
+    return rendered
+  }
+}
+
+function createMetric(row: MetricRow, registry: AnyRegistry): Metric {
   const labelNames = Object.keys(row.labels ?? {})
   const shape = { name: row.name, help: row.help, labelNames, registers: [registry] }
   const series = seriesOf(row)
@@ -87,7 +136,11 @@ function createMetric(row: MetricRow, registry: Registry): Metric {
       return { row, type: row.type, of }
     }
     case 'histogram': {
-      const of = new Histogram({ ...shape, buckets: [...(row.buckets ?? BUCKETS)] })
+      if (row.fed === 'by-count') {
+        const of = new CountedHistogram(row, series, [registry])
+        return { row, type: 'counted-histogram', of }
+      }
+      const of = new Histogram({ ...shape, enableExemplars: true, buckets: [...(row.buckets ?? BUCKETS)] })
       for (const labels of series) of.zero(labels)
       return { row, type: row.type, of }
     }
@@ -95,6 +148,60 @@ function createMetric(row: MetricRow, registry: Registry): Metric {
       return row.type satisfies never
   }
 }
+
+interface Counts {
+  readonly labels: Labels
+  readonly byBucket: number[]
+  sum: number
+}
+
+/** A histogram that takes many equal values in one step, which prom-client's own does one by one. */
+class CountedHistogram extends Histogram {
+  readonly #name: string
+  readonly #help: string
+  readonly #bounds: readonly number[]
+  readonly #series: ReadonlyMap<string, Counts>
+
+  constructor({ name, help, labels, buckets = BUCKETS }: MetricRow, series: readonly Labels[], registers: AnyRegistry[]) {
+    super({ name, help, labelNames: Object.keys(labels ?? {}), registers })
+    this.#name = name
+    this.#help = help
+    this.#bounds = buckets
+    this.#series = new Map(series.map((one) => [keyOf(one), { labels: one, byBucket: [...buckets, Infinity].map(() => 0), sum: 0 }]))
+  }
+
+  observeMany(labels: Labels, { value, count }: CountedValue): void {
+    const counts = this.#series.get(keyOf(labels))
+    if (counts === undefined) return
+    const at = this.#bounds.findIndex((bound) => value <= bound)
+    const bucket = at === -1 ? this.#bounds.length : at
+    counts.byBucket[bucket] = (counts.byBucket[bucket] ?? 0) + count
+    counts.sum += value * count
+  }
+
+  /** What prom-client renders as text, in place of counts that this one does not keep. */
+  getForPromString() {
+    const values = [...this.#series.values()].flatMap(({ labels, byBucket, sum }) => {
+      let total = 0
+      const buckets = [...this.#bounds, '+Inf'].map((le, index) => {
+        total += byBucket[index] ?? 0
+        return { metricName: `${this.#name}_bucket`, labels: { ...labels, le }, value: total }
+      })
+      return [
+        ...buckets,
+        { metricName: `${this.#name}_sum`, labels, value: sum },
+        { metricName: `${this.#name}_count`, labels, value: total },
+      ]
+    })
+    return Promise.resolve({ name: this.#name, help: this.#help, type: 'histogram', values, aggregator: 'sum' })
+  }
+}
+
+const keyOf = (labels: Labels) =>
+  Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([label, value]) => `${label}=${value}`)
+    .join()
 
 /** Each combination of label values. */
 export function seriesOf(row: MetricRow): readonly Labels[] {

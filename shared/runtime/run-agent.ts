@@ -19,6 +19,7 @@ import { createRegistry } from './registry.ts'
 import { EXIT_OK, EXIT_OUR_BUG, installShutdown } from './shutdown.ts'
 import { createTracing } from './tracing.ts'
 import type { Tracing } from './tracing.ts'
+import { ASSAY_VERSION } from './version.ts'
 
 /** What a shell stands on. */
 export interface AgentPorts {
@@ -28,7 +29,9 @@ export interface AgentPorts {
   readonly clock: Clock
   readonly tracing: Tracing
   /** For what must stand on the results topic before something else is done. */
-  readonly bus: Pick<Bus, 'publish' | 'flush'>
+  readonly bus: Pick<Bus, 'publish' | 'flush' | 'request'>
+  /** To set what is a matter of the moment whenever metrics are read. */
+  readonly onScrape: (refresh: (nowMs: number) => void) => void
   /** To add pages to the agent's server. */
   readonly setAnswer: (answer: NonNullable<HealthOptions['answer']>) => void
 }
@@ -36,7 +39,7 @@ export interface AgentPorts {
 export interface AgentRun<Config, State, Event, Effect> {
   readonly core: AgentCore<Config, State, Event | BusEvent, Effect | BusEffect>
   readonly coreConfig: Config
-  readonly createShell: (ports: AgentPorts) => Promise<Shell<Event, Effect>>
+  readonly createShell: (ports: AgentPorts) => Promise<Shell<Event, Effect, State>>
   readonly metrics: readonly MetricRow[]
   readonly config: AgentConfig
   readonly version: string
@@ -45,6 +48,13 @@ export interface AgentRun<Config, State, Event, Effect> {
 
 export const agentMetrics: readonly MetricRow[] = [
   ...loopMetrics,
+  {
+    name: 'assay_build_info',
+    type: 'gauge',
+    unit: 'boolean',
+    help: 'Always 1; the label says which version runs.',
+    labels: { version: [ASSAY_VERSION] },
+  },
   {
     name: 'assay_agent_caught_up',
     type: 'gauge',
@@ -83,12 +93,15 @@ export async function runAgent<Config, State, Event extends { readonly type: str
   }
   const loop = new AgentLoop<Config, State, Event, Effect>({ core, coreConfig: run.coreConfig, bus, log, metrics, onFatal })
   let answer: HealthOptions['answer']
+  const refreshes: ((nowMs: number) => void)[] = []
   const server = await serveHealth({
     host: config.host,
     port: config.port,
     agent: core.name,
     instance,
-    metrics: withBusLag(metrics, bus),
+    metrics: asOfNow(metrics, bus, () => {
+      for (const refresh of refreshes) refresh(clock.nowMs())
+    }),
     ready: () => bus.lagged().caughtUp || 'the topics are not read up to their ends yet',
     answer: (request, response) => answer?.(request, response) ?? false,
   })
@@ -97,7 +110,8 @@ export async function runAgent<Config, State, Event extends { readonly type: str
     () => tracing.close(),
   )
   log.info({ port: server.port, pid: process.pid }, 'listening')
-  const shell = await run.createShell({ config, log, metrics, clock, tracing, bus, setAnswer: (given) => (answer = given) })
+  const onScrape = (refresh: (nowMs: number) => void) => void refreshes.push(refresh)
+  const shell = await run.createShell({ config, log, metrics, clock, tracing, bus, onScrape, setAnswer: (given) => (answer = given) })
   closing.push(
     () => bus.close(),
     async () => {
@@ -152,18 +166,20 @@ function startHeartbeats(bus: Bus, { clock, agent, instance, version }: Heart): 
   return clock.every(HEARTBEAT_MS, beat)
 }
 
-/** The bus keeps its own counts; they are copied when somebody looks. */
-function withBusLag(metrics: Metrics, bus: Bus): Metrics {
+/** The bus keeps its own counts, and shells may keep theirs; they are copied when somebody looks. */
+function asOfNow(metrics: Metrics, bus: Bus, refresh: () => void): Metrics {
   return {
     ...metrics,
-    text() {
+    text(accept) {
+      refresh()
+      metrics.set('assay_build_info', 1, { version: ASSAY_VERSION })
       const lag = bus.lagged()
       metrics.set('assay_agent_caught_up', lag.caughtUp ? 1 : 0)
       metrics.set('assay_bus_outbox_facts', lag.outboxFacts)
       metrics.set('assay_bus_facts_refused', lag.factsRefused)
       metrics.set('assay_bus_heartbeats_dropped', lag.heartbeatsDropped)
       metrics.set('assay_bus_unreadable_facts', lag.unreadableFacts)
-      return metrics.text()
+      return metrics.text(accept)
     },
   }
 }

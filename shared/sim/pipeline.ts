@@ -18,7 +18,14 @@ export const plantedDefects = {
   'sink-change': { violation: 'corrupted', hop: 'table' },
   'api-miscount': { violation: 'wrong-answer', hop: 'api' },
 } as const
-export type PlantedDefect = keyof typeof plantedDefects
+/** What the gateway of a source does wrong; it shows at the topic behind. */
+export const gatewayDefects = {
+  'gateway-skip': { violation: 'lost', hop: 'raw' },
+  'gateway-double': { violation: 'duplicated', hop: 'raw' },
+  'gateway-change': { violation: 'corrupted', hop: 'raw' },
+  'gateway-drop-headers': { violation: 'header-lost', hop: 'raw' },
+} as const
+export type PlantedDefect = keyof typeof plantedDefects | keyof typeof gatewayDefects
 
 export interface SimRecord {
   readonly stream: number
@@ -72,6 +79,10 @@ class SimPartition {
 
 /** The pipeline under test in miniature: two topics, a normaliser, a sink. It errs where it is told to, and remembers it. */
 export class SimPipeline {
+  /** One partition where canaries go in outside of Kafka, else none. */
+  readonly source: readonly SimPartition[]
+  /** The first offset of the source that the gateway has not acknowledged. */
+  acknowledged = 0
   readonly raw: readonly SimPartition[] = newPartitions()
   readonly normalised: readonly SimPartition[] = newPartitions()
   /** What the normaliser has committed, by partition. */
@@ -91,10 +102,15 @@ export class SimPipeline {
   #doubledLater: SimRow[] = []
   #sinkPaused = false
 
-  constructor({ clock, prng, defect }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none' }) {
+  constructor({ clock, prng, defect, source }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none'; source: boolean }) {
     this.#clock = clock
     this.#prng = prng
     this.#defect = defect
+    this.source = source ? [new SimPartition()] : []
+    if (source)
+      clock.later(1, () => {
+        this.#runGateway()
+      })
     clock.later(1, () => {
       this.#runNormaliser()
     })
@@ -123,8 +139,9 @@ export class SimPipeline {
 
   /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
   write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
-    const partition = partitionOf(stream)
-    const log = this.raw[partition] as SimPartition
+    const [source] = this.source
+    const partition = source === undefined ? partitionOf(stream) : 0
+    const log = source ?? (this.raw[partition] as SimPartition)
     const record: SimRecord = { stream, seq, fault: null }
     const draw = this.#prng.below(40)
     if (draw === 0) {
@@ -182,6 +199,27 @@ export class SimPipeline {
     this.#emit(swapped)
   }
 
+  /** Writes on, and acknowledges a moment later what it wrote. */
+  #runGateway(): void {
+    const [log] = this.source as [SimPartition]
+    const from = this.acknowledged
+    for (const { stream, seq, fault: given, offset } of log.entries) {
+      const record: SimRecord = { stream, seq, fault: given }
+      if (offset < from || this.#errs('gateway-skip', record)) continue
+      const fault = this.#errs('gateway-change', record) ? 'corrupted' : this.#errs('gateway-drop-headers', record) ? 'header-lost' : given
+      const topic = this.raw[partitionOf(stream)] as SimPartition
+      topic.append({ ...record, fault }, this.#clock.nowMs())
+      if (this.#errs('gateway-double', record)) topic.append({ ...record, fault }, this.#clock.nowMs())
+    }
+    const end = log.end
+    this.#clock.later(5 + this.#prng.below(20), () => {
+      this.acknowledged = end
+      this.#clock.later(20 + this.#prng.below(150), () => {
+        this.#runGateway()
+      })
+    })
+  }
+
   #runNormaliser(): void {
     for (const [partition, log] of this.raw.entries()) {
       const from = this.processed.get(partition) ?? 0
@@ -223,7 +261,7 @@ export class SimPipeline {
   }
 
   #runOthers(): void {
-    for (const log of this.raw) log.appendOther()
+    for (const log of [...this.source, ...this.raw]) log.appendOther()
     this.#clock.later(OTHERS_EVERY_MS, () => {
       this.#runOthers()
     })

@@ -35,11 +35,11 @@ export interface LiveRun {
   readonly facts: readonly RunFact[]
 }
 
-export async function startLiveStack(env: Record<string, string> = {}): Promise<LiveStack> {
+export async function startLiveStack(env: Record<string, string> = {}, { nats = false } = {}): Promise<LiveStack> {
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
   const lines: string[] = []
   const progress = (line: string) => void lines.push(line)
-  const stack = await startStack({ dir, progress })
+  const stack = await startStack({ dir, progress, nats })
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env })
   return {
     stack,

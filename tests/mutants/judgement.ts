@@ -78,10 +78,10 @@ export const mutants: readonly Mutant[] = [
     "if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false",
     '',
   ),
-  judge('no acknowledgement is a pass', "if (evidence.acknowledged.size === 0) doubt('no canary was acknowledged')", ''),
+  judge('no acknowledgement is a pass', "if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')", ''),
   judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
   judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),
-  judge('unknown canaries must arrive', 'before === undefined ? evidence.acknowledged', 'before === undefined ? evidence.intended'),
+  judge('unknown canaries must arrive', 'before === undefined ? owed', 'before === undefined ? evidence.intended'),
   judge(
     'facts from after the verdict count in it',
     'evidence.heard >= published.factsHeard) break',
@@ -123,8 +123,8 @@ export const mutants: readonly Mutant[] = [
   ),
   topic(
     'a finding is told again at every hop behind',
-    'if (before === null) return false\n  const told = hopEvidence(evidenceOf(works, run.runId), before)\n  const near',
-    "if (before !== null) return false\n  const told = hopEvidence(evidenceOf(works, run.runId), before ?? '')\n  const near",
+    'if (before === null) return false\n  const names',
+    "if (before !== '') return false\n  const names",
   ),
   topicJudging('a failed look is a proof', 'if (!result.ok) {', 'if (!result.ok && result.reason === undefined) {'),
   topicJudging(

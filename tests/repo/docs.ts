@@ -1,5 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { z } from 'zod'
+import { reportSchema } from '../../agents/reporter/reports/json.ts'
+import { grafanaFiles } from '../../compose/observability/grafana/generated.ts'
+import { prometheusFiles } from '../../compose/observability/prometheus/generated.ts'
 import { errorCodes } from '../../shared/core/errors.ts'
 import type { MetricRow } from '../../shared/runtime/metrics.ts'
 import { agentMetrics } from '../../shared/runtime/run-agent.ts'
@@ -18,6 +22,9 @@ export const generatedDocs: Readonly<Record<string, () => string | Promise<strin
   'shared/runtime/CONFIG.md': () => renderConfig(readFileSync(join(top, 'shared/runtime/config.ts'), 'utf8')),
   'shared/runtime/METRICS.md': async () => renderMetrics(await metricTables()),
   'topology/TOPOLOGY.md': renderTopologyDoc,
+  'schemas/report.schema.json': () => `${JSON.stringify(z.toJSONSchema(reportSchema, { io: 'input' }), null, 2)}\n`,
+  ...Object.fromEntries(Object.entries(prometheusFiles()).map(([path, text]) => [`compose/${path}`, () => text])),
+  ...Object.fromEntries(Object.entries(grafanaFiles()).map(([path, text]) => [`compose/observability/grafana/${path}`, () => text])),
 }
 
 export function renderErrors(): string {
@@ -60,7 +67,7 @@ async function rowsOf(agent: string, topology: Topology): Promise<readonly Metri
   return tables.flatMap((rows) => (Array.isArray(rows) ? (rows as MetricRow[]) : []))
 }
 
-function referenceTopology(): Topology {
+export function referenceTopology(): Topology {
   const file = 'topology/reference.yaml'
   const anything = new Proxy<Record<string, string>>({}, { get: () => 'http://127.0.0.1:1' })
   const loaded = loadTopology(file, readFileSync(join(top, file), 'utf8'), anything)

@@ -14,13 +14,18 @@ export const allowances: readonly { readonly rule: string; readonly where: RegEx
   },
   {
     rule: 'environment',
-    where: /^agents\/cli\/(topics|two-topics|validate)\.ts$/,
+    where: /^agents\/cli\/(audit|topics|two-topics|validate)\.ts$/,
     why: 'the command line reads settings itself, and passes them on',
   },
   {
     rule: 'environment',
     where: /^compose\/local\/(stack|supervision|demo-run|agents|tools|debian|go)\.ts$|^shared\/runtime\/heap-limit\.ts$/,
     why: 'children get the environment of whoever starts them, and it says where the cache is',
+  },
+  {
+    rule: 'environment',
+    where: /^compose\/docker\/(engine|runtime\/prepare|stand-ins\/make|e2e)\.ts$/,
+    why: 'programs of their own: a container is configured by it, the cache is found by it',
   },
   { rule: 'environment', where: /^compose\/ci\/main\.ts$/, why: 'the inputs of the action come by it' },
   {
@@ -31,7 +36,7 @@ export const allowances: readonly { readonly rule: string; readonly where: RegEx
   {
     rule: 'clock',
     where:
-      /^shared\/runtime\/|^compose\/|^loadgen\/|^agents\/cli\/|^tests\/(main\.ts$|live\/|mutants\/main\.ts$)|\/shell\.ts$|^agents\/chaos-injector\/|\.test\.ts$/,
+      /^shared\/runtime\/|^compose\/|^loadgen\/|^agents\/cli\/|^tests\/(main\.ts$|live\/|mutants\/main\.ts$)|\/shell\.ts$|^agents\/reporter\/reports\/archive\.ts$|^agents\/chaos-injector\/|\.test\.ts$/,
     why: 'outside the cores; impureProblems looks into what cores are made of',
   },
   { rule: 'chance', where: /^compose\/reference\/feed\/|^loadgen\//, why: 'a feed that nobody has to repeat' },
@@ -51,7 +56,11 @@ export const doorways: readonly { readonly library: RegExp; readonly assay: read
   { library: /^@duckdb\//, assay: ['shared/engines/duckdb.ts'], reference: ['compose/reference/lake.ts'] },
   { library: /^@aws-sdk\//, assay: ['shared/iceberg/object-store.ts'], reference: [] },
   { library: /^pino$/, assay: ['shared/runtime/log.ts'], reference: ['compose/reference/log.ts'] },
-  { library: /^prom-client$/, assay: ['shared/runtime/metrics.ts'], reference: ['compose/reference/api/metrics.ts'] },
+  {
+    library: /^prom-client$/,
+    assay: ['shared/runtime/metrics.ts'],
+    reference: ['compose/reference/api/metrics.ts', 'compose/reference/gateway/metrics.ts'],
+  },
   {
     library: /^@opentelemetry\//,
     // What spans are, and how they leave; the names of attributes are compared with the package in a test.
@@ -73,11 +82,27 @@ export const doorways: readonly { readonly library: RegExp; readonly assay: read
   { library: /^lossless-json$/, assay: ['shared/iceberg/lossless.ts'], reference: ['compose/reference/catalog.ts'] },
   {
     library: /^yaml$/,
-    assay: ['topology/load.ts', 'schemas/docs.test.ts', 'compose/ci/action.fixture.ts'],
+    assay: [
+      'topology/load.ts',
+      'schemas/docs.test.ts',
+      'compose/ci/action.fixture.ts',
+      'compose/docker/yaml.ts',
+      'tests/repo/grafana.test.ts',
+    ],
     reference: [],
   },
-  { library: /^fastify$/, assay: [], reference: ['compose/reference/api/server.ts'] },
-  { library: /^nats$/, assay: [], reference: [] },
+  {
+    library: /^@grafana\//,
+    assay: ['compose/observability/grafana/panels.ts', 'compose/observability/grafana/board.ts'],
+    reference: [],
+  },
+  { library: /^@prometheus-io\/|^@lezer\//, assay: ['tests/repo/promql-text.ts'], reference: [] },
+  { library: /^@fastify\//, assay: ['agents/reporter/page/server.ts'], reference: [] },
+  { library: /^playwright-core$|^@axe-core\//, assay: ['tests/page/browser.ts'], reference: [] },
+  { library: /^fastify$/, assay: ['agents/reporter/page/server.ts'], reference: ['compose/reference/api/server.ts'] },
+  { library: /^echarts(\/|$)/, assay: ['agents/reporter/reports/charts.ts'], reference: [] },
+  { library: /^tar-stream$/, assay: ['agents/reporter/reports/archive.ts', 'agents/reporter/reports/archive.test.ts'], reference: [] },
+  { library: /^nats$/, assay: ['shared/runtime/nats.ts'], reference: ['compose/reference/nats.ts'] },
 ]
 
 /** Which top-level folder may import which. */
@@ -104,7 +129,11 @@ export const upward: readonly { readonly from: RegExp; readonly to: RegExp; read
     to: /^compose\/local\//,
     why: 'benchmarks of whole agents start them, and the broker, as a user would',
   },
-  { from: /^compose\/local\//, to: /^agents\/cli\//, why: 'the demo is a front end of the command line' },
+  {
+    from: /^compose\/(local|docker\/e2e)\//,
+    to: /^agents\/cli\//,
+    why: 'the demo, and the test of Compose, are front ends of the command line',
+  },
   {
     from: /^agents\/cli\/[^/]+\.test\.ts$/,
     to: /^agents\/reporter\/reports\/sample-run\.ts$/,

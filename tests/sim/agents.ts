@@ -9,11 +9,11 @@ import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { SimEntry, SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
-import { RAW_HOP } from './topology.ts'
+import { RAW_HOP, SOURCE_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
-type Topic = 'raw' | 'normalised'
-const topicOf = (hop: string): Topic => (hop === RAW_HOP ? 'raw' : 'normalised')
+type Topic = 'source' | 'raw' | 'normalised'
+const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop === RAW_HOP ? 'raw' : 'normalised')
 
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
@@ -76,8 +76,8 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
       case 'stop-reading':
         return
       case 'take-baseline': {
-        const positions = ['raw', 'normalised'].flatMap((topic) =>
-          pipeline[topic as Topic].map((log, partition) => ({ hop: `topic:${topic}`, partition, offset: log.end })),
+        const positions = effect.hops.flatMap((hop) =>
+          pipeline[topicOf(hop)].map((log, partition) => ({ hop, partition, offset: log.end })),
         )
         later(prng.below(200), () => {
           send({ type: 'baselined', runId: effect.runId, stage: effect.stage, positions })
@@ -88,9 +88,9 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         readForEver(context, effect, send)
         return
       case 'look-at-progress': {
-        const committed = new Map(pipeline.processed)
+        const committed = effect.hop === RAW_HOP ? new Map([[0, pipeline.acknowledged]]) : new Map(pipeline.processed)
         later(prng.below(100), () => {
-          const ends = new Map(pipeline.normalised.map((log, partition) => [partition, log.end]))
+          const ends = new Map(pipeline[topicOf(effect.hop)].map((log, partition) => [partition, log.end]))
           later(prng.below(100), () => {
             send({ type: 'progress-seen', runId: effect.runId, hop: effect.hop, committed, ends })
           })

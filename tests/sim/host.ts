@@ -7,7 +7,8 @@ import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import type { TopicLog } from '../../shared/sim/topic-log.ts'
-import { simTopology, RECORD_SCHEMA } from './topology.ts'
+import type { Topology } from '../../topology/topology.ts'
+import { RECORD_SCHEMA } from './topology.ts'
 
 export interface ShellContext {
   readonly clock: SimClock
@@ -28,6 +29,7 @@ export interface World {
   readonly clock: SimClock
   readonly prng: Prng
   readonly pipeline: SimPipeline
+  readonly topology: Topology
   readonly control: TopicLog<ControlMessage>
   readonly results: TopicLog<ResultMessage>
   readonly plans: ReadonlyMap<string, string>
@@ -66,7 +68,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     let state: unknown = agent.core.init({
       speaker: { agent: agent.core.name, instance: '0' },
       plans: world.plans,
-      topology: simTopology,
+      topology: world.topology,
       recordSchema: RECORD_SCHEMA,
     })
     const send = (event: Event | BusEvent): void => {

@@ -1,4 +1,4 @@
-import { plantedDefects, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { gatewayDefects, plantedDefects, type PlantedDefect } from '../../shared/sim/pipeline.ts'
 import { hopNames } from './topology.ts'
 import type { SimReport } from './world.ts'
 
@@ -7,9 +7,9 @@ export const defects = Object.keys(plantedDefects) as PlantedDefect[]
 
 /** What must be reported, and nothing else may be: `violation hop stream/seq`. */
 export function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimReport): string[] {
-  const { violation, hop } = plantedDefects[defect]
+  const { violation, hop } = { ...plantedDefects, ...gatewayDefects }[defect]
   // At the first hop the ledger is the measure: what it does not vouch for is unknown, and nobody's fault.
   const isOwed = ({ stream, seq }: { stream: number; seq: number }) =>
-    hop !== 'raw' || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
+    hop !== 'raw' || defect in gatewayDefects || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
   return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
 }

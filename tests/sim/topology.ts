@@ -1,5 +1,6 @@
 import type { Topology } from '../../topology/topology.ts'
 
+export const SOURCE_HOP = 'source:nats'
 export const RAW_HOP = 'topic:raw'
 export const NORMALISED_HOP = 'topic:normalised'
 export const TABLE_HOP = 'table:lake.trades'
@@ -63,4 +64,25 @@ export const simTopology: Topology = {
     { ...api, name: 'stats', url: 'http://sim/{symbol}?{from}-{to}', per: 'window' },
   ],
   chaos: { targets: { sink: { driver: 'process', pidFile: 'sim', faults: ['pause'], leaseMsMax: 60_000 } } },
+}
+
+/** The same pipeline behind a gateway: canaries go in outside of Kafka. */
+export const sourceTopology: Topology = {
+  ...simTopology,
+  connections: { ...simTopology.connections, nats: { servers: 'sim' } },
+  hops: [
+    {
+      kind: 'source',
+      broker: 'nats',
+      stream: 'in',
+      subject: 'in.{key}',
+      delivery: 'at-least-once',
+      headers: [],
+      deliverWithinMs: 4_000,
+      giveUpAfterMs: 8_000,
+    },
+    ...simTopology.hops.map((hop) =>
+      hop.kind === 'topic' && hop.topic === 'raw' ? { ...hop, processedBy: { group: 'gateway', topic: 'in' } } : hop,
+    ),
+  ],
 }

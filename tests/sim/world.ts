@@ -13,6 +13,7 @@ import { standingViolations } from '../../shared/core/evidence.ts'
 import { checker, generator, reconciler, reporter } from './agents.ts'
 import { injector, prober } from './outer-agents.ts'
 import { createProcess, type World } from './host.ts'
+import { simTopology, sourceTopology } from './topology.ts'
 
 export interface Scenario {
   readonly seed: number
@@ -23,6 +24,8 @@ export interface Scenario {
   readonly absent?: AgentName | undefined
   /** Whether the run pauses the sink for a while. */
   readonly pauses?: boolean
+  /** Whether canaries go in outside of Kafka, by way of a gateway. */
+  readonly source?: boolean
 }
 
 export interface SimReport {
@@ -59,7 +62,7 @@ ${pauses ? FAULT_STAGES : ''}`
 }
 
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
-export function simulate({ seed, defect, crash, absent, pauses = false }: Scenario): SimReport {
+export function simulate({ seed, defect, crash, absent, pauses = false, source = false }: Scenario): SimReport {
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
@@ -68,7 +71,8 @@ export function simulate({ seed, defect, crash, absent, pauses = false }: Scenar
   const world: World = {
     clock,
     prng,
-    pipeline: new SimPipeline({ clock, prng: prng.stream('pipeline'), defect }),
+    pipeline: new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source }),
+    topology: source ? sourceTopology : simTopology,
     control: createTopicLog<ControlMessage>(clock, prng.stream('control'), true),
     results: createTopicLog<ResultMessage>(clock, prng.stream('results'), true),
     plans,

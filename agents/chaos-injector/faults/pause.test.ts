@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { ChaosTarget } from '../../../topology/topology.ts'
+import type { ProcessTarget } from '../../../topology/topology.ts'
 import { startTarget, stateOf, type Target } from '../target.fixture.ts'
-import { pause, statFrom } from './pause.ts'
+import { pauseProcess as pause, statFrom } from './pause.ts'
 
 let target: Target
-const chaosTarget = (): ChaosTarget => ({ driver: 'process', pidFile: target.pidFile, faults: ['pause'], leaseMsMax: 60_000 })
+const chaosTarget = (): ProcessTarget => ({ driver: 'process', pidFile: target.pidFile, faults: ['pause'], leaseMsMax: 60_000 })
 
 beforeEach(async () => {
   target = await startTarget()

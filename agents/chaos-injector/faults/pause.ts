@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { AssayError } from '../../../shared/core/errors.ts'
-import type { Fault, PinnedTarget } from './fault.ts'
+import { byDriver, type PinnedProcess, type ProcessFault } from './fault.ts'
+import { pauseContainer } from './pause-container.ts'
 
 const STOPPED = 'T'
 /** Ended, and not yet buried by its parent. */
 const ENDED = new Set(['Z', 'X', 'x'])
 
 /** Stops a process where it stands (SIGSTOP): connections stay open, nothing answers. Healed by SIGCONT. */
-export const pause: Fault = {
+export const pauseProcess: ProcessFault = {
   async plan({ pidFile }) {
     const text = await readFile(pidFile, 'utf8').catch((cause: unknown) => {
       throw new AssayError('INPUT_INVALID', `pid file ${pidFile} cannot be read`, { cause })
@@ -41,6 +42,9 @@ export const pause: Fault = {
   },
 }
 
+/** Stands still, and keeps its connections: a process, or all processes of a container. */
+export const pause = byDriver({ process: pauseProcess, docker: pauseContainer })
+
 /** It may end between the look and the signal. */
 function signal(pid: number, name: 'SIGCONT'): void {
   try {
@@ -56,12 +60,12 @@ export interface ProcessStat {
   readonly startTicks: string
 }
 
-async function sameProcess({ pid, startTicks }: PinnedTarget): Promise<ProcessStat | null> {
+async function sameProcess({ pid, startTicks }: PinnedProcess): Promise<ProcessStat | null> {
   const stat = await processStat(pid)
   return stat?.startTicks === startTicks ? stat : null
 }
 
-async function assertSame(pinned: PinnedTarget): Promise<void> {
+async function assertSame(pinned: PinnedProcess): Promise<void> {
   if ((await sameProcess(pinned)) === null)
     throw new AssayError('INPUT_INVALID', `process ${pinned.pid} is no longer the one the lease was written for`)
 }

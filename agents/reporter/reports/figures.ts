@@ -20,3 +20,6 @@ export const timeText = (atMs: number) => `${utcTime.format(atMs)} UTC`
 const utcTime = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' })
 
 export const plural = (count: number, one: string, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`
+
+/** `+0.4 s`: from the start of something. */
+export const sinceText = (ms: number) => `${ms < 0 ? '−' : '+'}${(Math.abs(ms) / 1000).toFixed(1)} s`

@@ -12,7 +12,7 @@ describe('JSON report', () => {
     const report = reportSchema.parse(JSON.parse(jsonReport(sourceOf(cleanFacts()))))
     expect(report.verdict).toBe('pass')
     expect(report.reasons).toEqual([])
-    expect(report.violations).toEqual({ canaries: 0, listed: [], leftOut: [] })
+    expect(report.violations).toEqual({ canaries: 0, causes: [], listed: [], leftOut: [] })
     expect(report.canaries).toEqual({ intended: 1_000, acknowledged: 1_000, unknown: 0, failed: 0 })
     expect(report.hops.map(({ hop, expected, sighted }) => [hop, expected, sighted])).toEqual(
       ['source', RAW, TRADES, TABLE, 'api:trade', 'api:stats'].map((hop) => [hop, 1_000, 1_000]),

@@ -4,11 +4,12 @@ import { faultPhase } from '../../../schemas/results/fault-changed.ts'
 import { hopSummary } from '../../../schemas/results/run-judged.ts'
 import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
 import { agentOfTask, planSchema } from '../../../topology/plan.ts'
+import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
 import type { ReportSource } from './report-source.ts'
 
 /** So many violations are listed one by one; those beyond are counted by kind and hop. */
-export const LISTED_MAX = 5_000
+export const LISTED_MAX = 2_000
 export const SNAPSHOTS_MAX = 1_000
 export const REPORT_VERSION = 1
 
@@ -49,6 +50,7 @@ export const reportSchema = z.strictObject({
   ),
   violations: z.strictObject({
     canaries: z.int().describe('In all, listed or not.'),
+    causes: z.array(causeOfReport).max(CAUSES_MAX).describe('Worst kind first, then by hop.'),
     listed: z.array(listedViolation).max(LISTED_MAX),
     leftOut: z.array(z.strictObject({ kind: violationKind, hop: z.string(), canaries: z.int() })).describe('What is not listed.'),
   }),
@@ -97,12 +99,13 @@ export const reportSchema = z.strictObject({
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
-  environment: z.strictObject({ assayVersion: z.string(), host: z.string(), pipelineKafka: z.string() }),
+  environment: z.strictObject({ assayVersion: z.string(), host: z.string(), pipelineKafka: z.string() }).describe('Of the reporter.'),
 })
 export type Report = z.infer<typeof reportSchema>
 
 /** The report as a value; `jsonReport` is its text. */
-export function reportOf({ run, evidence, judgement, atMs, environment }: ReportSource): Report {
+export function reportOf(source: ReportSource): Report {
+  const { run, evidence, judgement, atMs, environment } = source
   const { accepted, resolved } = run
   const produce = run.stages.get(resolved.plan.stages.find(({ task }) => task === 'produce')?.stage ?? '')
   return {
@@ -127,7 +130,7 @@ export function reportOf({ run, evidence, judgement, atMs, environment }: Report
       failed: judgement.failed,
     },
     hops: judgement.hops.map((hop) => ({ ...hop, otherRecords: evidence.hops.get(hop.hop)?.otherRecords ?? 0 })),
-    violations: listed(run, violationGroups(run, evidence), environment.pipelineKafka),
+    violations: { ...listed(run, violationGroups(run, evidence), environment.pipelineKafka), causes: causesOfReport(source) },
     stages: stagesOf(run),
     faults: evidence.faults.map(({ stage, fault, target, phase, atMs: changedAtMs, leaseUntilMs, detail }) => ({
       stage,
@@ -162,7 +165,7 @@ export function reportOf({ run, evidence, judgement, atMs, environment }: Report
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,
-    environment,
+    environment: { assayVersion: environment.assayVersion, host: environment.host, pipelineKafka: environment.pipelineKafka },
   }
 }
 
@@ -171,7 +174,7 @@ export const jsonReport = (source: ReportSource) => `${JSON.stringify(reportOf(s
 type ListedViolation = z.infer<typeof listedViolation>
 
 /** Takes turns among the groups, so that a flood of one kind hides no other. */
-function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], pipelineKafka: string): Report['violations'] {
+function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], pipelineKafka: string): Omit<Report['violations'], 'causes'> {
   const shares = fairShares(
     groups.map(({ located }) => located.length),
     LISTED_MAX,

@@ -2,6 +2,7 @@ import { violationKinds, type ViolationKind } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
 import { canaryIdText } from '../../../shared/core/identity.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
+import { sqlName, sqlText, shellWord } from './quoting.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../../topology/topology.ts'
 
 /** A violation with the place where one can look at it. */
@@ -48,7 +49,7 @@ function groupOf(run: RunState, violations: readonly Violation[]): ViolationGrou
 const byCanary = (a: Violation, b: Violation) => a.stream - b.stream || seqFirst(a) - seqFirst(b)
 const seqFirst = ({ standing }: Violation) => standing.ranges[0] as number
 
-function locate(run: RunState, violation: Violation): LocatedViolation {
+export function locate(run: RunState, violation: Violation): LocatedViolation {
   return {
     violation,
     canaryId: canaryIdText({ runId: run.runId, stream: violation.stream, seq: seqFirst(violation) }),
@@ -62,8 +63,11 @@ function topicOf(run: RunState, { violation, hop: name }: Violation): string | n
   const at = hops.findIndex((hop) => hopName(hop) === name)
   const hop = hops[at]
   if (hop === undefined) return null
+  // Offsets at a source are its own; `expected` names the place.
+  if (hop.kind === 'source') return null
   if (hop.kind === 'topic') {
     const before = hops[at - 1]
+    if (violation === 'lost' && before?.kind === 'source') return null
     return violation === 'lost' && before?.kind === 'topic' ? before.topic : hop.topic
   }
   if (hop.kind === 'table' && hop.sourceOffsets !== null) return hop.sourceOffsets.topic
@@ -83,14 +87,25 @@ export function placeText({ violation, topic }: LocatedViolation): string {
 
 /** A command or query by which anyone sees the record; null when there is nothing to point at. */
 export function lookCommand(run: RunState, located: LocatedViolation, pipelineKafka: string): string | null {
-  const { violation, topic, canaryId } = located
-  if (topic !== null && violation.partition !== null && violation.offset !== null) {
-    const headers = violation.violation === 'header-lost' ? " -f '%h\\n'" : ''
-    return `kcat -b ${pipelineKafka} -C -t ${topic} -p ${violation.partition} -o ${violation.offset} -c 1${headers}`
-  }
+  return topicCommand(located, pipelineKafka) ?? hopCommand(run, located)
+}
+
+/** Each way to look: at the place in Kafka, and at the hop that accuses. */
+export function lookCommands(run: RunState, located: LocatedViolation, pipelineKafka: string): string[] {
+  return [topicCommand(located, pipelineKafka), hopCommand(run, located)].filter((command) => command !== null)
+}
+
+function topicCommand({ violation: { violation, partition, offset }, topic }: LocatedViolation, pipelineKafka: string): string | null {
+  if (topic === null || partition === null || offset === null) return null
+  const headers = violation === 'header-lost' ? " -f '%h\\n'" : ''
+  return `kcat -b ${shellWord(pipelineKafka)} -C -t ${shellWord(topic)} -p ${partition} -o ${offset} -c 1${headers}`
+}
+
+function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation): string | null {
   const hop = run.resolved.hops.find((candidate) => hopName(candidate) === violation.hop)
   const identity = run.resolved.record.identity
-  if (hop?.kind === 'table') return `SELECT * FROM ${hop.namespace}.${hop.table} WHERE ${identity} = '${canaryId}'`
-  if (hop?.kind === 'api' && hop.per === 'canary') return `curl "$PIPELINE_API_URL${hop.url.replace(`{${identity}}`, canaryId)}"`
+  if (hop?.kind === 'table')
+    return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
+  if (hop?.kind === 'api' && hop.per === 'canary') return `curl "$PIPELINE_API_URL"${shellWord(hop.url.replace(`{${identity}}`, canaryId))}`
   return null
 }

@@ -32,7 +32,7 @@ describe('Markdown report', () => {
     const text = markdownReport(sourceOf([...cleanFacts(), lost]))
     expect(text.split('\n')[0]).toBe('# Assay: FAIL, plan smoke')
     expect(text).toContain('- 1 lost at topic:market.trades')
-    expect(text).toContain('### lost at topic:market.trades: 1 canary')
+    expect(text).toContain('### 1 canary lost at topic:market.trades')
     expect(text).toContain(
       `\`${canaryId(1, 41)}\` | topic market.trades.raw partition 3 offset 812 | \`once\` | \`in no record up to 900\` | \`${lost.traceId}\``,
     )
@@ -62,7 +62,7 @@ describe('Markdown report', () => {
     for (let i = 0; i < 100; i++) facts.push(missing(TABLE, `${'reason '.repeat(100)}${i}`))
     const text = markdownReport(sourceOf(facts))
     expect(text.length).toBeLessThanOrEqual(MARKDOWN_CHARS_MAX)
-    for (const kind of kinds) expect(text).toContain(`### ${kind} at ${TABLE}: 30 canaries`)
+    for (const kind of kinds) expect(text).toContain(`### 30 canaries ${kind} at ${TABLE}`)
     expect(text).toContain('in the JSON report')
   })
 

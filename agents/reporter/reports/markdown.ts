@@ -1,32 +1,35 @@
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
-import { agentOfTask } from '../../../topology/plan.ts'
+import { causeSentence, causeTitle } from './cause-text.ts'
+import type { Cause } from './causes.ts'
 import { countText, msText, plural, shareText, timeText } from './figures.ts'
-import { lookCommand, placeText, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
-import type { ReportSource } from './report-source.ts'
+import { lookCommand, placeText, type LocatedViolation } from './locate.ts'
+import { notChecked } from './not-checked.ts'
+import { oneLine } from './quoting.ts'
+import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
 
 /** Code hosts refuse a comment of more than 65,536 characters. */
 export const MARKDOWN_CHARS_MAX = 60_000
 /** How many violations of a kind at a hop are located; the next number is taken when the text gets too long. */
 export const LOCATED_STEPS = [20, 5, 1, 0] as const
 const LINES_MAX = 20
+const CAUSES_MAX = 30
 const TEXT_MAX = 300
 
 /** A report that fits a pull-request comment: verdict, why and where on the first screen, the rest below. */
 export function markdownReport(source: ReportSource): string {
-  const groups = violationGroups(source.run, source.evidence)
-  const texts = LOCATED_STEPS.map((locatedMax) => () => render(source, groups, locatedMax))
+  const texts = LOCATED_STEPS.map((locatedMax) => () => render(source, locatedMax))
   for (const text of texts) {
     const rendered = text()
     if (rendered.length <= MARKDOWN_CHARS_MAX) return rendered
   }
-  return `${render(source, groups, 0).slice(0, MARKDOWN_CHARS_MAX)}\n\n… cut off here; the JSON report holds the rest.\n`
+  return `${render(source, 0).slice(0, MARKDOWN_CHARS_MAX)}\n\n… cut off here; the JSON report holds the rest.\n`
 }
 
-function render(source: ReportSource, groups: readonly ViolationGroup[], locatedMax: number): string {
+function render(source: ReportSource, locatedMax: number): string {
   const sections = [
     head(source),
     hopTable(source.judgement.hops),
-    ...violationSections(source, groups, locatedMax),
+    ...causeSections(source, causesIn(source), locatedMax),
     recoverySection(source),
     notCheckedSection(source),
     foot(source),
@@ -72,44 +75,62 @@ function hopTable(hops: readonly HopSummary[]): string {
   return ['## Where', '', tableRow(header), '|---|--:|--:|---|--:|--:|--:|--:|--:|', ...rows.map(tableRow), '', note].join('\n')
 }
 
-function violationSections(source: ReportSource, groups: readonly ViolationGroup[], locatedMax: number): string[] {
-  if (groups.length === 0) return []
-  return ['## Violations', ...groups.map((group) => groupSection(source, group, locatedMax))]
+function causeSections(source: ReportSource, causes: readonly Cause[], locatedMax: number): string[] {
+  if (causes.length === 0) return []
+  const left = causes.slice(CAUSES_MAX)
+  const more = left.length === 0 ? [] : [`${plural(left.length, 'further cause')}, in the JSON report.`]
+  return ['## Violations, by cause', ...causes.slice(0, CAUSES_MAX).map((cause) => causeSection(source, cause, locatedMax)), ...more]
 }
 
-function groupSection({ run, environment }: ReportSource, { kind, hop, canaries, located }: ViolationGroup, locatedMax: number): string {
-  const shown = located.slice(0, locatedMax)
-  const lines = [`### ${kind} at ${line(hop)}: ${plural(canaries, 'canary', 'canaries')}`]
+function causeSection(source: ReportSource, cause: Cause, locatedMax: number): string {
+  const { run, environment } = source
+  const shown = cause.samples.slice(0, locatedMax)
+  const lines = [`### ${line(causeTitle(cause))}`, '', line(causeSentence(run, cause))]
   if (shown.length > 0)
     lines.push(
       '',
       tableRow(['canary', 'where', 'expected', 'found', 'trace']),
       '|---|---|---|---|---|',
-      ...shown.map((one) => tableRow(cellsOf(one))),
+      ...shown.map((one) => tableRow(cellsOf(source, one))),
     )
-  if (shown.length < located.length) {
+  if (shown.length < cause.violations) {
     lines.push(
       '',
       shown.length === 0
         ? 'The JSON report lists them.'
-        : `The first ${shown.length} of ${countText(located.length)}; the JSON report lists more.`,
+        : `The first ${shown.length} of ${countText(cause.violations)}; the JSON report lists more.`,
     )
   }
   const commands = shown.map((one) => lookCommand(run, one, environment.pipelineKafka)).filter((command) => command !== null)
-  if (commands.length > 0) lines.push('', '<details><summary>Look yourself</summary>', '', '```sh', ...commands, '```', '', '</details>')
+  if (commands.length > 0)
+    lines.push(
+      '',
+      '<details><summary>Look yourself</summary>',
+      '',
+      fence(commands),
+      ...commands,
+      fence(commands).slice(0, -2),
+      '',
+      '</details>',
+    )
   return lines.join('\n')
 }
 
-function cellsOf(located: LocatedViolation): string[] {
+/** Longer than any run of backticks in what it holds. */
+const fence = (lines: readonly string[]) =>
+  `${'`'.repeat(Math.max(3, ...lines.map((text) => (text.match(/`+/g) ?? []).reduce((most, run) => Math.max(most, run.length + 1), 0))))}sh`
+
+function cellsOf({ environment }: ReportSource, located: LocatedViolation): string[] {
   const { violation, canaryId } = located
   const more = violation.standing.size - 1
   const field = violation.field === null ? '' : `${violation.field}: `
+  const trace = traceUrl(environment, violation.traceId)
   return [
     `${code(canaryId)}${more > 0 ? ` and ${countText(more)} more of the stream` : ''}`,
     cell(placeText(located)) || '–',
     code(`${field}${violation.expected}`),
     code(`${field}${violation.actual}`),
-    code(violation.traceId),
+    trace === null ? code(violation.traceId) : `[${code(violation.traceId)}](<${encodeURI(trace)}>)`,
   ]
 }
 
@@ -126,34 +147,8 @@ function recoverySection({ evidence, judgement }: ReportSource): string {
   return ['## Faults and recoveries', '', ...bullets([...recovered, ...steps].map(line))].join('\n')
 }
 
-/** Everything a reader might take for checked and that was not. */
-function notCheckedSection({ run, evidence, judgement }: ReportSource): string {
-  const notes: string[] = []
-  for (const { hop, reason } of evidence.missing) notes.push(`${hop}: ${reason}`)
-  for (const { stage, task } of run.resolved.plan.stages) {
-    const progress = run.stages.get(stage)
-    if (progress?.ended?.outcome === 'ok') continue
-    const how =
-      progress?.ended != null
-        ? `ended ${progress.ended.outcome}: ${progress.ended.reason}`
-        : progress?.started != null
-          ? 'did not end'
-          : 'did not start'
-    notes.push(`stage ${stage} of ${agentOfTask[task]} ${how}`)
-  }
-  if (judgement.unknown > 0)
-    notes.push(`${plural(judgement.unknown, 'canary', 'canaries')} of unknown outcome: each may be there once or not at all`)
-  for (const [hop, { unchecked }] of evidence.probes) {
-    if (unchecked.size > 0)
-      notes.push(`${hop}: ${plural(unchecked.size, 'canary', 'canaries')} left out, because an earlier hop accuses them`)
-  }
-  for (const { hop, expected, sighted } of judgement.hops) {
-    if (hop.startsWith('api:') && sighted > 0 && sighted < expected)
-      notes.push(`${hop}: a sample, ${countText(sighted)} of ${countText(expected)} canaries compared`)
-  }
-  const others = [...evidence.hops].filter(([, { otherRecords }]) => otherRecords > 0)
-  for (const [hop, { otherRecords }] of others)
-    notes.push(`${hop}: ${plural(otherRecords, 'record')} that ${otherRecords === 1 ? 'is no canary' : 'are no canaries'} of this run`)
+function notCheckedSection(source: ReportSource): string {
+  const notes = notChecked(source)
   return ['## Not checked', '', ...(notes.length === 0 ? ['Nothing was left out.'] : bullets(notes.map(line)))].join('\n')
 }
 
@@ -172,15 +167,15 @@ const tableRow = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
 /** What others wrote, on one line, with nothing in it that would become markup. */
 function line(text: string): string {
   const short = text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text
-  return short
-    .replace(/\s+/g, ' ')
-    .replace(/[\\`*_[\]<>|#@]/g, (character) => (character === '<' ? '&lt;' : character === '@' ? '@\u200b' : `\\${character}`))
+  return oneLine(short).replace(/[\\`*_[\]<>|#@]/g, (character) =>
+    character === '<' ? '&lt;' : character === '@' ? '@\u200b' : `\\${character}`,
+  )
 }
 const cell = line
 
 /** Inline code inside a table: a pipe still ends the cell there, and a backtick the code. */
 function code(text: string): string {
-  const flat = text.replace(/\s+/g, ' ').slice(0, TEXT_MAX).replaceAll('|', '\\|')
+  const flat = oneLine(text).slice(0, TEXT_MAX).replaceAll('|', '\\|')
   if (flat.trim() === '') return '–'
   return flat.includes('`') ? `\`\` ${flat.replaceAll('``', "''")} \`\`` : `\`${flat}\``
 }

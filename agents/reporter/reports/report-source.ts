@@ -1,6 +1,7 @@
 import type { Evidence } from '../../../shared/core/evidence.ts'
 import type { Judgement } from '../../../shared/core/judge.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
+import { causesOf, type Cause } from './causes.ts'
 
 /** All that a report is made of. */
 export interface ReportSource {
@@ -18,4 +19,23 @@ export interface ReportEnvironment {
   readonly host: string
   /** Bootstrap address of the pipeline's Kafka, for commands to look oneself. */
   readonly pipelineKafka: string
+  /** The table's catalog and store, for the same purpose. */
+  readonly lake?: { readonly catalog: string; readonly warehouse: string | null; readonly s3: string; readonly s3Region: string }
+  /** Where people open Jaeger in a browser. */
+  readonly jaegerUi?: string | null
 }
+
+const grouped = new WeakMap<Evidence, { readonly heard: number; readonly causes: readonly Cause[] }>()
+
+/** The violations of a run by cause. Every format asks; grouped once, as long as no further fact was folded. */
+export function causesIn({ run, evidence, judgement }: ReportSource): readonly Cause[] {
+  const known = grouped.get(evidence)
+  if (known?.heard === evidence.heard) return known.causes
+  const causes = causesOf(run, evidence, new Map(judgement.hops.map(({ hop, expected }) => [hop, expected])))
+  grouped.set(evidence, { heard: evidence.heard, causes })
+  return causes
+}
+
+/** Null where nobody said where Jaeger is. */
+export const traceUrl = ({ jaegerUi }: ReportEnvironment, traceId: string): string | null =>
+  jaegerUi == null ? null : `${jaegerUi.replace(/\/+$/, '')}/trace/${traceId}`

@@ -1,10 +1,12 @@
 import { kafkaSettings, logSettings, readSettings, z } from '../config.ts'
 import { connectKafka, createTopics } from '../kafka.ts'
 import { createLog } from '../log.ts'
+import { POSITIONS_TOPIC } from '../gateway/session.ts'
+import { connectNats, ensureFeedStream, natsSettings } from '../nats.ts'
 import { Registry, schemaText, subjectOf } from '../registry.ts'
 import { RAW_TOPIC, TOPIC_PARTITIONS, TRADES_TOPIC } from '../trade.ts'
 
-const settings = readSettings(z.object({ ...logSettings, ...kafkaSettings }))
+const settings = readSettings(z.object({ ...logSettings, ...kafkaSettings, ...z.object(natsSettings).partial().shape }))
 const log = createLog('setup', settings.LOG_LEVEL)
 
 const created = await createTopics(
@@ -22,4 +24,12 @@ const schemas = [
 for (const [topic, name] of schemas) {
   const id = await registry.register(subjectOf(topic), schemaText(name))
   log.info({ subject: subjectOf(topic), id }, 'schema is registered')
+}
+
+if (settings.PIPELINE_NATS_URL !== undefined) {
+  await createTopics(connectKafka('market-setup', settings.PIPELINE_KAFKA_BOOTSTRAP, log), [POSITIONS_TOPIC], 1)
+  const nats = await connectNats('market-setup', { ...settings, PIPELINE_NATS_URL: settings.PIPELINE_NATS_URL }, log)
+  await ensureFeedStream(nats)
+  await nats.close()
+  log.info('the stream of the feed is there')
 }

@@ -1,0 +1,138 @@
+import type { ExpectedRows, RunCanaries } from '../../shared/engines/expected-rows.ts'
+import { canaryIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
+import type { CanaryRecord } from '../../shared/core/record-schema.ts'
+import type { RecordHop } from '../../shared/core/run-work.ts'
+import type { CanarySpans, HopOfRun } from '../../shared/runtime/canary-spans.ts'
+import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
+import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import { traceparent } from '../../shared/runtime/tracing.ts'
+import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
+import type { CheckerEffect, CheckerEvent } from './core.ts'
+import type { HopLog, LogReader } from './hop-logs.ts'
+import { checkRecord, checkUnchanged } from './record-check.ts'
+import type { RecordFault, SightedRecord } from './sighting.ts'
+
+type StartReading = Extract<CheckerEffect, { type: 'start-reading' }>
+/** Null for a record that is no canary of the run. */
+type Sighted = SightedRecord | null
+
+const POSITION_EVERY_MS = 250
+
+export interface ReadingOf {
+  readonly ports: { readonly log: Log; readonly metrics: Metrics }
+  readonly hop: RecordHop
+  readonly log: HopLog
+  readonly canaries: RunCanaries
+  /** Null where the hop must hold what was produced. */
+  readonly rows: ExpectedRows | null
+  readonly codecOf: (schemaId: number) => Promise<RecordCodec>
+  readonly spans: CanarySpans
+  readonly nowMs: () => number
+}
+
+/** One hop read for one run. */
+export class Reading {
+  readonly #of: ReadingOf
+  readonly #reader: LogReader
+  readonly #timer: NodeJS.Timeout
+  readonly #sent: Map<number, number>
+  readonly #codecs = new Map<number, RecordCodec>()
+  readonly #at: HopOfRun
+
+  constructor(of: ReadingOf, { runId, hop, positions }: StartReading, send: (event: CheckerEvent) => void) {
+    this.#of = of
+    this.#sent = new Map(positions)
+    this.#at = of.spans.at(of.canaries, hop)
+    this.#reader = of.log.read({
+      positions,
+      onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
+      onTrouble: ({ kind, message }) => {
+        of.ports.log.warn({ runId, hop, kind }, message)
+        send({ type: 'trouble', runId, hop, reason: `${kind}: ${message}` })
+      },
+    })
+    // Markers and aborted records move the position without a batch.
+    this.#timer = setInterval(() => {
+      for (const [partition, next] of this.#reader.positions())
+        this.#advance({ runId, hop }, { partition, next, records: [], otherRecords: 0 }, send)
+    }, POSITION_EVERY_MS)
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#reader.close()
+  }
+
+  async #readBatch(
+    at: { runId: string; hop: string },
+    batch: { readonly partition: number; readonly records: readonly ReadRecord[] },
+    send: (event: CheckerEvent) => void,
+  ): Promise<void> {
+    const records: SightedRecord[] = []
+    let otherRecords = 0
+    for (const record of batch.records) {
+      // Records are many: only those that something has to be asked for are waited for.
+      const sighting = this.#sight(batch.partition, record)
+      const sighted = sighting instanceof Promise ? await sighting : sighting
+      if (sighted === null) otherRecords++
+      else records.push(sighted)
+    }
+    this.#of.ports.metrics.add('assay_checker_canaries_total', records.length)
+    const last = batch.records.at(-1)
+    if (last !== undefined) this.#advance(at, { partition: batch.partition, next: last.offset + 1, records, otherRecords }, send)
+  }
+
+  #advance(
+    at: { runId: string; hop: string },
+    to: { partition: number; next: number; records: readonly SightedRecord[]; otherRecords: number },
+    send: (event: CheckerEvent) => void,
+  ): void {
+    const offsetFirst = this.#sent.get(to.partition) ?? 0
+    if (to.next <= offsetFirst) return
+    this.#sent.set(to.partition, to.next)
+    const { partition, records, otherRecords } = to
+    send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherRecords } })
+  }
+
+  #sight(partition: number, record: ReadRecord): Sighted | Promise<Sighted> {
+    const schemaId = framedSchemaId(record.value)
+    if (schemaId === null || record.value === null) return null
+    const codec = this.#codecs.get(schemaId)
+    if (codec !== undefined) return this.#compare({ partition, codec, value: record.value }, record)
+    return this.#of.codecOf(schemaId).then((fetched) => {
+      this.#codecs.set(schemaId, fetched)
+      return this.#sight(partition, record)
+    })
+  }
+
+  #compare(
+    { partition, codec, value }: { partition: number; codec: RecordCodec; value: Buffer },
+    { offset, timestampMs, headers }: ReadRecord,
+  ): Sighted | Promise<Sighted> {
+    const { canaries, rows, hop, ports, spans, nowMs } = this.#of
+    let record: CanaryRecord
+    try {
+      record = codec.decode(value)
+    } catch (error) {
+      ports.log.warn({ offset, hop: hopName(hop), err: error }, 'undecodable record')
+      return null
+    }
+    const id = canaryIdOf(record[canaries.resolved.record.identity])
+    if (id === null || id.runId !== canaries.runId) return null
+    const { stream, seq } = id
+    spans.sighted(this.#at, { stream, seq, startMs: timestampMs, endMs: nowMs(), partition, offset })
+    const given = { record, fields: codec.fields, headers }
+    const expected = { headers: this.#headersOf(id) }
+    const sighted = (faults: readonly RecordFault[]) => ({ stream, seq, offset, appendedAtMs: timestampMs, faults })
+    if (rows !== null) return rows.rowOf(stream, seq).then((row) => sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf })))
+    return sighted(checkUnchanged(given, { ...expected, produced: canaries.at(stream, seq), producedFields: canaries.fields }))
+  }
+
+  #headersOf(id: CanaryId): Record<string, string> {
+    const traceId = traceIdOf(id)
+    const textOf = (name: string) => (name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '')
+    return Object.fromEntries(this.#of.hop.headers.map((name) => [name, textOf(name)]))
+  }
+}

@@ -1,0 +1,115 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterAll, describe, expect, test, vi } from 'vitest'
+import type { ResultMessage } from '../../schemas/results.ts'
+import { RUN, accepted, told } from '../../shared/core/told-run.fixture.ts'
+import type { Clock } from '../../shared/runtime/clock.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+import { AlertBook, createAlerter, type FiringAlert } from './alerts.ts'
+
+const OTHER = '01999999-0000-7000-8000-000000000002'
+const links = { reporter: 'http://reporter:1/', jaeger: 'http://jaeger' }
+const judged = (verdict: 'pass' | 'fail' | 'inconclusive', atMs: number, runId = RUN) =>
+  told('run-judged', { agent: 'reporter', runId, verdict, atMs, reasons: verdict === 'pass' ? [] : ['1 lost at topic:raw'] })
+const lost = told('violation-found', { violation: 'lost', hop: 'topic:raw', traceId: 'a'.repeat(32), expected: 'here', actual: 'gone' })
+
+function bookOf(...facts: ResultMessage[]): AlertBook {
+  const book = new AlertBook(links)
+  for (const fact of facts) book.hear(fact)
+  return book
+}
+
+test('a failed run fires with run, hop, report and the trace of a bad canary', () => {
+  expect(bookOf(accepted(), lost, judged('fail', 1_000)).due()).toMatchObject([
+    {
+      labels: { alertname: 'AssayRunFailed', verdict: 'fail', plan: 'told', hop: 'topic:raw' },
+      annotations: {
+        run: RUN,
+        report: `http://reporter:1/runs/${RUN}`,
+        trace: 'a'.repeat(32),
+        trace_url: `http://jaeger/trace/${'a'.repeat(32)}`,
+        violation: expect.stringContaining('lost') as string,
+      },
+      startsAt: '1970-01-01T00:00:01.000Z',
+    },
+  ])
+})
+
+test('goes on as the same alert through further failures, ends with the next pass of its plan, and is then forgotten once taken', () => {
+  const book = bookOf(accepted(), lost, judged('fail', 1_000))
+  const [first] = book.due()
+  book.hear(accepted(undefined, { runId: OTHER }))
+  book.hear(judged('inconclusive', 1_500, OTHER))
+  book.hear({ ...lost, runId: OTHER })
+  book.hear(judged('fail', 2_000, OTHER))
+  expect(book.due()).toMatchObject([{ labels: first?.labels, startsAt: first?.startsAt, annotations: { run: OTHER } }])
+  book.hear(judged('pass', 3_000, OTHER))
+  const ended = book.due()
+  expect(ended).toMatchObject([{ labels: first?.labels, endsAt: '1970-01-01T00:00:03.000Z' }])
+  book.taken(ended)
+  expect(book.due()).toEqual([])
+})
+
+test('at another hop it is another alert, and the one before ends', () => {
+  const book = bookOf(accepted(), lost, judged('fail', 1_000), accepted(undefined, { runId: OTHER }))
+  book.hear({ ...lost, runId: OTHER, hop: 'table:lake.trades' })
+  book.hear(judged('fail', 2_000, OTHER))
+  expect(book.due().map(({ labels, endsAt }) => [labels['hop'], endsAt])).toEqual([
+    ['topic:raw', '1970-01-01T00:00:02.000Z'],
+    ['table:lake.trades', undefined],
+  ])
+})
+
+test('what passes, or is inconclusive, fires nothing', () => {
+  expect(bookOf(accepted(), judged('pass', 1)).due()).toEqual([])
+  expect(bookOf(accepted(), judged('inconclusive', 1)).due()).toEqual([])
+})
+
+describe('what is sent', () => {
+  const asked: unknown[] = []
+  let status = 200
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      asked.push([request.url, (JSON.parse(body) as FiringAlert[]).map(({ labels, endsAt }) => [labels['hop'], endsAt !== undefined])])
+      response.writeHead(status).end()
+    })
+  })
+  const turns: (() => void)[] = []
+  const clock: Clock = { nowMs: () => 0, every: (_ms, turn) => (turns.push(() => void turn(0)), () => turns.splice(0)) } as Clock
+  const warned: unknown[] = []
+  const log = { warn: (...line: unknown[]) => void warned.push(line) } as unknown as Pick<Log, 'warn'>
+  const askedOf = (count: number) =>
+    vi.waitFor(() => (asked.length >= count ? asked.splice(0) : Promise.reject(new Error(`${asked.length} asked`))), 5_000)
+  const firing = ['/api/v2/alerts', [['topic:raw', false]]]
+
+  afterAll(() => server.close())
+
+  test('waits for the end of history, comes again each turn, and when Alertmanager is back', async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const alerter = createAlerter({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, links }, { clock, log })
+    // History: a run that failed, and one that passed. Nobody is told.
+    for (const fact of [accepted(), lost, judged('fail', 1), accepted(undefined, { runId: OTHER }), judged('pass', 2, OTHER)])
+      alerter.hear(fact)
+    const third = '01999999-0000-7000-8000-000000000003'
+    for (const fact of [accepted(undefined, { runId: third }), { ...lost, runId: third }, judged('fail', 3, third)]) alerter.hear(fact)
+    for (const turn of turns) turn()
+    alerter.caughtUp()
+    expect(await askedOf(1)).toEqual([firing])
+
+    status = 503
+    for (const turn of turns) turn()
+    expect(await askedOf(1)).toEqual([firing])
+    await vi.waitFor(() => {
+      expect(warned).toHaveLength(1)
+    })
+    const fourth = '01999999-0000-7000-8000-000000000004'
+    alerter.hear(accepted(undefined, { runId: fourth }))
+    alerter.hear(judged('pass', 4, fourth))
+    status = 200
+    for (const turn of turns) turn()
+    expect(await askedOf(1)).toEqual([['/api/v2/alerts', [['topic:raw', true]]]])
+    alerter.close()
+    expect(turns).toEqual([])
+  })
+})

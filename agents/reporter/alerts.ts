@@ -1,0 +1,157 @@
+import type { Fact, ResultMessage } from '../../schemas/results.ts'
+import { isoTime, type Clock } from '../../shared/runtime/clock.ts'
+import type { Log } from '../../shared/runtime/log.ts'
+
+/** As Alertmanager's API v2 takes it. An alert that is sent again goes on; `endsAt` ends it. */
+export interface FiringAlert {
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly startsAt: string
+  readonly endsAt?: string
+}
+
+export interface AlertLinks {
+  /** Base URL of the reporter's page. */
+  readonly reporter: string
+  /** Base URL of Jaeger's, or null. */
+  readonly jaeger: string | null
+}
+
+const RUNS_KEPT = 256
+const ENDED_KEPT = 64
+const REASONS_SHOWN = 3
+const TEXT_CHARS_MAX = 1_000
+const RUNBOOK = 'compose/observability/RUNBOOKS.md#assayrunfailed'
+
+/**
+ * What a rule over metrics cannot say, since no id is a label: which run failed, where its report is and which trace to
+ * open first. One alert for each plan, from its first failed run to its next that passes. A fold: replay gives the same.
+ */
+export class AlertBook {
+  readonly #links: AlertLinks
+  readonly #plans = new Map<string, string>()
+  readonly #firstBad = new Map<string, Fact<'violation-found'>>()
+  readonly #firing = new Map<string, FiringAlert>()
+  #ended: readonly FiringAlert[] = []
+
+  constructor(links: AlertLinks) {
+    this.#links = links
+  }
+
+  hear(fact: ResultMessage): void {
+    if (fact.kind === 'run-accepted') keep(this.#plans, fact.runId, fact.planName)
+    if (fact.kind === 'violation-found' && !this.#firstBad.has(fact.runId)) keep(this.#firstBad, fact.runId, fact)
+    if (fact.kind === 'run-judged') this.#judged(fact)
+  }
+
+  /** Those that have ended and were not taken yet, and those that fire. */
+  due(): FiringAlert[] {
+    return [...this.#ended, ...this.#firing.values()]
+  }
+
+  taken(alerts: readonly FiringAlert[]): void {
+    this.#ended = this.#ended.filter((alert) => !alerts.includes(alert))
+  }
+
+  #judged(fact: Fact<'run-judged'>): void {
+    if (fact.verdict === 'inconclusive') return
+    const plan = this.#plans.get(fact.runId) ?? 'unknown'
+    const before = this.#firing.get(plan)
+    const now = fact.verdict === 'fail' ? this.#alertOf(fact, plan) : null
+    this.#firing.delete(plan)
+    // The labels are its identity: at another hop it is another alert.
+    const goesOn = before !== undefined && now?.labels['hop'] === before.labels['hop']
+    if (now !== null) {
+      this.#firing.set(plan, goesOn ? { ...now, startsAt: before.startsAt } : now)
+      this.#ended = this.#ended.filter(({ labels }) => !isSame(labels, now.labels))
+    }
+    if (before !== undefined && !goesOn) this.#ended = [...this.#ended, { ...before, endsAt: isoTime(fact.atMs) }].slice(-ENDED_KEPT)
+  }
+
+  #alertOf(fact: Fact<'run-judged'>, plan: string): FiringAlert {
+    const bad = this.#firstBad.get(fact.runId)
+    return {
+      labels: { alertname: 'AssayRunFailed', severity: 'critical', verdict: fact.verdict, plan, hop: bad?.hop ?? 'source' },
+      annotations: {
+        summary: `A run of ${plan} failed: ${fact.reasons.slice(0, REASONS_SHOWN).join('; ')}`,
+        run: fact.runId,
+        report: `${this.#links.reporter.replace(/\/+$/, '')}/runs/${fact.runId}`,
+        runbook_url: RUNBOOK,
+        ...(bad === undefined ? {} : this.#evidenceOf(bad)),
+      },
+      startsAt: isoTime(fact.atMs),
+    }
+  }
+
+  #evidenceOf({ violation, hop, expected, actual, traceId }: Fact<'violation-found'>): Record<string, string> {
+    const { jaeger } = this.#links
+    return {
+      violation: `${violation} at ${hop}: expected ${expected}, found ${actual}`.slice(0, TEXT_CHARS_MAX),
+      trace: traceId,
+      ...(jaeger === null ? {} : { trace_url: `${jaeger.replace(/\/+$/, '')}/trace/${traceId}` }),
+    }
+  }
+}
+
+const isSame = (a: FiringAlert['labels'], b: FiringAlert['labels']) => Object.entries(a).every(([label, value]) => b[label] === value)
+
+function keep<Value>(map: Map<string, Value>, runId: string, value: Value): void {
+  map.set(runId, value)
+  for (const key of map.keys()) {
+    if (map.size <= RUNS_KEPT) break
+    map.delete(key)
+  }
+}
+
+export interface Alerter {
+  hear(fact: ResultMessage): void
+  /** What is heard before is history: only what came of it is told. */
+  caughtUp(): void
+  close(): void
+}
+
+const TURN_MS = 10_000
+const ANSWER_LIMIT_MS = 5_000
+
+/** Sends what is due every few seconds: an Alertmanager that was away has missed nothing that still stands. Nobody waits for it. */
+export function createAlerter(
+  access: { readonly url: string; readonly links: AlertLinks } | null,
+  { clock, log }: { clock: Clock; log: Pick<Log, 'warn'> },
+): Alerter {
+  if (access === null) return { hear: () => undefined, caughtUp: () => undefined, close: () => undefined }
+  const book = new AlertBook(access.links)
+  let isCaughtUp = false
+  let isAway = false
+  const turn = async () => {
+    if (!isCaughtUp) return
+    const due = book.due()
+    if (due.length === 0) return
+    try {
+      const response = await fetch(`${access.url.replace(/\/+$/, '')}/api/v2/alerts`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(due),
+        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+      })
+      await response.body?.cancel()
+      if (!response.ok) throw new Error(`status ${response.status}`)
+      book.taken(due)
+      isAway = false
+    } catch (error) {
+      if (!isAway) log.warn({ err: error, alerts: due.length }, 'Alertmanager takes no alerts now: they are sent again')
+      isAway = true
+    }
+  }
+  const stop = clock.every(TURN_MS, () => void turn())
+  return {
+    hear(fact) {
+      book.hear(fact)
+      if (fact.kind === 'run-judged' && !isAway) void turn()
+    },
+    caughtUp() {
+      isCaughtUp = true
+      void turn()
+    },
+    close: stop,
+  }
+}

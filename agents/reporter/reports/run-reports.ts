@@ -1,0 +1,53 @@
+import { hostname } from 'node:os'
+import type { AgentPorts } from '../../../shared/runtime/run-agent.ts'
+import { ASSAY_VERSION } from '../../../shared/runtime/version.ts'
+import type { Topology } from '../../../topology/topology.ts'
+import { createRedactor } from '../audit/redacted.ts'
+import type { ReporterEvent, WriteReports } from '../core.ts'
+import { FactKeeper } from './fact-keeper.ts'
+import { createLogKeeper } from './log-keeper.ts'
+import type { ReportEnvironment } from './report-source.ts'
+import { writeReports } from './write-reports.ts'
+
+export interface RunReportsPorts {
+  readonly agent: Pick<AgentPorts, 'log'> & Partial<Pick<AgentPorts, 'config'>>
+  readonly topology: Topology
+  readonly reportsDir: string
+  readonly nowMs: () => number
+}
+
+/** The reports of runs, and what their archives are made of. */
+export interface RunReports {
+  hear(event: ReporterEvent): void
+  /** Gives the paths of what was written; never rejects. */
+  write(judged: Omit<WriteReports, 'type'>): Promise<string[]>
+}
+
+export function createRunReports({ agent, topology, reportsDir, nowMs }: RunReportsPorts): RunReports {
+  const facts = new FactKeeper()
+  const { log, linesOf } = createLogKeeper(agent.log, { nowMs, hide: createRedactor(agent.config?.environment ?? {}) })
+  const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
+  return {
+    hear(event) {
+      if (event.type === 'fact') facts.hear(event.fact)
+    },
+    write: ({ run, evidence, judgement, atMs }) =>
+      writeReports(
+        { run, evidence, judgement, atMs, environment },
+        { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf },
+      ),
+  }
+}
+
+function environmentOf({ connections: { kafka, catalog, s3 } }: Topology, jaegerUi: string | null): ReportEnvironment {
+  return {
+    assayVersion: ASSAY_VERSION,
+    host: hostname(),
+    pipelineKafka: kafka.bootstrap,
+    lake: { catalog: withoutUser(catalog.url), warehouse: catalog.warehouse, s3: withoutUser(s3.endpoint), s3Region: s3.region },
+    jaegerUi,
+  }
+}
+
+/** Some put credentials into addresses. */
+const withoutUser = (url: string) => url.replace(/:\/\/[^/@]*@/, '://')

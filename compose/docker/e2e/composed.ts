@@ -1,0 +1,82 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { freePorts } from '../../local/ports.ts'
+import type { Docker } from '../engine.ts'
+
+const COMPOSE_DIR = join(import.meta.dirname, '..', '..')
+const FILES = ['--file', 'compose.yaml', '--file', 'docker/e2e/webhook.yaml']
+/** Without Grafana, which has no stand-in. */
+const PROFILES = 'pipeline,agents,observability,chaos'
+const PORT_VARIABLES = [
+  ...['KAFKA_PORT', 'S3_PORT', 'NATS_PORT', 'REGISTRY_PORT', 'CATALOG_PORT', 'CONNECT_PORT', 'API_PORT'],
+  ...['ASSAY_REPORTER_PORT', 'PROMETHEUS_PORT', 'ALERTMANAGER_PORT', 'JAEGER_PORT'],
+] as const
+type PortVariable = (typeof PORT_VARIABLES)[number]
+
+export type Settings = Readonly<Record<string, string>>
+
+/** The project of compose.yaml on one engine, at ports of its own. */
+export interface Composed {
+  readonly ports: Readonly<Record<PortVariable, number>>
+  build(): Promise<void>
+  /** As a person would: waits until everything is healthy. */
+  up(): Promise<void>
+  /** Makes one service anew, with other settings. */
+  recreate(service: string, settings: Settings): Promise<void>
+  kill(service: string): Promise<void>
+  start(service: string): Promise<void>
+  logs(service: string): Promise<string>
+  isPaused(service: string): Promise<boolean>
+  run(service: string, command: readonly string[]): Promise<string>
+  down(): Promise<void>
+  /** Containers, volumes and networks that are still there. */
+  leftovers(): Promise<readonly string[]>
+}
+
+const PROJECT = 'assay'
+const lines = (text: string) => text.split('\n').filter((line) => line !== '')
+
+export async function composedOn(docker: Docker): Promise<Composed> {
+  const free = await freePorts(PORT_VARIABLES.length)
+  const ports = Object.fromEntries(PORT_VARIABLES.map((name, index) => [name, free[index] ?? 0])) as Record<PortVariable, number>
+  const base: Settings = {
+    ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    COMPOSE_PROFILES: PROFILES,
+    DOCKER_SOCKET: docker.socket,
+    ALERTMANAGER_CONFIG: './docker/e2e/alertmanager.yml',
+  }
+  const compose = (args: readonly string[], settings: Settings = {}) =>
+    docker.run(['compose', ...FILES, ...args], { cwd: COMPOSE_DIR, env: { ...base, ...settings } })
+  const containerOf = (service: string) => `${PROJECT}-${service}-1`
+  const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
+  return {
+    ports,
+    build: async () => {
+      await compose(['build', '--quiet'])
+    },
+    up: async () => {
+      await compose(['up', '--detach', '--wait', '--no-build', '--quiet-pull'])
+    },
+    recreate: async (service, settings) => {
+      await compose(['up', '--detach', '--no-deps', '--no-build', '--force-recreate', '--timeout', '5', service], settings)
+    },
+    kill: async (service) => {
+      await docker.run(['kill', '--signal', 'KILL', containerOf(service)])
+    },
+    start: async (service) => {
+      await docker.run(['start', containerOf(service)])
+    },
+    logs: (service) => docker.run(['logs', containerOf(service)]),
+    isPaused: async (service) =>
+      z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),
+    run: (service, command) => compose(['exec', '--no-TTY', service, ...command]),
+    down: async () => {
+      await compose(['--profile', '*', 'down', '--volumes', '--remove-orphans', '--timeout', '10'])
+    },
+    leftovers: async () => [
+      ...lines(await docker.run(['ps', '--all', '--quiet', ...ofProject])),
+      ...lines(await docker.run(['volume', 'ls', '--quiet', ...ofProject])),
+      ...lines(await docker.run(['network', 'ls', '--quiet', ...ofProject])),
+    ],
+  }
+}

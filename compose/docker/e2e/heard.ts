@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openTwoTopics, type TwoTopics } from '../../../agents/cli/two-topics.ts'
+import type { Fact } from '../../../schemas/results.ts'
+import { StackError } from '../../local/errors.ts'
+import type { Composed } from './composed.ts'
+
+/** What the results topic said since the beginning, as anyone outside the containers hears it. */
+export interface Heard {
+  readonly judged: Map<string, Fact<'run-judged'>>
+  /** When the last stage of a run ended, by the clock of the agent that ended it, Unix ms. */
+  readonly evidenceAtMs: Map<string, number>
+  readonly violations: Fact<'violation-found'>[]
+  readonly faults: Fact<'fault-changed'>[]
+  readonly startedAtMs: Map<string, number>
+  close(): Promise<void>
+}
+
+/** What may be said of a machine that is too slow. All else is said of records. */
+const OF_TIME = new Set(['late', 'stale', 'slow', 'unavailable'])
+
+export async function listen(composed: Composed): Promise<Heard> {
+  const environment = {
+    ASSAY_KAFKA_BOOTSTRAP: `127.0.0.1:${composed.ports.KAFKA_PORT}`,
+    PIPELINE_REGISTRY_URL: `http://127.0.0.1:${composed.ports.REGISTRY_PORT}/apis/ccompat/v7`,
+  }
+  const judged: Heard['judged'] = new Map()
+  const evidenceAtMs: Heard['evidenceAtMs'] = new Map()
+  const startedAtMs: Heard['startedAtMs'] = new Map()
+  const violations: Heard['violations'] = []
+  const faults: Heard['faults'] = []
+  const topics: TwoTopics = await openTwoTopics(
+    (event) => {
+      if (event.type !== 'fact') return
+      const { fact } = event
+      if (fact.kind === 'run-accepted') startedAtMs.set(fact.runId, fact.requestedAtMs)
+      // A later one amends the verdict.
+      if (fact.kind === 'run-judged') judged.set(fact.runId, fact)
+      if (fact.kind === 'stage-ended') evidenceAtMs.set(fact.runId, Math.max(fact.atMs, evidenceAtMs.get(fact.runId) ?? 0))
+      if (fact.kind === 'violation-found') violations.push(fact)
+      if (fact.kind === 'fault-changed') faults.push(fact)
+    },
+    { environment },
+  )
+  return { judged, evidenceAtMs, startedAtMs, violations, faults, close: () => topics.close() }
+}
+
+const POLL_MS = 200
+
+/** Time until it is so, in ms, and what it was. Throws StackError when it is not so within the limit. */
+export async function until<Result>(
+  what: string,
+  limitMs: number,
+  look: () => Result | null | undefined | Promise<Result | null | undefined>,
+): Promise<{ readonly tookMs: number; readonly value: Result }> {
+  const sinceMs = performance.now()
+  for (;;) {
+    const value = await look()
+    if (value !== null && value !== undefined) return { tookMs: performance.now() - sinceMs, value }
+    if (performance.now() - sinceMs > limitMs) throw new StackError('service-late', `${what}: not so within ${limitMs / 1000} s`)
+    await sleep(POLL_MS)
+  }
+}
+
+/** Findings of runs that were asked for in this time, by what they speak of. */
+export function findingsOf(heard: Heard, window: { readonly fromMs: number; readonly toMs: number }) {
+  const runs = [...heard.startedAtMs].filter(([, atMs]) => atMs >= window.fromMs && atMs < window.toMs).map(([runId]) => runId)
+  const told = runs.flatMap((runId) => heard.judged.get(runId) ?? [])
+  const kinds = told.flatMap(({ hops }) => hops.flatMap(({ violations }) => violations)).filter(({ count }) => count > 0)
+  const count = (isOfTime: boolean) =>
+    kinds.filter(({ violation }) => OF_TIME.has(violation) === isOfTime).reduce((sum, { count: more }) => sum + more, 0)
+  const verdicts = { pass: 0, fail: 0, inconclusive: 0 }
+  for (const { verdict } of told) verdicts[verdict]++
+  return {
+    runs: runs.length,
+    judged: told.length,
+    verdicts,
+    ofRecords: count(false),
+    ofTime: count(true),
+    reasons: told.flatMap((run) => run.reasons),
+  }
+}

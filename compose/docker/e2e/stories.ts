@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { z } from 'zod'
+import { agentNames } from '../../../shared/core/agent.ts'
+import { createPrng } from '../../../shared/core/prng.ts'
+import type { Composed } from './composed.ts'
+import { findingsOf, until, type Heard } from './heard.ts'
+
+export type Figure = readonly [what: string, value: string, isGood: boolean]
+
+export interface Scene {
+  readonly composed: Composed
+  readonly heard: Heard
+  readonly note: (line: string) => void
+}
+
+const FIRST_PASS_WITHIN_MS = 180_000
+const FAIL_WITHIN_MS = 30_000
+const WINDOW_MS = 60_000
+const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+
+/** From `docker compose up` to the first verdict. */
+export async function firstPass({ heard }: Scene, upAtMs: number): Promise<Figure[]> {
+  await until('a first pass', 4 * FIRST_PASS_WITHIN_MS, () => [...heard.judged.values()].find(({ verdict }) => verdict === 'pass'))
+  const tookMs = Date.now() - upAtMs
+  return [['up to the first pass', seconds(tookMs), tookMs < FIRST_PASS_WITHIN_MS]]
+}
+
+/** A normaliser that skips records: verdict, alert, trace; then one that does not. */
+export async function plantedLoss({ composed, heard, note }: Scene): Promise<Figure[]> {
+  note('planting a loss in the normaliser …')
+  await composed.recreate('normaliser', { NORMALISER_DEFECT: 'skip', NORMALISER_DEFECT_EVERY: '97' })
+  const plantedAtMs = Date.now()
+  const lost = await until('a lost record is told', 4 * WINDOW_MS, () =>
+    heard.violations.find(({ violation, atMs }) => violation === 'lost' && atMs > plantedAtMs),
+  )
+  const failed = await until('its run fails', 4 * WINDOW_MS, () => {
+    const told = heard.judged.get(lost.value.runId)
+    return told?.verdict === 'fail' ? told : null
+  })
+  const afterEvidenceMs = failed.value.atMs - (heard.evidenceAtMs.get(failed.value.runId) ?? 0)
+  const told = async (status: Status) => alertOf(await composed.logs('webhook'), status)
+  const alert = await until('the alert is in the webhook', 2 * WINDOW_MS, () => told('firing'))
+  const traceId = alert.value.annotations['trace'] ?? ''
+  const trace = await until('the trace of a lost canary is in Jaeger', 60_000, () => traceIn(composed, traceId))
+  note('taking the defect away …')
+  await composed.recreate('normaliser', { NORMALISER_DEFECT: 'none' })
+  const healedAtMs = Date.now()
+  const passed = await until('a pass again', 6 * WINDOW_MS, () =>
+    [...heard.judged.values()].find(
+      ({ verdict, runId }) =>
+        verdict === 'pass' && (heard.startedAtMs.get(runId) ?? 0) > healedAtMs - WINDOW_MS && runId !== failed.value.runId,
+    ),
+  )
+  const resolved = await until('the alert is resolved', 6 * WINDOW_MS, () => told('resolved'))
+  return [
+    ['planted loss to its first finding', seconds(lost.tookMs), true],
+    ['evidence whole to fail', seconds(afterEvidenceMs), afterEvidenceMs < FAIL_WITHIN_MS],
+    ['fail to the alert in the webhook', `${seconds(alert.tookMs)} (${alert.value.annotations['violation'] ?? ''})`, true],
+    ['trace of the canary in the alert, in Jaeger', `${traceId}, ${trace.value} spans`, trace.value > 0],
+    ['defect off to the next pass', seconds(passed.tookMs), true],
+    ['alert resolved', seconds(passed.tookMs + resolved.tookMs), true],
+  ]
+}
+
+const text = z.record(z.string(), z.string())
+const delivered = z.object({ alerts: z.array(z.object({ status: z.string(), labels: text, annotations: text })) })
+type Status = 'firing' | 'resolved'
+
+/** The reporter's own alert about a loss, as the webhook got it. */
+function alertOf(log: string, status: Status) {
+  const told = log.split('\n').flatMap((line) => (line.startsWith('{') ? delivered.parse(JSON.parse(line)).alerts : []))
+  const isOfLoss = (violation = '') => violation.startsWith('lost')
+  return told.find(
+    (alert) => alert.status === status && alert.labels['alertname'] === 'AssayRunFailed' && isOfLoss(alert.annotations['violation']),
+  )
+}
+
+async function traceIn(composed: Composed, traceId: string): Promise<number | null> {
+  const answer = await fetch(`http://127.0.0.1:${composed.ports.JAEGER_PORT}/api/traces/${traceId}`).catch(() => null)
+  if (answer?.ok !== true) return null
+  const { data } = z.object({ data: z.array(z.object({ spans: z.array(z.unknown()) })) }).parse(await answer.json())
+  return data[0]?.spans.length ?? null
+}
+
+const LEASE_MS = 10_000
+const PLAN = JSON.stringify({
+  version: 1,
+  name: 'pause-sink',
+  description: 'The sink stands still under a lease.',
+  timeoutMs: 120_000,
+  load: { canaries: 2_000, ratePerSecond: 50, streams: 2 },
+  stages: [
+    { stage: 'sight', task: 'sight-topics', timeoutMs: 100_000 },
+    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: 110_000 },
+    { stage: 'produce', task: 'produce', needsStarted: ['sight', 'reconcile'], timeoutMs: 60_000 },
+    {
+      stage: 'pause',
+      task: 'inject-fault',
+      needsStarted: ['produce'],
+      target: 'connect',
+      fault: 'pause',
+      afterMs: 3_000,
+      durationMs: LEASE_MS - 1_000,
+      leaseMs: LEASE_MS,
+      recoverWithinMs: 60_000,
+      timeoutMs: 90_000,
+    },
+  ],
+})
+
+/** The container under a fault is set free although the injector, and with it every watchdog in its container, is killed. */
+export async function killedInjector({ composed, note }: Scene): Promise<Figure[]> {
+  note('pausing the Connect worker, then killing the injector …')
+  await composed.run('generator', ['sh', '-c', `printf %s '${PLAN}' > /tmp/pause.json && node agents/cli/main.ts run /tmp/pause.json`])
+  await until('the worker is paused', WINDOW_MS, async () => ((await composed.isPaused('connect')) ? true : null))
+  const pausedAtMs = Date.now()
+  await composed.kill('chaos-injector')
+  await until('the worker goes on', LEASE_MS + WINDOW_MS, async () => ((await composed.isPaused('connect')) ? null : true))
+  const heldMs = Date.now() - pausedAtMs
+  await composed.start('chaos-injector')
+  return [['pause healed by the sentry after kill -9 of the injector', seconds(heldMs), heldMs < LEASE_MS + 5_000]]
+}
+
+const KILL_EVERY_MS = { least: 15_000, most: 40_000 }
+const DOWN_MS = { least: 500, most: 6_000 }
+
+export interface Kills {
+  readonly minutes: number
+  readonly seed: number
+}
+
+/** Agents die at random, and come back; nothing may be said of records that is not so. */
+export async function randomKills({ composed, heard, note }: Scene, { minutes, seed }: Kills): Promise<Figure[]> {
+  const random = createPrng(seed).stream('kills')
+  const between = ({ least, most }: { least: number; most: number }) => least + random.below(most - least)
+  note(`killing agents at random for ${minutes} minutes …`)
+  const fromMs = Date.now()
+  const untilMs = fromMs + minutes * 60_000
+  let kills = 0
+  while (Date.now() < untilMs) {
+    const name = agentNames[random.below(agentNames.length)] ?? 'reporter'
+    await composed.kill(name)
+    await sleep(between(DOWN_MS))
+    await composed.start(name)
+    kills++
+    await sleep(between(KILL_EVERY_MS))
+  }
+  // The windows that began before the end are judged within their timeout and a grace.
+  await until('the windows are judged', 5 * WINDOW_MS, () => {
+    const { runs, judged } = findingsOf(heard, { fromMs, toMs: untilMs })
+    return judged === runs ? true : null
+  }).catch((error: unknown) => {
+    note(String(error))
+  })
+  const { runs, judged, verdicts, ofRecords, ofTime, reasons } = findingsOf(heard, { fromMs, toMs: untilMs })
+  note(reasons.join('; '))
+  return [
+    [`${kills} agents killed in ${minutes} minutes: windows judged`, `${judged} of ${runs}`, judged === runs],
+    ['verdicts', JSON.stringify(verdicts), true],
+    ['false findings about records', String(ofRecords), ofRecords === 0],
+    ['findings about time (late, stale, slow, unavailable)', String(ofTime), true],
+  ]
+}

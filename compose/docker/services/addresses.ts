@@ -1,0 +1,38 @@
+import type { Addresses, S3Access } from '../../services/settings.ts'
+
+/** Ports within the networks; which of them the host sees is said by each service. */
+export const ports = {
+  kafka: 9092,
+  kafkaController: 9093,
+  kafkaHost: 29_092,
+  s3: 8080,
+  registry: 8080,
+  catalog: 8181,
+  connect: 8083,
+  api: 8080,
+  agent: 8080,
+  nats: 4222,
+  natsMonitor: 8222,
+  gateway: 8080,
+  socketGate: 2375,
+} as const
+
+/** Names of services are host names in the networks. */
+export const bundled: Addresses = {
+  kafka: `kafka:${ports.kafka}`,
+  s3: `http://s3:${ports.s3}`,
+  registry: `http://registry:${ports.registry}`,
+  catalog: `http://catalog:${ports.catalog}`,
+  connect: `http://connect:${ports.connect}`,
+  api: `http://query-api:${ports.api}`,
+}
+
+export const natsUrl = `nats://nats:${ports.nats}`
+
+/** Keys of a store that only this machine reaches; `.env` can set others. */
+export const s3Access: S3Access = {
+  region: '${PIPELINE_S3_REGION:-us-east-1}',
+  accessKey: '${PIPELINE_S3_ACCESS_KEY:-assay}',
+  secretKey: '${PIPELINE_S3_SECRET_KEY:-assay-local-secret}',
+}
+export const apiKey = '${PIPELINE_API_KEY:-assay-local-api-key}'

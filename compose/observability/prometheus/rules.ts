@@ -1,0 +1,46 @@
+import type { AlertSource } from '../grafana/alert-rules.ts'
+import { chaosAlerts, dataAlerts, latencyAlerts, sloAlerts } from './pipeline-alerts.ts'
+import { watcherAlerts } from './watcher-alerts.ts'
+
+/** A recording rule of Prometheus. */
+export interface Recording {
+  readonly record: string
+  readonly expr: string
+  /** How often it is evaluated; what looks back days need not be often. */
+  readonly every: '5s' | '1m'
+}
+
+/** An alert with what its runbook says. Hysteresis: `for` before it fires, `keepFiringFor` before it ends. */
+export interface Alert extends AlertSource {
+  readonly means: string
+  readonly look: readonly string[]
+  readonly act: readonly string[]
+}
+
+const errorRatio = (window: string, every: Recording['every']): Recording => ({
+  record: `assay:hop_errors:ratio_${window}`,
+  expr: `sum by (hop) (increase(assay_hop_canaries_bad_total[${window}])) / (sum by (hop) (increase(assay_hop_canaries_expected_total[${window}])) > 0)`,
+  every,
+})
+
+export const recordings: readonly Recording[] = [
+  ...['5m', '30m', '1h'].map((window) => errorRatio(window, '5s')),
+  ...['2h', '6h', '1d', '3d'].map((window) => errorRatio(window, '1m')),
+  {
+    record: 'assay:hop_latency_seconds:p95_5m',
+    expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_hop_latency_seconds_bucket[5m])))',
+    every: '5s',
+  },
+  {
+    record: 'assay:prober_latency_seconds:p95_5m',
+    expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_prober_latency_seconds_bucket[5m])))',
+    every: '5s',
+  },
+  {
+    record: 'assay:acknowledged:rate1m',
+    expr: 'sum(rate(assay_generator_canaries_total{outcome="acknowledged"}[1m]))',
+    every: '5s',
+  },
+]
+
+export const alerts: readonly Alert[] = [...dataAlerts, ...sloAlerts, ...latencyAlerts, ...chaosAlerts, ...watcherAlerts]

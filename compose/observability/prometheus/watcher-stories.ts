@@ -1,0 +1,119 @@
+import type { Story } from './stories.ts'
+
+const critical = 'severity="critical"'
+const warning = 'severity="warning"'
+
+const verdictStories: readonly Story[] = [
+  {
+    title: 'inconclusive for long fires, among others it does not',
+    alert: 'AssayInconclusive',
+    every: '1m',
+    series: {
+      'assay_runs_total{verdict="inconclusive"}': '0+1x60',
+      'assay_runs_total{verdict="pass"}': '5x30 6+1x30',
+      'assay_runs_total{verdict="fail"}': '0x60',
+    },
+    at: { '4m': [], '15m': [warning], '40m': [] },
+  },
+  {
+    title: 'a series that stops is missed after a quarter of an hour',
+    alert: 'AssayNoVerdict',
+    every: '1m',
+    series: { 'assay_runs_total{verdict="pass"}': '0+1x60 60x60' },
+    at: { '60m': [], '70m': [], '80m': [warning] },
+  },
+  {
+    title: 'who runs now and then is left in peace',
+    alert: 'AssayNoVerdict',
+    every: '1m',
+    series: { 'assay_runs_total{verdict="pass"}': '0x5 1x10 2x100' },
+    at: { '80m': [] },
+  },
+  {
+    title: 'a reporter that is there is not missed, one that stops is',
+    alert: 'AssayReporterGone',
+    every: '5s',
+    series: { 'up{job="assay", agent="reporter"}': '1x12 0x30' },
+    at: { '60s': [], '110s': [critical] },
+  },
+  {
+    title: 'a reporter that nobody asks is missed too',
+    alert: 'AssayReporterGone',
+    every: '5s',
+    series: { 'up{job="assay", agent="generator"}': '1x30' },
+    at: { '20s': [], '60s': [critical] },
+  },
+  { title: 'fires always', alert: 'AssayWatchdog', every: '1m', series: {}, at: { '0s': ['severity="none"'], '1h': ['severity="none"'] } },
+]
+
+const agent = 'agent="generator"'
+
+const agentStories: readonly Story[] = [
+  {
+    title: 'an agent that was never heard is not silent, one that stops is',
+    alert: 'AssayAgentSilent',
+    every: '5s',
+    series: {
+      [`assay_agent_heartbeat_timestamp_seconds{${agent}}`]: '0x40',
+      'assay_agent_heartbeat_timestamp_seconds{agent="query-prober"}': '5+5x10 55x30',
+    },
+    at: { '50s': [], '3m': [`${warning}, agent="query-prober"`] },
+  },
+  {
+    title: 'an agent that misses one scrape is not down',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${agent}}`]: '1x5 0x20', 'up{job="assay", agent="reporter"}': '1x5 0x2 1x18' },
+    at: { '50s': [], '65s': [`${warning}, job="assay", ${agent}`] },
+  },
+  {
+    title: 'catching up takes a while, not two minutes',
+    alert: 'AssayAgentBehind',
+    every: '5s',
+    series: { [`assay_agent_caught_up{${agent}}`]: '0x40', 'assay_agent_caught_up{agent="reporter"}': '0x10 1x30' },
+    at: { '1m': [], '150s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: '310 MB are too much, 290 are not',
+    alert: 'AssayAgentMemory',
+    every: '5s',
+    series: {
+      [`process_resident_memory_bytes{job="assay", ${agent}}`]: '3.1e8x40',
+      'process_resident_memory_bytes{job="assay", agent="reporter"}': '2.9e8x40',
+    },
+    at: { '1m': [], '150s': [`${warning}, job="assay", ${agent}`] },
+  },
+  {
+    title: 'an effect that fails is told for a quarter of an hour',
+    alert: 'AssayEffectsFail',
+    every: '5s',
+    series: { [`assay_agent_effects_failed_total{${agent}}`]: '0x5 1x250' },
+    at: { '25s': [], '30s': [`${warning}, ${agent}`], '15m': [`${warning}, ${agent}`], '17m': [] },
+  },
+]
+
+const factStories: readonly Story[] = [
+  {
+    title: 'one lost fact is too many',
+    alert: 'AssayFactsRefused',
+    every: '5s',
+    series: { [`assay_bus_facts_refused{${agent}}`]: '0x5 1x5' },
+    at: { '25s': [], '30s': [`${critical}, ${agent}`] },
+  },
+  {
+    title: 'facts may wait a little',
+    alert: 'AssayFactsWait',
+    every: '5s',
+    series: { [`assay_bus_outbox_facts{${agent}}`]: '0x5 7x20 0x20', 'assay_bus_outbox_facts{agent="reporter"}': '0x5 7x8 0x32' },
+    at: { '80s': [], '95s': [`${warning}, ${agent}`], '3m': [] },
+  },
+  {
+    title: 'one that cannot be read is told',
+    alert: 'AssayFactsUnreadable',
+    every: '5s',
+    series: { [`assay_bus_unreadable_facts{${agent}}`]: '0x5 1x5' },
+    at: { '25s': [], '30s': [`${warning}, ${agent}`] },
+  },
+]
+
+export const watcherStories: readonly Story[] = [...verdictStories, ...agentStories, ...factStories]
