@@ -5,7 +5,7 @@ const clockAndChance = ['Date', 'performance', 'setTimeout', 'setInterval', 'set
 export default tseslint.config(
   { ignores: ['node_modules', '**/*.js', 'coverage', '.assay'] },
   ...tseslint.configs.strictTypeChecked,
-  { languageOptions: { parserOptions: { projectService: true } } },
+  { languageOptions: { parserOptions: { project: true, tsconfigRootDir: import.meta.dirname } } },
   {
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowRegExp: true }],

@@ -57,6 +57,7 @@ function answer(event: BusEvent): void {
     ...speaker,
     atMs: SAMPLE_START_MS + 9_000,
     ...judgement,
+    revision: 0,
     factsHeard: evidence.heard,
     reports: [],
   }

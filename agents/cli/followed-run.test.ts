@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ResultMessage, RunFact } from '../../schemas/results.ts'
-import { judgeFromTopics } from '../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import { cleanFacts, SAMPLE_RUN_ID, SAMPLE_START_MS, sourceOf, violation } from '../reporter/reports/sample-run.ts'
 import { ANSWER_WAIT_MS, foldFollowed, followedRun, outcomeOf, VERDICT_WAIT_MS, type FollowedRun } from './followed-run.ts'
 import { toldOutcome } from './outcome-text.ts'
@@ -20,7 +20,15 @@ const heartbeat = (agent: string, atMs: number): ResultMessage => ({
 
 function judgedFact(facts: readonly RunFact[]): RunFact & { kind: 'run-judged' } {
   const { judgement, evidence } = sourceOf(facts)
-  return { kind: 'run-judged', runId: SAMPLE_RUN_ID, ...head, ...judgement, factsHeard: evidence.heard, reports: ['/r/report.md'] }
+  return {
+    kind: 'run-judged',
+    runId: SAMPLE_RUN_ID,
+    ...head,
+    ...judgement,
+    revision: 0,
+    factsHeard: evidence.heard,
+    reports: ['/r/report.md'],
+  }
 }
 
 function heard(...facts: readonly ResultMessage[]): FollowedRun {

@@ -1,7 +1,7 @@
 import { runIdText } from '../../schemas/parts.ts'
 import type { RunFact } from '../../schemas/results.ts'
 import { runTimeMs } from '../../shared/core/identity.ts'
-import { judgeFromTopics, type Recomputed } from '../../shared/core/judge.ts'
+import { judgeFromTopics, type Recomputed } from '../../shared/core/judge-again.ts'
 import { emptyRunBook, foldRunBook, isRunFact } from '../../shared/core/run-book.ts'
 import { badInput } from './arguments.ts'
 import type { Command } from './command.ts'

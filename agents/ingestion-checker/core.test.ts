@@ -164,6 +164,23 @@ describe('the ingestion-checker', () => {
     expect(outcome(played)).toEqual(['ok'])
   })
 
+  test('looks again for what was lost after the verdict, from where the run began, and corrects what turns up', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing).until(14_000)
+    played.take('look-again')
+    played.hear(told('run-judged', { verdict: 'fail', atMs: 14_000 })).until(43_800)
+    expect(played.take('look-again')).toEqual([])
+    const [again] = played.until(44_200).take('look-again')
+    expect(again).toMatchObject({ hop: CLEAN, suspects: [{ stream: 0, seq: 4 }], searchFrom: new Map([[0, 100]]), origin: null })
+    expect(look(played, CLEAN, nothing).saidOf('correction')).toEqual([])
+    expect(played.until(200_000).take('look-again')).toHaveLength(1)
+    look(played, CLEAN, { ok: true, found: [{ ...at(4), offset: 777 }], origin: [] })
+    expect(played.saidOf('correction')).toMatchObject([{ violation: 'lost', becomes: 'late', hop: CLEAN, ranges: [4, 4] }])
+    expect(accusations(played)).toEqual([`late ${CLEAN} 0/4-4`])
+    expect(played.until(900_000).take('look-again')).toEqual([])
+  })
+
   test('ends with its loss once nobody can expect it any more', () => {
     const played = produced(begun(), 9)
     reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)

@@ -1,5 +1,6 @@
 import type { Located, Position } from '../../schemas/parts.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
@@ -17,7 +18,7 @@ import {
 } from '../../shared/core/run-work.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { Offsets } from './loss.ts'
-import { finishWhenDone, foldLook, judgeLoss } from './judging.ts'
+import { finishWhenDone, foldAfterLook, foldLook, judgeLoss } from './judging.ts'
 import type { ReadBatch } from './sighting.ts'
 import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
 
@@ -70,6 +71,8 @@ export interface CheckerWork {
 export interface CheckerState {
   readonly works: RunWorks
   readonly active: Map<string, CheckerWork>
+  /** How often each judged run was looked at again. */
+  readonly lookedAfter: Map<string, number>
 }
 
 export type CheckerStep = Step<CheckerState, CheckerEffect>
@@ -81,7 +84,7 @@ const BASELINE_RETRY_MS = 5_000
 
 export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent, CheckerEffect> = {
   name: 'ingestion-checker',
-  init: (config) => ({ works: initWorks(config), active: new Map() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), lookedAfter: new Map() }),
   step(state, event) {
     if (isBusEvent(event)) {
       const effects: CheckerEffect[] = foldWorks(state.works, event)
@@ -94,6 +97,7 @@ export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent,
 function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent>): CheckerEffect[] {
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
+  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state.works, run.runId, event)
   if (work === undefined || run === undefined) return []
   switch (event.type) {
     case 'baselined': {
@@ -141,7 +145,16 @@ function onTick(state: CheckerState): CheckerEffect[] {
     const run = book.runs.get(runId)
     if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
   }
+  for (const look of dueAfterLooks(works, state.lookedAfter, recordHops)) effects.push(lookAfter(look))
   return effects
+}
+
+/** From where the run began to read; what turns up is told as a correction of its verdict. */
+function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
+  const started = run.resolved.plan.stages.find(({ task }) => task === 'sight-topics')
+  const positions = (started === undefined ? null : run.stages.get(started.stage)?.started?.positions) ?? []
+  const searchFrom = new Map(positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
+  return { type: 'look-again', runId: run.runId, hop, suspects: lost.members(), searchFrom, origin: null }
 }
 
 function begin(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {

@@ -1,4 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
 import { difference, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
@@ -30,9 +31,7 @@ export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): Checke
       type: 'look-again',
       runId: run.runId,
       hop: topic.name,
-      suspects: suspects.flatMap(({ canaries }) =>
-        canaries.streams().flatMap((stream) => [...members(canaries.ranges(stream))].map((seq) => ({ stream, seq }))),
-      ),
+      suspects: suspects.flatMap(({ canaries }) => canaries.members()),
       searchFrom: searchFrom(hopEvidence(evidence, topic.name), topic.baseline, suspects),
       origin: before === null ? null : { hop: before, covered: suspects.flatMap(({ segment }) => [...segment.covered]) },
     },
@@ -81,6 +80,13 @@ export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: 
     offset: origin?.offset ?? null,
   }))
   return topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+}
+
+/** What was lost when the run was judged, and stands here by now. */
+export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: LookOutcome }): CheckerEffect[] {
+  if (!result.ok) return []
+  const found = CanarySet.ofMembers(result.found)
+  return takeBackLost(works, { runId, hop }, { canaries: found, late: found })
 }
 
 /** Tells what is left to tell; `done` once everything there was to see has been seen and judged. */

@@ -76,9 +76,15 @@ describe('what is sent', () => {
     })
   })
   const turns: (() => void)[] = []
-  const clock: Clock = { nowMs: () => 0, every: (_ms, turn) => (turns.push(() => void turn(0)), () => turns.splice(0)) } as Clock
+  const clock: Pick<Clock, 'nowMs' | 'every'> = {
+    nowMs: () => 0,
+    every: (_ms, turn) => {
+      turns.push(() => turn(0))
+      return () => turns.splice(0)
+    },
+  }
   const warned: unknown[] = []
-  const log = { warn: (...line: unknown[]) => void warned.push(line) } as unknown as Pick<Log, 'warn'>
+  const log: Pick<Log, 'warn'> = { warn: (...line: unknown[]) => void warned.push(line) }
   const askedOf = (count: number) =>
     vi.waitFor(() => (asked.length >= count ? asked.splice(0) : Promise.reject(new Error(`${asked.length} asked`))), 5_000)
   const firing = ['/api/v2/alerts', [['topic:raw', false]]]

@@ -3,7 +3,7 @@ import type { RunFact } from '../../schemas/results.ts'
 import { ABANDON_AFTER_MS, START_WITHIN_MS } from '../../shared/core/run-book.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { RUN, TABLE, accepted, cleanFacts, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
-import { judgeFromTopics } from '../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { reporterCore, type ReporterEffect, type ReporterEvent, type ReporterState } from './core.ts'
 
@@ -109,7 +109,50 @@ describe('the reporter', () => {
     expect(report?.judgement).toMatchObject({ verdict: 'inconclusive', reasons: expect.arrayContaining(['cancelled: enough']) as string[] })
   })
 
-  test('keeps no evidence of what is judged', () => {
+  test('amends its verdict where later facts change it, reports again, and leaves the first one standing on the topic', () => {
+    const lost = told('violation-found', { ranges: [5, 5] })
+    const played = reporter(...clean.slice(0, -1), lost, lastEnd)
+      .caughtUp()
+      .until(200)
+    played.take('write-reports')
+    played.step({ type: 'reports-written', runId: RUN, paths: [] })
+    played.hear(told('correction', { atMs: 30_000 })).until(4_800)
+    expect(played.take('write-reports')).toEqual([])
+    expect(played.until(5_600).take('write-reports')).toMatchObject([{ judgement: { verdict: 'fail', reasons: [`1 late at ${TABLE}`] } }])
+    played.step({ type: 'reports-written', runId: RUN, paths: ['again.json'] }).until(60_000)
+    expect(played.saidOf('run-judged')).toMatchObject([
+      { revision: 0, reasons: [`1 lost at ${TABLE}`, expect.stringContaining('fidelity')] },
+      { revision: 1, reasons: [`1 late at ${TABLE}`], reports: ['again.json'] },
+    ])
+    expect(played.take('write-reports')).toEqual([])
+    const again = judgeFromTopics(played.topic.filter(isRunFact))
+    expect(again?.published?.revision).toBe(1)
+    expect(again?.judgement.reasons).toEqual([`1 late at ${TABLE}`])
+  })
+
+  test('amends nothing for facts that change nothing, nor for the end of the series the run began', () => {
+    const played = reporter(...clean)
+      .caughtUp()
+      .until(200)
+    played.take('write-reports')
+    played.step({ type: 'reports-written', runId: RUN, paths: [] })
+    played.step({ type: 'control', offset: 9, atMs: 20_000, message: { kind: 'run-cancelled', runId: RUN, reason: '', requestedBy: 'me' } })
+    played.hear(told('probe-answered', { batch: 99 })).until(60_000)
+    expect(played.take('write-reports')).toEqual([])
+    expect(played.saidOf('run-judged')).toHaveLength(1)
+  })
+
+  test('tells of windows that nobody ran that they are in doubt', () => {
+    const window = { series: '01999999-0000-7000-8000-00000000000a', index: 3, indexLast: 7 }
+    const played = reporter(accepted({ ...smokePlan, repeatEveryMs: 60_000 }, { window }))
+      .caughtUp()
+      .until(200)
+    expect(played.take('write-reports')).toMatchObject([
+      { judgement: { verdict: 'inconclusive', reasons: ['windows 3 to 7 were not run: no agent was there to begin in time'] } },
+    ])
+  })
+
+  test('keeps evidence of what is judged only to amend it', () => {
     const core = reporterCore.init({
       speaker: { agent: 'reporter', instance: '1' },
       plans: new Map(),

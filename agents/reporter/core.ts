@@ -2,7 +2,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { judge, type Judgement } from '../../shared/core/judge.ts'
+import { isSameJudgement, judge, type Judgement } from '../../shared/core/judge.ts'
 import { ABANDON_AFTER_MS, admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
 
@@ -19,19 +19,31 @@ export interface WriteReports {
 
 export type ReporterEffect = BusEffect | WriteReports
 
+interface Reporting {
+  readonly judgement: Judgement
+  readonly revision: number
+  readonly factsHeard: number
+}
+
 export interface ReporterState {
   readonly works: RunWorks
   /** Judged, and waiting for the reports to be written. */
-  readonly reporting: Map<string, { readonly judgement: Judgement; readonly factsHeard: number }>
+  readonly reporting: Map<string, Reporting>
+  /** How many facts had been heard when a judged run was last judged again. */
+  readonly judgedAgain: Map<string, number>
 }
+
+/** Late facts come in bursts: one amendment tells of all. */
+const AMEND_AFTER_MS = 5_000
 
 export const reporterCore: AgentCore<AgentBaseConfig, ReporterState, ReporterEvent, ReporterEffect> = {
   name: 'reporter',
-  init: (config) => ({ works: initWorks(config), reporting: new Map() }),
+  init: (config) => ({ works: initWorks(config), reporting: new Map(), judgedAgain: new Map() }),
   step(state, event): Step<ReporterState, ReporterEffect> {
     if (isBusEvent(event)) {
       const effects: ReporterEffect[] = foldWorks(state.works, event)
-      return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...judgeWhatIsDone(state)] : effects }
+      if (event.type === 'tick' && state.works.base.caughtUp) effects.push(...judgeWhatIsDone(state), ...amendVerdicts(state))
+      return { state, effects }
     }
     return { state, effects: publishVerdict(state, event.runId, event.paths) }
   },
@@ -39,21 +51,46 @@ export const reporterCore: AgentCore<AgentBaseConfig, ReporterState, ReporterEve
 
 function judgeWhatIsDone(state: ReporterState): ReporterEffect[] {
   const { works, reporting } = state
-  const { book, nowMs } = works.base
+  const { book } = works.base
   const effects: ReporterEffect[] = []
   for (const run of book.runs.values()) {
     if (run.judged !== null || reporting.has(run.runId) || !isReadyToJudge(state, run)) continue
     const evidence = evidenceOf(works, run.runId)
-    const judgement = judge(book, run, evidence)
-    reporting.set(run.runId, { judgement, factsHeard: evidence.heard })
-    effects.push({ type: 'write-reports', run, evidence, judgement, atMs: nowMs })
+    effects.push(report(state, { run, evidence, judgement: judge(book, run, evidence), revision: 0 }))
   }
   return effects
 }
 
+/** What was said of a run after its verdict may change it: a lost canary that arrived was late. */
+function amendVerdicts(state: ReporterState): ReporterEffect[] {
+  const { works, reporting, judgedAgain } = state
+  const { book, nowMs } = works.base
+  for (const runId of judgedAgain.keys()) if (!works.judgedEvidence.has(runId)) judgedAgain.delete(runId)
+  const effects: ReporterEffect[] = []
+  for (const [runId, evidence] of works.judgedEvidence) {
+    const run = book.runs.get(runId)
+    if (run === undefined || run.judged === null || reporting.has(runId) || nowMs - run.judged.atMs < AMEND_AFTER_MS) continue
+    if (evidence.heard <= (judgedAgain.get(runId) ?? run.judged.factsHeard)) continue
+    judgedAgain.set(runId, evidence.heard)
+    const judgement = judge(book, run, evidence)
+    if (isSameJudgement(run.judged, judgement)) continue
+    effects.push(report(state, { run, evidence, judgement, revision: run.judged.revision + 1 }))
+  }
+  return effects
+}
+
+interface Judged extends Pick<WriteReports, 'run' | 'evidence' | 'judgement'> {
+  readonly revision: number
+}
+
+function report({ works, reporting }: ReporterState, { run, evidence, judgement, revision }: Judged): WriteReports {
+  reporting.set(run.runId, { judgement, revision, factsHeard: evidence.heard })
+  return { type: 'write-reports', run, evidence, judgement, atMs: works.base.nowMs }
+}
+
 /**
- * A run is judged once: when all its stages are done, or long past its time on what there is. Every stage tells its
- * findings before it ends, on the same partition, so nothing of a stage that has ended is still under way.
+ * A run is judged when all its stages are done, or long past its time on what there is. Every stage tells its findings
+ * before it ends, on the same partition, so nothing of a stage that has ended is still under way.
  */
 function isReadyToJudge({ works }: ReporterState, run: RunState): boolean {
   const { book, nowMs } = works.base
@@ -65,15 +102,10 @@ function isReadyToJudge({ works }: ReporterState, run: RunState): boolean {
 function publishVerdict({ works, reporting }: ReporterState, runId: string, paths: readonly string[]): ReporterEffect[] {
   const reported = reporting.get(runId)
   const run = works.base.book.runs.get(runId)
-  if (reported === undefined || run === undefined || run.judged !== null) return []
   reporting.delete(runId)
-  return [
-    say(works, {
-      kind: 'run-judged',
-      ...headOf(works, runId),
-      ...reported.judgement,
-      factsHeard: reported.factsHeard,
-      reports: [...paths],
-    }),
-  ]
+  if (reported === undefined || run === undefined) return []
+  // Another reporter was faster.
+  if (run.judged !== null && run.judged.revision >= reported.revision) return []
+  const { judgement, revision, factsHeard } = reported
+  return [say(works, { kind: 'run-judged', ...headOf(works, runId), ...judgement, revision, factsHeard, reports: [...paths] })]
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judgeFromTopics } from '../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { RUN, TABLE, cleanFacts, smokePlan } from '../../shared/core/told-run.fixture.ts'

@@ -157,6 +157,24 @@ describe('a row that is not there', () => {
     expect(outcome(played.until(10_000))).toEqual(['ok'])
   })
 
+  test('is looked for again after the verdict, behind where the run began, and corrected when it has come', () => {
+    const played = endTopics(look(missing().until(400), absent)).until(11_000)
+    played.take('look-again')
+    played.hear(told('run-judged', { verdict: 'fail', atMs: 11_000 })).until(41_200)
+    const began = played.topic.find((fact) => fact.kind === 'stage-started' && fact.stage === 'reconcile')
+    expect(played.take('look-again')).toMatchObject([
+      {
+        hop: TABLE,
+        suspects: [{ stream: 0, seq: 4 }],
+        afterSnapshotId: began?.kind === 'stage-started' ? began.snapshotId : '',
+        origin: null,
+      },
+    ])
+    look(played, { ok: true, snapshotId: '9', present: [at(4)], origin: [] })
+    expect(accusations(played)).toEqual(['late 0/4-4'])
+    expect(played.until(900_000).take('look-again')).toEqual([])
+  })
+
   test('leaves the run open for as long as it may still come, and no longer', () => {
     const played = endTopics(look(missing().until(400), absent))
     expect(outcome(played.until(10_200))).toEqual([])

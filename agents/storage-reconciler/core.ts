@@ -1,4 +1,5 @@
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import { dueAfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
@@ -16,7 +17,7 @@ import {
 } from '../../shared/core/run-work.ts'
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
-import { foldLook, isTableDone, judgeLoss } from './loss.ts'
+import { beganBehind, foldAfterLook, foldLook, isTableDone, judgeLoss } from './loss.ts'
 import { newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
 interface ReconcilerWork {
@@ -31,13 +32,15 @@ export interface ReconcilerState {
   readonly active: Map<string, ReconcilerWork>
   /** Runs whose clean-up this process has begun. */
   readonly cleaning: Set<string>
+  /** How often each judged run was looked at again. */
+  readonly lookedAfter: Map<string, number>
 }
 
 const BASELINE_RETRY_MS = 5_000
 
 export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, ReconcilerEvent, ReconcilerEffect> = {
   name: 'storage-reconciler',
-  init: (config) => ({ works: initWorks(config), active: new Map(), cleaning: new Set() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), cleaning: new Set(), lookedAfter: new Map() }),
   step(state, event): Step<ReconcilerState, ReconcilerEffect> {
     if (isBusEvent(event)) {
       const effects: ReconcilerEffect[] = foldWorks(state.works, event)
@@ -51,6 +54,7 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
   if (event.type === 'cleaned-up') return foldCleanUp(state, event)
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
+  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state.works, run.runId, event)
   if (work === undefined || run === undefined) return []
   if (event.type === 'baselined') {
     if (run.stages.get(work.stage)?.started !== null) return []
@@ -101,6 +105,8 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
     const run = book.runs.get(runId)
     if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
   }
+  for (const { run, hop, lost } of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
+    effects.push({ type: 'look-again', runId: run.runId, hop, suspects: lost.members(), afterSnapshotId: beganBehind(run), origin: null })
   return effects
 }
 

@@ -71,7 +71,10 @@ export type ReconcilerEffect =
       readonly runId: string
       readonly hop: string
       readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
-      readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] }
+      /** The snapshot behind which the run began; null for an empty table. */
+      readonly afterSnapshotId: string | null
+      /** Null where only the table is to be looked at. */
+      readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] } | null
     }
   /** Deletes the run's rows; again does no harm. */
   | { readonly type: 'clean-up'; readonly runId: string; readonly stage: string; readonly resolved: ResolvedRun }

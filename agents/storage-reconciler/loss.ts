@@ -1,4 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
 import { intersection, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
@@ -42,10 +43,17 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
       type: 'look-again',
       runId: run.runId,
       hop: table.name,
-      suspects: missing.streams().flatMap((stream) => [...members(missing.ranges(stream))].map((seq) => ({ stream, seq }))),
+      suspects: missing.members(),
+      afterSnapshotId: beganBehind(run),
       origin: { hop: before, covered: segments.flatMap(({ covered }) => [...covered]) },
     },
   ]
+}
+
+/** The snapshot behind which the run's reading began. */
+export function beganBehind(run: RunState): string | null {
+  const stage = run.resolved.plan.stages.find(({ task }) => task === 'reconcile-table')
+  return (stage === undefined ? null : run.stages.get(stage.stage)?.started?.snapshotId) ?? null
 }
 
 function isPassed(works: RunWorks, { run, table }: TableContext, segment: Segment): boolean {
@@ -97,8 +105,7 @@ export function foldLook(works: RunWorks, { run, table }: TableContext, result: 
   }
   table.looksFailed = 0
   // Present but not told yet: a snapshot newer than those followed so far. Following will tell it.
-  const present = new CanarySet()
-  for (const { stream, seq } of result.present) present.add(stream, seq)
+  const present = CanarySet.ofMembers(result.present)
   const lost = suspects.minus(present).minus(sightedHere(evidenceOf(works, run.runId), table))
   const origins = new Map(result.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
   const findings = lost.streams().flatMap((stream) =>
@@ -118,6 +125,13 @@ export function foldLook(works: RunWorks, { run, table }: TableContext, result: 
     }),
   )
   return table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+}
+
+/** What was lost when the run was judged, and has a row by now. */
+export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: TableLook }): ReconcilerEffect[] {
+  if (!result.ok) return []
+  const found = CanarySet.ofMembers(result.present)
+  return takeBackLost(works, { runId, hop }, { canaries: found, late: found })
 }
 
 /** Whether everything the topic before held has been seen here or judged. */

@@ -55,7 +55,6 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
   readonly #following = new Map<string, Following[]>()
-  readonly #baselines = new Map<string, string | null>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
   #line: Promise<unknown> = Promise.resolve()
 
@@ -134,7 +133,6 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       send({ type: 'trouble', runId, hop, reason: `topology ${this.#ports.topology.name} of this agent has no ${hop}` })
       return
     }
-    this.#baselines.set(runId, effect.afterSnapshotId)
     const reading: TableReading = { ...this.#ports, hop: table, canaries: runCanaries(runId, resolved) }
     const state = { after: effect.afterSnapshotId, tableUuid: effect.tableUuid, brokenTold: false }
     let busy = false
@@ -210,7 +208,6 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       clearInterval(following.timer)
     }
     this.#following.delete(runId)
-    this.#baselines.delete(runId)
   }
 
   async #withFolder<T>(name: string, work: (folder: string) => Promise<T>): Promise<T> {
@@ -224,13 +221,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   }
 
   /** From the catalog anew, and from files fetched anew: what the first reading made of them does not count. */
-  async #lookAgain({ runId, hop, suspects, origin }: Effect<'look-again'>, send: Send): Promise<void> {
+  async #lookAgain({ runId, hop, suspects, afterSnapshotId, origin }: Effect<'look-again'>, send: Send): Promise<void> {
     const table = this.#table(hop)
     if (table === undefined) return
     try {
       const { metadata } = await this.#ports.catalog.loadTable(table)
-      const baseline = this.#baselines.get(runId) ?? null
-      const { snapshots } = lineage(metadata, baseline === null ? null : BigInt(baseline))
+      const { snapshots } = lineage(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
       const seen = new CanarySet()
       for (const snapshot of snapshots) {
         await this.#withFolder(`again-${snapshot.snapshotId}`, async (folder) => {
@@ -242,9 +238,9 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
         .filter(({ stream, seq }) => seen.has(stream, seq))
         .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
       const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
-      const topic = origin.hop.replace(/^topic:/, '')
+      const topic = origin?.hop.replace(/^topic:/, '') ?? ''
       const origins: Located[] = []
-      for (const covered of origin.covered) origins.push(...(await this.#search.find(runId, wanted, { topic, ...covered })))
+      for (const covered of origin?.covered ?? []) origins.push(...(await this.#search.find(runId, wanted, { topic, ...covered })))
       send({
         type: 'looked-again',
         runId,

@@ -16,7 +16,7 @@ export type HopSummary = z.infer<typeof hopSummary>
 
 export const runJudged = fact('run-judged', {
   verdict,
-  revision: z.int().nonnegative().default(0).describe('0 for the first verdict; more where facts that came later amended it. The highest counts.'),
+  revision: z.int().default(0).describe('0 for the first verdict; more where facts that came later amended it. The highest counts.'),
   reasons: z.array(z.string()).describe('Why it is not a pass, worst first; empty for a pass.'),
   factsHeard: z
     .int()

@@ -197,10 +197,26 @@ describe('a series', () => {
       .filter(({ type }) => type === 'request')
   }
 
-  test('is carried on by two agents, each asking once a window, for the same runs', () => {
-    expect(asked('generator')).toHaveLength(2)
+  test('is carried on by two agents, each asking now and then until a window is known, for the same runs', () => {
+    const ids = asked('generator').map((effect) => (effect.type === 'request' ? effect.message.runId : null))
+    expect([ids.length, new Set(ids).size]).toEqual([3, 2])
     expect(asked('reporter')).toEqual(asked('generator'))
     expect(asked('query-prober')).toEqual([])
+  })
+
+  test('that was cancelled makes no run of a window asked for too late, and its end is said again behind it', () => {
+    const [effect] = asked('generator')
+    if (effect?.type !== 'request') throw new Error('nothing was asked for')
+    const base = initBase(configOf('generator'))
+    answersOf(base, rolling)
+    const cancelled = { kind: 'run-cancelled', runId: RUN, reason: 'enough', requestedBy: 'me' } as const
+    foldBase(base, { type: 'control', offset: 1, atMs: 61_000, message: cancelled })
+    foldBase(base, { type: 'control', offset: 2, atMs: 61_010, message: effect.message })
+    expect(foldBase(base, { type: 'tick', atMs: 61_100 })).toMatchObject([
+      { type: 'request', message: { kind: 'run-cancelled', runId: RUN } },
+      { type: 'publish', fact: { kind: 'request-refused', controlOffset: 2, problems: [`window.series: ${RUN} was cancelled`] } },
+    ])
+    expect(foldBase(base, { type: 'tick', atMs: 61_300 })).toEqual([])
   })
 
   test('asks for what is accepted again as it was', () => {

@@ -1,15 +1,17 @@
+import type { ControlMessage } from '../../schemas/control.ts'
 import type { Fact } from '../../schemas/results.ts'
 import { loadPlan, problemText } from '../../topology/load.ts'
 import { agentOfTask, type Plan } from '../../topology/plan.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { Hop, Topology } from '../../topology/topology.ts'
 import { agentNames, type AgentName } from './agent.ts'
+import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import { canaryContent } from './canary.ts'
 import { AssayError } from './errors.ts'
 import { fnv1a } from './prng.ts'
 import { readRecordSchema } from './record-schema.ts'
-import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook, type RunState } from './run-book.ts'
+import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook } from './run-book.ts'
 import { dropPastRequests, windowsToRequest } from './schedule.ts'
 import { isOfEndedSeries } from './series.ts'
 
@@ -35,7 +37,7 @@ export interface AgentBase {
   readonly unreadable: Map<number, { readonly problems: readonly string[]; readonly excerpt: string }>
   /** When this agent first knew of a request, by control offset. */
   readonly knownSinceMs: Map<number, number>
-  /** When this agent asked for a window, by run id. */
+  /** When this agent asked for a window or said the end of a series, by kind and run id. */
   readonly askedFor: Map<string, number>
   caughtUp: boolean
   nowMs: number
@@ -45,6 +47,9 @@ export interface AgentBase {
 export const ANSWER_TURN_MS = 700
 /** Forgetting what was long ago costs an answer twice, which is harmless. */
 const KNOWN_KEPT_MAX = 10_000
+const ASKED_KEPT_MAX = 256
+const ASK_AGAIN_AFTER_MS = 10_000
+const EXCERPT_CHARS = 200
 /** Two agents ask for each window of a series: either may be down. */
 const schedulers: ReadonlySet<AgentName> = new Set(['generator', 'reporter'])
 
@@ -84,28 +89,49 @@ export function foldBase(base: AgentBase, event: BusEvent): BusEffect[] {
 
 function answers(base: AgentBase): BusEffect[] {
   const effects: BusEffect[] = []
+  const isScheduler = schedulers.has(base.config.speaker.agent)
   for (const [controlOffset, { problems, excerpt }] of base.unreadable) {
     if (isMyTurn(base, controlOffset)) effects.push(publish(refusal(base, { controlOffset, problems, excerpt })))
   }
-  for (const request of base.book.requests.values()) if (isMyTurn(base, request.controlOffset)) effects.push(publish(answer(base, request)))
-  if (schedulers.has(base.config.speaker.agent)) {
-    for (const message of windowsToRequest(base.book, base.nowMs)) {
-      if (message.runId === null || base.askedFor.has(message.runId)) continue
-      if (base.askedFor.size >= KNOWN_KEPT_MAX) base.askedFor.clear()
-      base.askedFor.add(message.runId)
-      effects.push({ type: 'request', message })
-    }
+  dropPastRequests(base.book, base.nowMs)
+  for (const request of base.book.requests.values()) {
+    const isEnded = isOfEndedSeries(base.book, request.message)
+    if (isEnded && isScheduler) effects.push(...askOnce(base, endAgain(request)))
+    if (isMyTurn(base, request.controlOffset)) effects.push(publish(isEnded ? ended(base, request) : answer(base, request)))
   }
+  if (isScheduler) for (const message of windowsToRequest(base.book, base.nowMs)) effects.push(...askOnce(base, message))
   // What was answered is folded at once, so that the next tick does not answer again.
   for (const effect of effects) if (effect.type === 'publish') foldBase(base, { type: 'fact', fact: effect.fact })
   return effects
 }
 
+/** Once in a while: what was asked may have been lost with the broker, and asking twice makes one run. */
+function askOnce(base: AgentBase, message: ControlMessage): BusEffect[] {
+  const key = `${message.kind}/${message.runId ?? ''}`
+  const askedMs = base.askedFor.get(key)
+  if (askedMs !== undefined && base.nowMs - askedMs < ASK_AGAIN_AFTER_MS) return []
+  base.askedFor.delete(key)
+  base.askedFor.set(key, base.nowMs)
+  keepNewest(base.askedFor, ASKED_KEPT_MAX)
+  return [{ type: 'request', message }]
+}
+
+/** A window asked for by one who had not heard of the end: said again behind it, so that the end outlives it on the topic. */
+function endAgain({ message: { window } }: PendingRequest): ControlMessage {
+  const runId = window?.series ?? ''
+  return { kind: 'run-cancelled', runId, requestedBy: `series ${runId}`, reason: 'the series was cancelled' }
+}
+
+function ended(base: AgentBase, { controlOffset, message }: PendingRequest): Fact<'request-refused'> {
+  const problems = [`window.series: ${message.window?.series ?? ''} was cancelled`]
+  return refusal(base, { controlOffset, problems, excerpt: JSON.stringify(message).slice(0, EXCERPT_CHARS) })
+}
+
 function isMyTurn(base: AgentBase, controlOffset: number): boolean {
   const since = base.knownSinceMs.get(controlOffset)
   if (since === undefined) {
-    if (base.knownSinceMs.size >= KNOWN_KEPT_MAX) base.knownSinceMs.clear()
     base.knownSinceMs.set(controlOffset, base.nowMs)
+    keepNewest(base.knownSinceMs, KNOWN_KEPT_MAX)
   }
   return base.nowMs - (since ?? base.nowMs) >= agentNames.indexOf(base.config.speaker.agent) * ANSWER_TURN_MS
 }
@@ -116,7 +142,7 @@ function answer(base: AgentBase, request: PendingRequest): Fact<'run-accepted' |
     return refusal(base, {
       controlOffset: request.controlOffset,
       problems: resolved.problems,
-      excerpt: JSON.stringify(request.message).slice(0, 200),
+      excerpt: JSON.stringify(request.message).slice(0, EXCERPT_CHARS),
     })
   }
   const { message, controlOffset, atMs, runId } = request

@@ -1,5 +1,5 @@
 import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
-import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
+import { RangeSet, difference, intersection, members, type Ranges } from './range-set.ts'
 
 /** Sets of canaries: a range set for each stream. */
 export class CanarySet {
@@ -8,6 +8,12 @@ export class CanarySet {
   static of(canaries: readonly StreamRanges[]): CanarySet {
     const set = new CanarySet()
     set.addAll(canaries)
+    return set
+  }
+
+  static ofMembers(members: readonly { readonly stream: number; readonly seq: number }[]): CanarySet {
+    const set = new CanarySet()
+    for (const { stream, seq } of members) set.add(stream, seq)
     return set
   }
 
@@ -41,6 +47,11 @@ export class CanarySet {
   /** The largest seq of the stream, or -1. */
   last(stream: number): number {
     return this.#streams.get(stream)?.last ?? -1
+  }
+
+  /** Each canary, by stream and seq. For sets that are small. */
+  members(): { stream: number; seq: number }[] {
+    return this.streams().flatMap((stream) => [...members(this.ranges(stream))].map((seq) => ({ stream, seq })))
   }
 
   toWire(): StreamRanges[] {

@@ -224,7 +224,10 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     if (taken.length === 0) continue
     const rest = difference(violation.standing.ranges, taken)
     evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest) })
+    // Who takes back a loss has seen the canary.
+    if (fact.violation === 'lost') hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue
+    if (fact.becomes === 'late') hopEvidence(evidence, fact.hop).late.addAll([{ stream: fact.stream, ranges: taken }])
     const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }
     const key = violationKey(instead)
     if (!evidence.violations.has(key)) evidence.violations.set(key, { ...instead, standing: RangeSet.of(taken) })

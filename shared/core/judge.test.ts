@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Fact, RunFact } from '../../schemas/results.ts'
-import { judge, judgeFromTopics, unknownOf } from './judge.ts'
+import { judgeFromTopics } from './judge-again.ts'
+import { judge, unknownOf } from './judge.ts'
 import { API, CLEAN, RAW, RUN, TABLE, chaosPlan, cleanFacts, foldAll, latencyOf, smokePlan, told } from './told-run.fixture.ts'
 
 const judged = (facts: readonly RunFact[]) => {

@@ -1,12 +1,13 @@
 import type { Verdict, ViolationKind } from '../../schemas/parts.ts'
-import type { Fact, RunFact } from '../../schemas/results.ts'
+import type { Fact } from '../../schemas/results.ts'
 import type { HopSummary } from '../../schemas/results/run-judged.ts'
 import { agentOfTask } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../topology/topology.ts'
 import { CanarySet } from './canary-set.ts'
-import { emptyEvidence, foldEvidence, hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
+import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import type { LatencySketch } from './latency-sketch.ts'
-import { emptyRunBook, foldRunBook, isBlocked, type RunBook, type RunState } from './run-book.ts'
+import { isBlocked, type RunBook, type RunState } from './run-book.ts'
+import { isMissed } from './series.ts'
 
 export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
 
@@ -20,9 +21,9 @@ interface Reason {
  * it again. The worst reason wins; no evidence is never a pass.
  */
 export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
+  if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence)
-  const forgiven = violations.filter((violation) => isForgiven(evidence, run, violation))
-  const counted = violations.filter((violation) => !forgiven.includes(violation))
+  const counted = violations.filter((violation) => !isForgiven(evidence, run, violation))
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
@@ -42,6 +43,32 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   }
 }
 
+/** Of windows that nobody ran there is no evidence at all. */
+function judgeMissed({ accepted: { window } }: RunState): Judgement {
+  const { index, indexLast } = window ?? { index: 0, indexLast: 0 }
+  const which = index === indexLast ? `window ${index} was` : `windows ${index} to ${indexLast ?? index} were`
+  return {
+    verdict: 'inconclusive',
+    reasons: [`${which} not run: no agent was there to begin in time`],
+    acknowledged: 0,
+    unknown: 0,
+    failed: 0,
+    hops: [],
+    recoveries: [],
+  }
+}
+
+/** Whether two judgements say the same: a verdict is amended only where they do not. */
+export function isSameJudgement(left: Judgement, right: Judgement): boolean {
+  const said = ({ verdict, reasons, acknowledged, unknown, failed, hops, recoveries }: Judgement) =>
+    JSON.stringify([
+      [verdict, reasons, acknowledged, unknown, failed],
+      hops.map(({ hop, sighted, violations }) => [hop, sighted, violations.map(({ violation, count }) => [violation, count])]),
+      recoveries.map(({ fault, target, recoveryMs }) => [fault, target, recoveryMs]),
+    ])
+  return said(left) === said(right)
+}
+
 const taskOfHop = { source: 'sight-topics', topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
 
 /** Whether the plan has a stage that looks at the hop: what no stage watches is not judged, and not shown as if it were. */
@@ -51,32 +78,6 @@ const severity: Record<Verdict, number> = { pass: 0, inconclusive: 1, fail: 2 }
 
 /** Intended and vouched for in no way, or known to have timed out: may appear once or not at all. */
 export const unknownOf = (evidence: Evidence) => evidence.intended.minus(evidence.acknowledged).minus(evidence.failed)
-
-export interface Recomputed {
-  readonly run: RunState
-  readonly evidence: Evidence
-  readonly judgement: Judgement
-  readonly published: Fact<'run-judged'> | null
-}
-
-/**
- * Judges a run again from its messages in the order of its partition, and the cancellations on the control topic.
- * Where a verdict was published, only what was before the judge then counts. Null when it never became a run.
- */
-export function judgeFromTopics(facts: readonly RunFact[], cancelled: RunBook['cancelled'] = new Map()): Recomputed | null {
-  const published = facts.find((fact) => fact.kind === 'run-judged') ?? null
-  const inTime = [...cancelled].filter(([, { atMs }]) => published === null || atMs <= published.atMs)
-  const book: RunBook = { ...emptyRunBook(), cancelled: new Map(inTime) }
-  const evidence = emptyEvidence()
-  for (const fact of facts) {
-    if (fact.kind === 'run-judged') continue
-    if (published !== null && fact.agent !== 'reporter' && evidence.heard >= published.factsHeard) break
-    foldRunBook(book, { type: 'fact', fact })
-    foldEvidence(evidence, fact)
-  }
-  const [run] = book.runs.values()
-  return run === undefined ? null : { run, evidence, judgement: judge(book, run, evidence), published }
-}
 
 function violationReasons(violations: readonly Violation[]): Reason[] {
   return canariesBy(violations, ({ violation, hop }) => `${violation} at ${hop}`).map(([what, canaries]) => ({
@@ -165,7 +166,8 @@ function evidenceReasons({
   const reasons: Reason[] = []
   const doubt = (text: string) => reasons.push({ verdict: 'inconclusive', text })
   const cancelled = book.cancelled.get(run.runId)
-  if (cancelled !== undefined) doubt(`cancelled: ${cancelled.reason}`)
+  // Who cancels a series names its first run, which may have had its verdict long before.
+  if (cancelled !== undefined && cancelled.atMs <= (run.judgedAtMs ?? Infinity)) doubt(`cancelled: ${cancelled.reason}`)
   for (const stage of run.resolved.plan.stages) {
     const progress = run.stages.get(stage.stage)
     const agent = agentOfTask[stage.task]

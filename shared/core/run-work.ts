@@ -6,7 +6,7 @@ import { foldBase, initBase, type AgentBase, type AgentBaseConfig } from './acce
 import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import type { SendClock } from './canary.ts'
-import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
+import { emptyEvidence, foldEvidence, standingViolations, type Evidence } from './evidence.ts'
 import { isCancelled, isOver, isRunFact, type RunState } from './run-book.ts'
 import { topologyDifferences } from './topology-match.ts'
 import type { FactHead } from './violations.ts'
@@ -15,7 +15,7 @@ import type { FactHead } from './violations.ts'
 export interface RunWorks {
   readonly base: AgentBase
   readonly evidence: Map<string, Evidence>
-  /** Of judged runs, where the agent is one that amends verdicts: the newest few. */
+  /** Of the newest judged runs, where it may still be needed: to amend the verdict, or to look again for what was lost. */
   readonly judgedEvidence: Map<string, Evidence>
   /** When each agent was last heard from, by the clock of its facts. */
   readonly heardMs: Map<string, number>
@@ -23,7 +23,13 @@ export interface RunWorks {
   readonly compared: Set<string>
 }
 
-export const initWorks = (config: AgentBaseConfig): RunWorks => ({ base: initBase(config), evidence: new Map(), judgedEvidence: new Map(), heardMs: new Map(), compared: new Set() })
+export const initWorks = (config: AgentBaseConfig): RunWorks => ({
+  base: initBase(config),
+  evidence: new Map(),
+  judgedEvidence: new Map(),
+  heardMs: new Map(),
+  compared: new Set(),
+})
 
 /** So many verdicts can still be amended. */
 export const JUDGED_EVIDENCE_MAX = 24
@@ -40,14 +46,17 @@ export function foldWorks(works: RunWorks, event: BusEvent): BusEffect[] {
 }
 
 /** Of a run that nobody judges, only the one who would judge it needs what was said. */
-function letGo({ base, evidence, compared }: RunWorks): void {
+function letGo({ base, evidence, judgedEvidence, compared }: RunWorks): void {
   const { book, nowMs } = base
   for (const runId of evidence.keys()) {
     const run = book.runs.get(runId)
     if (run === undefined || (!isJudge(base) && isOver(book, run, nowMs))) evidence.delete(runId)
   }
   for (const runId of compared) if (!book.runs.has(runId)) compared.delete(runId)
+  for (const runId of judgedEvidence.keys()) if (!book.runs.has(runId)) judgedEvidence.delete(runId)
 }
+
+const hasLost = (evidence: Evidence) => standingViolations(evidence).some(({ violation }) => violation === 'lost')
 
 const isJudge = ({ config }: AgentBase) => config.speaker.agent === 'reporter'
 
@@ -74,7 +83,7 @@ function foldRunFact(works: RunWorks, fact: ResultMessage): void {
   if (fact.kind === 'run-judged') {
     const known = evidence.get(runId)
     evidence.delete(runId)
-    if (known === undefined || !isJudge(base)) return
+    if (known === undefined || !(isJudge(base) || hasLost(known))) return
     judgedEvidence.set(runId, known)
     keepNewest(judgedEvidence, JUDGED_EVIDENCE_MAX)
     return
@@ -89,7 +98,7 @@ function foldRunFact(works: RunWorks, fact: ResultMessage): void {
 }
 
 export function evidenceOf(works: RunWorks, runId: string): Evidence {
-  let evidence = works.evidence.get(runId)
+  let evidence = works.evidence.get(runId) ?? works.judgedEvidence.get(runId)
   if (evidence === undefined) works.evidence.set(runId, (evidence = emptyEvidence()))
   return evidence
 }

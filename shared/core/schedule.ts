@@ -22,7 +22,9 @@ export function dropPastRequests(book: RunBook, nowMs: number): void {
     const { window } = message
     const series = window === null ? undefined : book.series.get(window.series)
     const isPastWindow =
-      series !== undefined && window?.indexLast === null && nowMs >= series.originMs + (window.index + 1) * series.everyMs + ACCEPT_WITHIN_MS
+      series !== undefined &&
+      window?.indexLast === null &&
+      nowMs >= series.originMs + (window.index + 1) * series.everyMs + ACCEPT_WITHIN_MS
     if (isPastWindow || nowMs - atMs > REQUEST_PAST_AFTER_MS) book.requests.delete(runId)
   }
 }

@@ -116,7 +116,7 @@ export async function startAlerting({ everySeconds }: { everySeconds: number }):
 
 async function startReporter(stack: Stack, dir: string, alertmanagerPort: number): Promise<Agents> {
   const registryUrl = stack.env['PIPELINE_REGISTRY_URL'] ?? ''
-  const { security: _, ...kafka } = { ...topology.connections.kafka, bootstrap: stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '' }
+  const kafka = { bootstrap: stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '' }
   const file = join(dir, 'told.json')
   await writeFile(file, JSON.stringify({ ...topology, connections: { ...topology.connections, kafka, registry: { url: registryUrl } } }))
   const registered = await fetch(`${registryUrl}/subjects/${topology.record.subject}/versions`, {

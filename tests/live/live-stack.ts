@@ -13,7 +13,8 @@ import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
-import { judgeFromTopics, type Judgement } from '../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../shared/core/judge-again.ts'
+import type { Judgement } from '../../shared/core/judge.ts'
 import { emptyRunBook, foldRunBook, isRunFact } from '../../shared/core/run-book.ts'
 
 /** The whole pipeline and all six agents, as processes of their own, in a folder and on ports of their own. */

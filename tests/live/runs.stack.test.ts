@@ -149,15 +149,13 @@ const impatient = JSON.stringify({
 })
 
 describe('without one of the agents', () => {
-  test.each(['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober'])(
-    'the verdict is inconclusive and names %s',
-    async (agent) => {
-      await live.stack.stopProcess(agent)
-      const run = await liveRun(live, { plan: impatient })
-      await live.agents.startAgent(agent)
-      expect(run.judged.verdict).toBe('inconclusive')
-      expect(run.judged.reasons.join('\n')).toContain(`nothing was heard from ${agent}`)
-      expectSameVerdict(run)
-    },
-  )
+  // The simulation goes through all six; here each costs its time.
+  test.each(['generator', 'storage-reconciler'])('the verdict is inconclusive and names %s', async (agent) => {
+    await live.stack.stopProcess(agent)
+    const run = await liveRun(live, { plan: impatient })
+    await live.agents.startAgent(agent)
+    expect(run.judged.verdict).toBe('inconclusive')
+    expect(run.judged.reasons.join('\n')).toContain(`nothing was heard from ${agent}`)
+    expectSameVerdict(run)
+  })
 })

@@ -8,6 +8,7 @@ const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')
 const evidence = at('shared/core/evidence.ts')
 const judge = at('shared/core/judge.ts')
+const judgeAgain = at('shared/core/judge-again.ts')
 const book = at('shared/core/run-book.ts')
 const corrections = at('shared/core/corrections.ts')
 const content = at('shared/core/content.ts')
@@ -70,7 +71,7 @@ export const mutants: readonly Mutant[] = [
   judge('the mildest reason wins', 'severity[b.verdict] - severity[a.verdict]', 'severity[a.verdict] - severity[b.verdict]'),
   judge(
     'every violation is forgiven',
-    'const counted = violations.filter((violation) => !forgiven.includes(violation))',
+    'const counted = violations.filter((violation) => !isForgiven(evidence, run, violation))',
     'const counted = violations.slice(0, 0)',
   ),
   judge(
@@ -82,7 +83,7 @@ export const mutants: readonly Mutant[] = [
   judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
   judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),
   judge('unknown canaries must arrive', 'before === undefined ? owed', 'before === undefined ? evidence.intended'),
-  judge(
+  judgeAgain(
     'facts from after the verdict count in it',
     'evidence.heard >= published.factsHeard) break',
     'evidence.heard > published.factsHeard) break',

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ReportSource } from '../../agents/reporter/reports/report-source.ts'
 import { resultMessage, type RunFact } from '../../schemas/results.ts'
-import { judgeFromTopics } from '../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import type { Verdict } from '../../schemas/parts.ts'
 

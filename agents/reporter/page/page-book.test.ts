@@ -172,7 +172,7 @@ describe('what the page shows of a run', () => {
     const plan = { ...smokePlan, repeatEveryMs: 60_000 }
     tell(accepted(plan), told('run-judged'))
     expect(view()).toMatchObject({ phase: 'judged', mayCancel: true, repeatEveryMs: 60_000 })
-    const window = { series: RUN, index: 1 }
+    const window = { series: RUN, index: 1, indexLast: null }
     tell(accepted(plan, { runId: idOf(2), window }), told('run-judged', { runId: idOf(2) }))
     expect(view(idOf(2))).toMatchObject({ mayCancel: false, repeatEveryMs: null, window })
     hear({ type: 'control', offset: 3, atMs: 0, message: { kind: 'run-cancelled', runId: RUN, reason: '', requestedBy: 'me' } })
@@ -242,7 +242,7 @@ describe('requests', () => {
   test('that cannot be read are shown, those of a series are not, and all go after a while', () => {
     const { hear, pages, works } = reader()
     hear({ type: 'tick', atMs: 1_000 })
-    hear(asked(1, { window: { series: RUN, index: 1 } }))
+    hear(asked(1, { window: { series: RUN, index: 1, indexLast: null } }))
     hear({ type: 'control-unreadable', offset: 2, problems: ['not JSON'], excerpt: 'hello' })
     expect(requestViews(pages, works)).toMatchObject([{ controlOffset: 2, runId: null, plan: 'hello', problems: ['not JSON'] }])
     hear({ type: 'tick', atMs: 1_000 + 600_000 })

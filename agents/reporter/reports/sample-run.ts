@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Fact, RunFact } from '../../../schemas/results.ts'
 import { canaryIdText, traceIdOf } from '../../../shared/core/identity.ts'
-import { judgeFromTopics } from '../../../shared/core/judge.ts'
+import { judgeFromTopics } from '../../../shared/core/judge-again.ts'
 import { LatencySketch } from '../../../shared/core/latency-sketch.ts'
 import { loadPlan, loadTopology, type Loaded } from '../../../topology/load.ts'
 import type { ResolvedRun } from '../../../topology/resolved-run.ts'
