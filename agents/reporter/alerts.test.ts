@@ -46,9 +46,16 @@ test('goes on as the same alert through further failures, ends with the next pas
   expect(book.due()).toMatchObject([{ labels: first?.labels, startsAt: first?.startsAt, annotations: { run: OTHER } }])
   book.hear(judged('pass', 3_000, OTHER))
   const ended = book.due()
-  expect(ended).toMatchObject([{ labels: first?.labels, endsAt: '1970-01-01T00:00:03.000Z' }])
+  expect(ended).toMatchObject([{ labels: first?.labels, endsAt: '1970-01-01T00:00:33.000Z' }])
   book.taken(ended)
   expect(book.due()).toEqual([])
+})
+
+test('a verdict older than the newest of its plan, heard later, changes nothing; nor does one amended since', () => {
+  const heard = [accepted(), lost, accepted(undefined, { runId: OTHER }), judged('pass', 3_000, OTHER)]
+  expect(bookOf(...heard, judged('fail', 1_000)).due()).toEqual([])
+  expect(bookOf(...heard, { ...judged('fail', 4_000), revision: 1 }).due()).toEqual([])
+  expect(bookOf(...heard, judged('fail', 4_000)).due()).toHaveLength(1)
 })
 
 test('at another hop it is another alert, and the one before ends', () => {
@@ -56,7 +63,7 @@ test('at another hop it is another alert, and the one before ends', () => {
   book.hear({ ...lost, runId: OTHER, hop: 'table:lake.trades' })
   book.hear(judged('fail', 2_000, OTHER))
   expect(book.due().map(({ labels, endsAt }) => [labels['hop'], endsAt])).toEqual([
-    ['topic:raw', '1970-01-01T00:00:02.000Z'],
+    ['topic:raw', '1970-01-01T00:00:32.000Z'],
     ['table:lake.trades', undefined],
   ])
 })

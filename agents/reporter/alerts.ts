@@ -23,6 +23,9 @@ const REASONS_SHOWN = 3
 const TEXT_CHARS_MAX = 1_000
 const RUNBOOK = 'compose/observability/RUNBOOKS.md#assayrunfailed'
 
+/** It holds back the rules' own alert of a failed run, and must not end before that one has. */
+const ENDS_AFTER_MS = 30_000
+
 /**
  * What a rule over metrics cannot say, since no id is a label: which run failed, where its report is and which trace to
  * open first. One alert for each plan, from its first failed run to its next that passes. A fold: replay gives the same.
@@ -32,6 +35,8 @@ export class AlertBook {
   readonly #plans = new Map<string, string>()
   readonly #firstBad = new Map<string, Fact<'violation-found'>>()
   readonly #firing = new Map<string, FiringAlert>()
+  /** The newest verdict of each plan: read again, runs of several partitions come in any order. */
+  readonly #newest = new Map<string, Pick<Fact<'run-judged'>, 'runId' | 'atMs'>>()
   #ended: readonly FiringAlert[] = []
 
   constructor(links: AlertLinks) {
@@ -56,6 +61,9 @@ export class AlertBook {
   #judged(fact: Fact<'run-judged'>): void {
     if (fact.verdict === 'inconclusive') return
     const plan = this.#plans.get(fact.runId) ?? 'unknown'
+    const newest = this.#newest.get(plan)
+    if (newest !== undefined && newest.runId !== fact.runId && (fact.revision > 0 || fact.atMs < newest.atMs)) return
+    keep(this.#newest, plan, fact)
     const before = this.#firing.get(plan)
     const now = fact.verdict === 'fail' ? this.#alertOf(fact, plan) : null
     this.#firing.delete(plan)
@@ -65,7 +73,8 @@ export class AlertBook {
       this.#firing.set(plan, goesOn ? { ...now, startsAt: before.startsAt } : now)
       this.#ended = this.#ended.filter(({ labels }) => !isSame(labels, now.labels))
     }
-    if (before !== undefined && !goesOn) this.#ended = [...this.#ended, { ...before, endsAt: isoTime(fact.atMs) }].slice(-ENDED_KEPT)
+    if (before !== undefined && !goesOn)
+      this.#ended = [...this.#ended, { ...before, endsAt: isoTime(fact.atMs + ENDS_AFTER_MS) }].slice(-ENDED_KEPT)
   }
 
   #alertOf(fact: Fact<'run-judged'>, plan: string): FiringAlert {
@@ -95,8 +104,8 @@ export class AlertBook {
 
 const isSame = (a: FiringAlert['labels'], b: FiringAlert['labels']) => Object.entries(a).every(([label, value]) => b[label] === value)
 
-function keep<Value>(map: Map<string, Value>, runId: string, value: Value): void {
-  map.set(runId, value)
+function keep<Value>(map: Map<string, Value>, name: string, value: Value): void {
+  map.set(name, value)
   for (const key of map.keys()) {
     if (map.size <= RUNS_KEPT) break
     map.delete(key)

@@ -92,6 +92,20 @@ test('facts that come again, at once or later, add nothing', async () => {
   )
 })
 
+test('of verdicts heard in any order the newest shows', async () => {
+  const [older, newer] = ['a', 'b'].map((last) => `01999999-0000-7000-8000-00000000000${last}`)
+  const of = (runId = '', verdict: 'pass' | 'fail', atMs: number) => [
+    accepted(undefined, { runId }),
+    told('run-judged', { runId, verdict, atMs }),
+  ]
+  const pass = { 'assay_run_last_verdict{verdict="pass"}': 1, 'assay_run_last_verdict{verdict="fail"}': 0 }
+  for (const facts of [
+    [...of(older, 'fail', 1_000), ...of(newer, 'pass', 2_000)],
+    [...of(newer, 'pass', 2_000), ...of(older, 'fail', 1_000)],
+  ])
+    expect(await shown([...heard(facts), CAUGHT_UP])).toMatchObject(pass)
+})
+
 test('history that is read again after a restart counts nothing, and shows the last verdict', async () => {
   const after = await shown([...heard(story), CAUGHT_UP])
   const counted = Object.entries(after).filter(([series, value]) => /_total|_count|_bucket/.test(series) && value !== 0)

@@ -47,6 +47,7 @@ export class LiveMetrics {
   readonly #judgedRuns = new Set<string>()
   readonly #faults = new Map<string, string>()
   #caughtUp = false
+  #newestMs = 0
 
   constructor(topology: Topology, metrics: Sink) {
     this.#watch = createWatch(topology, metrics)
@@ -213,7 +214,9 @@ export class LiveMetrics {
       this.#judgedRuns.delete(runId)
     }
     this.#runs.delete(fact.runId)
-    showVerdict(fact, this.#metrics, this.#hops)
+    // Read again, runs of several partitions come in any order.
+    if (fact.atMs >= this.#newestMs) showVerdict(fact, this.#metrics, this.#hops)
+    this.#newestMs = Math.max(this.#newestMs, fact.atMs)
     if (this.#caughtUp) countVerdict(fact, this.#metrics, this.#hops)
   }
 }

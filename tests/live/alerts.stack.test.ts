@@ -106,8 +106,7 @@ test('a planted loss fires within a minute, reaches a webhook with run, hop and 
   tell(false)
   const over = await awaited('resolved', { alertname: 'AssayRunFailed', hop: CLEAN }, LIMIT_MS)
   expect(over?.annotations['run']).toBe(lost.runId)
-  // It goes on for a minute, lest it flutters.
-  expect(await until(last, (firing) => firing === null, 2 * LIMIT_MS)).toBeNull()
+  expect(await until(last, (firing) => firing === null, LIMIT_MS)).toBeNull()
   // The reporter's own alert says it better: this one was held back.
   expect(alerting.heard('firing', { alertname: 'AssayLastRunFailed' })).toBeNull()
 })

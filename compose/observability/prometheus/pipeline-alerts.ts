@@ -58,7 +58,6 @@ export const dataAlerts: readonly Alert[] = [
     name: 'AssayLastRunFailed',
     group: 'assay-data',
     expr: 'max(assay_run_last_verdict{verdict="fail"}) == 1',
-    keepFiringFor: '1m',
     labels: { severity: 'critical' },
     annotations: {
       summary: 'The last run failed',

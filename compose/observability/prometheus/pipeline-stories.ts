@@ -44,11 +44,11 @@ const dataStories: readonly Story[] = [
     at: { '45s': [], '2m': [] },
   },
   {
-    title: 'fires from a failed run to the next that passes, and a minute longer',
+    title: 'fires from a failed run to the next that passes',
     alert: 'AssayLastRunFailed',
     every: '5s',
     series: { 'assay_run_last_verdict{verdict="fail"}': '0x5 1x10 0x30', 'assay_run_last_verdict{verdict="pass"}': '1x5 0x10 1x30' },
-    at: { '25s': [], '30s': [critical], '2m': [critical], '160s': [] },
+    at: { '25s': [], '30s': [critical], '70s': [critical], '2m': [] },
   },
 ]
 
