@@ -1,6 +1,15 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** Tests on real servers that need no whole pipeline, and mostly wait. */
+const ofFewServers = [
+  'agents/**/*.stack.test.ts',
+  'tests/page/*.stack.test.ts',
+  'tests/live/alerts.stack.test.ts',
+  'shared/runtime/kafka-bus.stack.test.ts',
+]
+const onServers = { fileParallelism: false, setupFiles: ['tests/coverage/of-processes.ts'], testTimeout: 300_000, hookTimeout: 300_000 }
+
 // eslint-disable-next-line no-restricted-exports -- vitest reads the default export
 export default defineConfig({
   test: {
@@ -22,16 +31,10 @@ export default defineConfig({
       { extends: true, test: { name: 'simulation', include: ['tests/sim/**/*.test.ts'] } },
       {
         extends: true,
-        test: {
-          name: 'stack',
-          include: ['**/*.stack.test.ts'],
-          exclude: ['node_modules/**', '.assay/**'],
-          fileParallelism: false,
-          setupFiles: ['tests/coverage/of-processes.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
-        },
+        test: { name: 'stack', include: ['**/*.stack.test.ts'], exclude: ['node_modules/**', '.assay/**', ...ofFewServers], ...onServers },
       },
+      // Light on the machine, and hence beside the others.
+      { extends: true, test: { name: 'servers', include: ofFewServers, ...onServers } },
     ],
     coverage: {
       provider: 'v8',

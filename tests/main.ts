@@ -110,9 +110,11 @@ const onlyCheck = process.argv.includes('--check')
 const counts = await check()
 if (!onlyCheck) {
   process.env[PROCESS_COVERAGE] = join(output, 'processes')
-  counts.push(await vitest('tests on real servers', ['--project', 'stack', ...coverageInto('stack')]))
+  const servers = () => vitest('tests on a few servers', ['--project', 'servers', ...coverageInto('servers')])
+  const stack = () => vitest('tests on whole pipelines', ['--project', 'stack', ...coverageInto('stack')])
+  counts.push(...(availableParallelism() < 2 ? [await servers(), await stack()] : await Promise.all([servers(), stack()])))
 }
-counts.push(await coverage(onlyCheck ? ['unit'] : ['unit', 'stack', 'processes']))
+counts.push(await coverage(onlyCheck ? ['unit'] : ['unit', 'servers', 'stack', 'processes']))
 rmSync(output, { recursive: true, force: true })
 const total = counts.reduce((sum, { passed, failed }) => ({ passed: sum.passed + passed, failed: sum.failed + failed }), {
   passed: 0,

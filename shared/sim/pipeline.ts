@@ -95,6 +95,7 @@ export class SimPipeline {
   readonly hiccups = new Set<string>()
   readonly #miscounted = new Set<string>()
   readonly #clock: SimClock
+  #isClosed = false
   readonly #prng: Prng
   readonly #defect: PlantedDefect | 'none'
   readonly #sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
@@ -103,23 +104,36 @@ export class SimPipeline {
   #sinkPaused = false
 
   constructor({ clock, prng, defect, source }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none'; source: boolean }) {
-    this.#clock = clock
+    // Timers of a pipeline that is closed do nothing.
+    this.#clock = {
+      ...clock,
+      later: (delayMs, run) => {
+        clock.later(delayMs, () => {
+          if (!this.#isClosed) run()
+        })
+      },
+    }
     this.#prng = prng
     this.#defect = defect
     this.source = source ? [new SimPartition()] : []
     if (source)
-      clock.later(1, () => {
+      this.#clock.later(1, () => {
         this.#runGateway()
       })
-    clock.later(1, () => {
+    this.#clock.later(1, () => {
       this.#runNormaliser()
     })
-    clock.later(1, () => {
+    this.#clock.later(1, () => {
       this.#runSink()
     })
-    clock.later(1, () => {
+    this.#clock.later(1, () => {
       this.#runOthers()
     })
+  }
+
+  /** Stands still for good. */
+  close(): void {
+    this.#isClosed = true
   }
 
   /** Canaries an erring API counts twice: planted when they are in the table. */

@@ -14,11 +14,17 @@ export interface Subscription {
 /** How much later than appended a consumer may see a message. */
 const DELIVERY_DELAY_MS = 60
 
+export interface TopicLogSettings {
+  readonly repeats: boolean
+  /** What is older is not read again. For ever if left out. */
+  readonly retentionMs?: number
+}
+
 /**
  * A topic as its consumers meet it: in order for each, late by a little, and sometimes appended twice. Who subscribes
  * reads everything from the beginning, and is told when it has caught up with where the log ended as it began.
  */
-export function createTopicLog<Message>(clock: SimClock, prng: Prng, repeats: boolean) {
+export function createTopicLog<Message>(clock: SimClock, prng: Prng, { repeats, retentionMs = Infinity }: TopicLogSettings) {
   const entries: LogEntry<Message>[] = []
   const consumers = new Set<(entry: LogEntry<Message>) => void>()
   const append = (message: Message) => {
@@ -40,7 +46,7 @@ export function createTopicLog<Message>(clock: SimClock, prng: Prng, repeats: bo
           if (open) deliver(entry)
         })
       }
-      for (const entry of entries) consume(entry)
+      for (const entry of entries) if (entry.atMs >= clock.nowMs() - retentionMs) consume(entry)
       clock.at(deliveredUntilMs, () => {
         if (open) caughtUp()
       })

@@ -18,7 +18,7 @@ const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop ===
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
   core: generatorCore,
-  perform({ clock, pipeline, publish, later }, effect, send) {
+  perform({ clock, pipelineOf, publish, later }, effect, send) {
     if (effect.type === 'keep-intent') {
       publish(effect.fact)
       later(5 + 100, () => {
@@ -39,7 +39,7 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
           const dueMs = Math.max(clock.nowMs(), intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
           lastMs = Math.max(lastMs, dueMs)
           later(dueMs - clock.nowMs(), () => {
-            const written = pipeline.write(stream, seq)
+            const written = pipelineOf(runId).write(stream, seq)
             outcome[written.outcome].add(stream, seq)
             if (written.outcome !== 'acknowledged') return
             const { partition, offset } = written
@@ -69,11 +69,12 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
 export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
   core: checkerCore,
   perform(context, effect, send) {
-    const { clock, pipeline, prng, later } = context
+    const { clock, prng, later, stopped } = context
+    if (effect.type === 'publish' || effect.type === 'request') return
+    const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
-      case 'publish':
-      case 'request':
       case 'stop-reading':
+        stopped.add(effect.runId)
         return
       case 'take-baseline': {
         const positions = effect.hops.flatMap((hop) =>
@@ -132,9 +133,11 @@ function readForEver(
   effect: Extract<CheckerEffect, { type: 'start-reading' }>,
   send: (event: CheckerEvent) => void,
 ): void {
-  const { pipeline, prng, later } = context
+  const { prng, later, stopped } = context
+  const pipeline = context.pipelineOf(effect.runId)
   const positions = new Map(effect.positions)
   const poll = () => {
+    if (stopped.has(effect.runId)) return
     for (const [partition, log] of pipeline[topicOf(effect.hop)].entries()) {
       const from = positions.get(partition) ?? 0
       if (log.end <= from) continue
@@ -163,11 +166,12 @@ function readForEver(
 export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
   core: reconcilerCore,
   perform(context, effect, send) {
-    const { pipeline, prng, later } = context
+    const { prng, later, stopped } = context
+    if (effect.type === 'publish' || effect.type === 'request') return
+    const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
-      case 'publish':
-      case 'request':
       case 'stop-following':
+        stopped.add(effect.runId)
         return
       case 'take-baseline': {
         const snapshotId = pipeline.snapshots.at(-1)?.snapshotId ?? null
@@ -206,12 +210,14 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
 }
 
 function followForEver(
-  { pipeline, prng, later }: ShellContext,
+  { pipelineOf, prng, later, stopped }: ShellContext,
   effect: Extract<ReconcilerEffect, { type: 'follow' }>,
   send: (event: ReconcilerEvent) => void,
 ): void {
+  const pipeline = pipelineOf(effect.runId)
   let after = effect.afterSnapshotId === null ? 0 : Number(effect.afterSnapshotId)
   const poll = () => {
+    if (stopped.has(effect.runId)) return
     for (const snapshot of pipeline.snapshots.slice(after)) {
       after = Number(snapshot.snapshotId)
       send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, pipeline) })

@@ -6,17 +6,20 @@ import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
-import type { TopicLog } from '../../shared/sim/topic-log.ts'
+import type { Subscription, TopicLog } from '../../shared/sim/topic-log.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { RECORD_SCHEMA } from './topology.ts'
 
 export interface ShellContext {
   readonly clock: SimClock
-  readonly pipeline: SimPipeline
+  /** The pipeline as a run sees it. */
+  readonly pipelineOf: (runId: string) => SimPipeline
   readonly prng: Prng
   readonly publish: (fact: ResultMessage) => void
   /** A timer that dies with the process. */
   readonly later: (delayMs: number, run: () => void) => void
+  /** Runs whose reading was stopped. */
+  readonly stopped: Set<string>
 }
 
 export interface SimAgent<Event extends { readonly type: string }, Effect extends { readonly type: string }> {
@@ -28,7 +31,7 @@ export interface SimAgent<Event extends { readonly type: string }, Effect extend
 export interface World {
   readonly clock: SimClock
   readonly prng: Prng
-  readonly pipeline: SimPipeline
+  readonly pipelineOf: (runId: string) => SimPipeline
   readonly topology: Topology
   readonly control: TopicLog<ControlMessage>
   readonly results: TopicLog<ResultMessage>
@@ -46,6 +49,8 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
   agent: SimAgent<Event, Effect>,
 ) {
   let life = 0
+  let stateOf: () => unknown = () => null
+  let subscriptions: readonly Subscription[] = []
   const start = () => {
     const thisLife = ++life
     const { clock, results, control, trace } = world
@@ -64,7 +69,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
         results.append(parsed)
       })
     }
-    const context: ShellContext = { clock, pipeline: world.pipeline, prng, publish, later }
+    const context: ShellContext = { clock, pipelineOf: world.pipelineOf, prng, publish, later, stopped: new Set() }
     let state: unknown = agent.core.init({
       speaker: { agent: agent.core.name, instance: '0' },
       plans: world.plans,
@@ -86,16 +91,8 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
         })
       else agent.perform(context, effect as Effect, send)
     }
-    let toCatchUp = 2
-    const caughtUp = () => {
-      if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
-    }
-    control.subscribe(({ offset, atMs, message }) => {
-      send({ type: 'control', offset, atMs, message })
-    }, caughtUp)
-    results.subscribe(({ message }) => {
-      send({ type: 'fact', fact: message })
-    }, caughtUp)
+    subscriptions = subscribe(world, send)
+    stateOf = () => state
     const tick = () => {
       send({ type: 'tick', atMs: clock.nowMs() })
       later(TICK_MS, tick)
@@ -107,6 +104,24 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     start,
     kill: () => {
       life++
+      for (const subscription of subscriptions) subscription.close()
     },
+    /** The core's state, to look at its size. */
+    state: () => stateOf(),
   }
+}
+
+function subscribe({ clock, control, results }: World, send: (event: BusEvent) => void): Subscription[] {
+  let toCatchUp = 2
+  const caughtUp = () => {
+    if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
+  }
+  return [
+    control.subscribe(({ offset, atMs, message }) => {
+      send({ type: 'control', offset, atMs, message })
+    }, caughtUp),
+    results.subscribe(({ message }) => {
+      send({ type: 'fact', fact: message })
+    }, caughtUp),
+  ]
 }

@@ -1,7 +1,7 @@
 import { injectorCore, type InjectorEffect, type InjectorEvent } from '../../agents/chaos-injector/core.ts'
 import { proberCore } from '../../agents/query-prober/core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from '../../agents/query-prober/events.ts'
-import type { SimRow } from '../../shared/sim/pipeline.ts'
+import type { SimPipeline, SimRow } from '../../shared/sim/pipeline.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 import { STATS_HOP } from './topology.ts'
 
@@ -12,17 +12,17 @@ const API_LAG_MS = 400
 export const prober: SimAgent<ProberEvent, ProberEffect> = {
   core: proberCore,
   perform(context, effect, send) {
-    const { clock, pipeline, prng, later } = context
+    const { clock, prng, later } = context
+    if (effect.type === 'publish' || effect.type === 'request') return
+    const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
-      case 'publish':
-      case 'request':
       case 'begin-probing':
       case 'stop-probing':
         return
       case 'ask': {
         const latencyMs = 5 + prng.below(60)
         later(Math.max(0, effect.intendedAtMs - clock.nowMs()) + latencyMs, () => {
-          const answer = answerTo(context, effect.hop, effect.question)
+          const answer = answerTo(context, pipeline, effect)
           send({ type: 'answered', runId: effect.runId, id: effect.id, answer: { ...answer, atMs: clock.nowMs(), latencyMs } })
         })
         return
@@ -41,7 +41,11 @@ export const prober: SimAgent<ProberEvent, ProberEffect> = {
   },
 }
 
-function answerTo({ clock, pipeline, prng }: ShellContext, hop: string, question: Question): Omit<Answer, 'atMs' | 'latencyMs'> {
+function answerTo(
+  { clock, prng }: ShellContext,
+  pipeline: SimPipeline,
+  { hop, question }: { hop: string; question: Question },
+): Omit<Answer, 'atMs' | 'latencyMs'> {
   const common = { isJson: true, snapshotId: null, mismatches: [], error: null }
   if (question.kind === 'no-credentials') return { ...common, status: 401 }
   if (question.kind === 'unknown-id') return { ...common, status: 404 }
@@ -75,8 +79,9 @@ const miscount = (rows: readonly SimRow[], isMiscounted: (stream: number, seq: n
 /** The real chaos-injector; its fault keeps the simulated sink from committing. */
 export const injector: SimAgent<InjectorEvent, InjectorEffect> = {
   core: injectorCore,
-  perform({ clock, pipeline, prng, later }, effect, send) {
+  perform({ clock, pipelineOf, prng, later }, effect, send) {
     const at = 'stage' in effect ? { runId: effect.runId, stage: effect.stage } : { runId: '', stage: '' }
+    const pipeline = pipelineOf(at.runId)
     const { leases } = pipeline
     const lease = () => leases.get(at.stage)
     switch (effect.type) {

@@ -69,13 +69,14 @@ export function simulate({ seed, defect, crash, absent, pauses = false, source =
   const lines: string[] = []
   const size = prng.stream('size')
   const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
+  const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   const world: World = {
     clock,
     prng,
-    pipeline: new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source }),
+    pipelineOf: () => pipeline,
     topology: source ? sourceTopology : simTopology,
-    control: createTopicLog<ControlMessage>(clock, prng.stream('control'), true),
-    results: createTopicLog<ResultMessage>(clock, prng.stream('results'), true),
+    control: createTopicLog<ControlMessage>(clock, prng.stream('control'), { repeats: true }),
+    results: createTopicLog<ResultMessage>(clock, prng.stream('results'), { repeats: true }),
     plans,
     trace: (line) => {
       lines.push(line)
@@ -115,7 +116,7 @@ export function simulate({ seed, defect, crash, absent, pauses = false, source =
     verdict: judged()?.message as Fact<'run-judged'>,
     recomputed: recomputed?.judgement ?? null,
     found: [...new Set(found)].sort(),
-    planted: world.pipeline.planted,
+    planted: pipeline.planted,
     ledger: { acknowledged: recomputed?.evidence.acknowledged ?? new CanarySet(), failed: recomputed?.evidence.failed ?? new CanarySet() },
     trace: lines.join('\n'),
   }
