@@ -34,15 +34,6 @@ async function killAndRestart(service: string): Promise<void> {
 }
 
 describe('a pipeline that begins at NATS', () => {
-  test('passes: every canary is seen in the stream and behind it', async () => {
-    const run = await liveRun(live, { plan: 'smoke', parameters: { canaries: '4000' } })
-    expect(verdictOf(run)).toEqual(passed)
-    expectFaithful(run, 4_000)
-    expect(run.judged.acknowledged).toBe(4_000)
-    const ledger = run.facts.find((fact) => fact.kind === 'canaries-produced')
-    expect(ledger).toMatchObject({ hop: SOURCE, offsets: [{ partition: 0 }] })
-  })
-
   test('passes with 20,000 canaries although the NATS server is killed in their middle', async () => {
     const run = await liveRun(live, {
       plan: 'smoke',
@@ -52,6 +43,7 @@ describe('a pipeline that begins at NATS', () => {
     expect(verdictOf(run)).toEqual(passed)
     expectFaithful(run, 20_000)
     expect(run.judged.acknowledged).toBeGreaterThan(19_000)
+    expect(run.facts.find((fact) => fact.kind === 'canaries-produced')).toMatchObject({ hop: SOURCE, offsets: [{ partition: 0 }] })
   })
 
   test('holds everything once although the gateway is killed in the middle', async () => {
