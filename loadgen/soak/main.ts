@@ -1,0 +1,138 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { requestOf } from '../../agents/cli/run.ts'
+import { openTwoTopics } from '../../agents/cli/two-topics.ts'
+import { AGENT_NAMES, startAgents } from '../../compose/local/agents.ts'
+import { REPO_DIR } from '../../compose/local/layout.ts'
+import { startStack } from '../../compose/local/stack.ts'
+import { createPrng } from '../../shared/core/prng.ts'
+import { isNoise, trendOf, type Sample } from './trend.ts'
+import { WindowBook } from './windows.ts'
+
+/**
+ * `npm run soak [-- --minutes 45] [--kill-every 60] [--seed 1]`: plan `continuous` on the local stack for so long; with
+ * `--kill-every` an agent dies about every so many seconds. Prints windows, verdicts and the memory of each agent over
+ * time; ends with 1 when a window was lost, judged twice or not at all, or memory grew beyond its noise.
+ */
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '45' },
+    'kill-every': { type: 'string', default: '0' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+const minutes = Number(values.minutes)
+const killEveryMs = Number(values['kill-every']) * 1000
+if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill-every: expected numbers')
+
+const SAMPLE_EVERY_MS = 15_000
+const PROGRESS_EVERY_MS = 60_000
+/** Heaps grow to their working size first. */
+const WARM_UP_SHARE = 0.25
+/** The last windows are judged within their time. */
+const END_LIMIT_MS = 200_000
+const MIB = 1024 * 1024
+
+const note = (line: string) => process.stderr.write(`${line}\n`)
+const resident = new Map<string, Sample[]>()
+const handles = new Map<string, Sample[]>()
+const stack = await startStack({ dir: join(REPO_DIR, '.assay', `soak-${process.pid}`), progress: note })
+let isGood = false
+try {
+  isGood = await soak()
+} finally {
+  await stack.stop()
+}
+process.exit(isGood ? 0 : 1)
+
+async function soak(): Promise<boolean> {
+  const agents = await startAgents(stack, AGENT_NAMES, { progress: note })
+  const request = requestOf({ plan: 'continuous', parameters: {}, atMs: Date.now() })
+  const book = new WindowBook(request.runId)
+  const topics = await openTwoTopics(
+    (event) => {
+      if (event.type === 'fact') book.hear(event.fact)
+    },
+    { environment: { ...process.env, ...stack.env } },
+  )
+  try {
+    await topics.request(request)
+    const fromMs = Date.now()
+    const untilMs = fromMs + minutes * 60_000
+    const killing = killAtRandom(untilMs, (name) => agents.startAgent(name))
+    for (let turn = 1; Date.now() < untilMs; turn++) {
+      await sleep(SAMPLE_EVERY_MS)
+      await Promise.all(AGENT_NAMES.map((name) => sample(name, agents.ports[name] ?? 0)))
+      if ((turn * SAMPLE_EVERY_MS) % PROGRESS_EVERY_MS === 0)
+        note(`${Math.round((Date.now() - fromMs) / 60_000)} min  ${JSON.stringify(book.count())}`)
+    }
+    const kills = await killing
+    await topics.request({ kind: 'run-cancelled', runId: request.runId, requestedBy: 'soak', reason: 'the soak is over' })
+    for (const endMs = Date.now() + END_LIMIT_MS; Date.now() < endMs && book.count().unjudged.length > 0;) await sleep(1_000)
+    return tell(book, { kills, fromMs })
+  } finally {
+    await topics.close()
+  }
+}
+
+async function killAtRandom(untilMs: number, start: (name: string) => Promise<void>): Promise<number> {
+  const random = createPrng(Number(values.seed)).stream('kills')
+  let kills = 0
+  while (killEveryMs > 0) {
+    await sleep(killEveryMs / 2 + random.below(killEveryMs))
+    if (Date.now() > untilMs) break
+    const name = AGENT_NAMES[random.below(AGENT_NAMES.length)] ?? 'reporter'
+    await stack.stopProcess(name, 'SIGKILL')
+    await start(name)
+    kills++
+  }
+  return kills
+}
+
+/** An agent that is just being started is asked again the next time. */
+async function sample(name: string, port: number): Promise<void> {
+  const text = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) })
+    .then((answer) => answer.text())
+    .catch(() => '')
+  const read = (metric: string) => new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
+  for (const [kept, metric] of [
+    [resident, 'process_resident_memory_bytes'],
+    [handles, 'process_open_fds'],
+  ] as const) {
+    const value = Number(read(metric) ?? Number.NaN)
+    if (Number.isFinite(value)) kept.set(name, [...(kept.get(name) ?? []), { atMs: Date.now(), value }])
+  }
+}
+
+function tell(book: WindowBook, { kills, fromMs }: { kills: number; fromMs: number }): boolean {
+  const count = book.count()
+  const lines: [text: string, isGood: boolean][] = [
+    [
+      `${count.windows} windows in ${minutes} minutes, ${kills} agents killed: ${JSON.stringify(count.verdicts)}`,
+      count.verdicts.fail === 0,
+    ],
+    [`windows lost: ${count.lost.join(', ') || 'none'}; told as missed: ${count.missed}`, count.lost.length === 0],
+    [
+      `windows judged twice: ${count.judgedTwice.join(', ') || 'none'}; not judged: ${count.unjudged.join(', ') || 'none'}`,
+      count.judgedTwice.length + count.unjudged.length === 0,
+    ],
+    [`windows amended: ${count.amended.join(', ') || 'none'}`, true],
+  ]
+  for (const name of AGENT_NAMES) {
+    const warm = (samples: readonly Sample[] = []) => samples.filter(({ atMs }) => atMs > fromMs + WARM_UP_SHARE * minutes * 60_000)
+    const [memory, open] = [trendOf(warm(resident.get(name))), trendOf(warm(handles.get(name)))]
+    const most = Math.max(0, ...(resident.get(name) ?? []).map(({ value }) => value)) / MIB
+    // One that was killed begins anew: its trend says nothing.
+    const mayGrow = kills > 0
+    lines.push([
+      memory === null
+        ? `${name}: too few samples`
+        : `${name}: at most ${most.toFixed(0)} MiB, ${(memory.perHour / MIB).toFixed(1)} MiB an hour, noise ${(memory.noise / MIB).toFixed(1)} MiB; ${(open?.perHour ?? 0).toFixed(1)} open files an hour`,
+      memory !== null && (mayGrow || (isNoise(memory) && (open === null || isNoise(open)))),
+    ])
+  }
+  for (const [text, isFine] of lines) process.stdout.write(`${isFine ? 'ok  ' : 'NOT '} ${text}\n`)
+  for (const reason of count.reasons) process.stdout.write(`     ${reason}\n`)
+  return lines.every(([, isFine]) => isFine)
+}
