@@ -30,7 +30,7 @@ export const allowances: readonly { readonly rule: string; readonly where: RegEx
   { rule: 'environment', where: /^compose\/ci\/main\.ts$/, why: 'the inputs of the action come by it' },
   {
     rule: 'environment',
-    where: /(\.test|\.fixture)\.ts$|^tests\/|^loadgen\/bench\//,
+    where: /(\.test|\.fixture)\.ts$|^tests\/|^loadgen\/(bench|soak)\//,
     why: 'tests and benchmarks are told by it how long to run',
   },
   {
@@ -125,14 +125,14 @@ export const upward: readonly { readonly from: RegExp; readonly to: RegExp; read
     why: 'tests that need real servers start the local stack',
   },
   {
-    from: /^loadgen\/bench\//,
+    from: /^loadgen\/(bench|soak)\//,
     to: /^compose\/local\//,
     why: 'benchmarks of whole agents start them, and the broker, as a user would',
   },
   {
-    from: /^compose\/(local|docker\/e2e)\//,
+    from: /^compose\/(local|docker\/e2e)\/|^loadgen\/soak\//,
     to: /^agents\/cli\//,
-    why: 'the demo, and the test of Compose, are front ends of the command line',
+    why: 'the demo, the soak and the test of Compose are front ends of the command line',
   },
   {
     from: /^agents\/cli\/[^/]+\.test\.ts$/,
