@@ -1,4 +1,5 @@
 import type { Fact, ResultMessage } from '../../schemas/results.ts'
+import { keepNewest } from '../../shared/core/bounded.ts'
 import { isoTime, type Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 
@@ -106,10 +107,7 @@ const isSame = (a: FiringAlert['labels'], b: FiringAlert['labels']) => Object.en
 
 function keep<Value>(map: Map<string, Value>, name: string, value: Value): void {
   map.set(name, value)
-  for (const key of map.keys()) {
-    if (map.size <= RUNS_KEPT) break
-    map.delete(key)
-  }
+  keepNewest(map, RUNS_KEPT)
 }
 
 export interface Alerter {

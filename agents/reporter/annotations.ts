@@ -1,4 +1,5 @@
 import type { Fact } from '../../schemas/results.ts'
+import { keepNewest } from '../../shared/core/bounded.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { JudgedRun } from '../../shared/runtime/run-spans.ts'
@@ -149,10 +150,7 @@ export function createAnnotator(
         queue.push(annotation)
       }
       dropped += queue.splice(0, queue.length - QUEUE_MAX).length
-      for (const key of known) {
-        if (known.size <= KEYS_KEPT) break
-        known.delete(key)
-      }
+      keepNewest(known, KEYS_KEPT)
       if (!isAway) turn()
     },
     async close() {

@@ -1,5 +1,6 @@
 import type { LatencySketchWire, ViolationKind } from '../../schemas/parts.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
+import { keepNewest } from '../../shared/core/bounded.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import { intendedAtMs, type SendClock } from '../../shared/core/canary.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
@@ -120,10 +121,7 @@ export class LiveMetrics {
       }
       this.#runs.set(run.runId, live)
     }
-    for (const runId of this.#runs.keys()) {
-      if (this.#runs.size <= RUNS_MAX) break
-      this.#runs.delete(runId)
-    }
+    keepNewest(this.#runs, RUNS_MAX)
     return live
   }
 
@@ -209,10 +207,7 @@ export class LiveMetrics {
   #judged(fact: Fact<'run-judged'>): void {
     if (this.#judgedRuns.has(fact.runId)) return
     this.#judgedRuns.add(fact.runId)
-    for (const runId of this.#judgedRuns) {
-      if (this.#judgedRuns.size <= JUDGED_KEPT) break
-      this.#judgedRuns.delete(runId)
-    }
+    keepNewest(this.#judgedRuns, JUDGED_KEPT)
     this.#runs.delete(fact.runId)
     // Read again, runs of several partitions come in any order.
     if (fact.atMs >= this.#newestMs) showVerdict(fact, this.#metrics, this.#hops)

@@ -4,7 +4,7 @@ import type { RunState } from './run-book.ts'
 import type { RunWorks } from './run-work.ts'
 
 /** So long after the verdict, what was lost is looked for again: a sink that stood still may deliver it yet. */
-export const AFTER_LOOKS_MS = [30_000, 180_000] as const
+const AFTER_LOOKS_MS = [30_000, 180_000] as const
 
 export interface AfterLook {
   readonly run: RunState

@@ -17,8 +17,6 @@ export interface RunWorks {
   readonly evidence: Map<string, Evidence>
   /** Of the newest judged runs, where it may still be needed: to amend the verdict, or to look again for what was lost. */
   readonly judgedEvidence: Map<string, Evidence>
-  /** When each agent was last heard from, by the clock of its facts. */
-  readonly heardMs: Map<string, number>
   /** Runs whose topology was held against this agent's. */
   readonly compared: Set<string>
 }
@@ -27,13 +25,11 @@ export const initWorks = (config: AgentBaseConfig): RunWorks => ({
   base: initBase(config),
   evidence: new Map(),
   judgedEvidence: new Map(),
-  heardMs: new Map(),
   compared: new Set(),
 })
 
 /** So many verdicts can still be amended. */
-export const JUDGED_EVIDENCE_MAX = 24
-const AGENTS_HEARD_MAX = 64
+const JUDGED_EVIDENCE_MAX = 24
 
 /** Folds an event of the bus into base and evidence; gives the answers the base owes. */
 export function foldWorks(works: RunWorks, event: BusEvent): BusEffect[] {
@@ -75,9 +71,7 @@ function compareTopologies(works: RunWorks): BusEffect[] {
 }
 
 function foldRunFact(works: RunWorks, fact: ResultMessage): void {
-  const { evidence, judgedEvidence, heardMs, base } = works
-  heardMs.set(fact.agent, Math.max(fact.atMs, heardMs.get(fact.agent) ?? 0))
-  keepNewest(heardMs, AGENTS_HEARD_MAX)
+  const { evidence, judgedEvidence, base } = works
   if (!isRunFact(fact)) return
   const { runId } = fact
   if (fact.kind === 'run-judged') {

@@ -1,5 +1,6 @@
 import { chmod, mkdir, open, stat, truncate, type FileHandle } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { keepNewest } from '../../../shared/core/bounded.ts'
 import { auditLine, NO_ENTRY, OPENED, sha256, type AuditBody, type AuditHead } from '../../../shared/runtime/audit-chain.ts'
 import { auditFileName, auditFilesIn, dayOf, readAudit, type AuditReading } from '../../../shared/runtime/audit-files.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
@@ -121,7 +122,7 @@ class TrailWriter {
       }
       for (const { kind } of facts)
         if (kind === 'judged') this.#ports.log.info({ auditSeq: this.#head.seq, auditHead: this.#head.hash }, 'audit trail')
-      this.#forgetOldKeys()
+      keepNewest(this.#keys, KEYS_MAX)
     } catch (error) {
       this.#ports.log.error({ err: error, dir: this.#ports.dir, waiting: this.#pending.length }, 'the audit trail could not be written')
       this.#notBeforeMs = this.#ports.nowMs() + RETRY_AFTER_MS
@@ -133,13 +134,6 @@ class TrailWriter {
     const file = this.#file
     this.#file = null
     await file?.handle.close()
-  }
-
-  #forgetOldKeys(): void {
-    for (const key of this.#keys) {
-      if (this.#keys.size <= KEYS_MAX) return
-      this.#keys.delete(key)
-    }
   }
 
   /** Ready to append: gives what has to be told first, of a start, a repair, or of files that are not as they were left. */

@@ -1,3 +1,4 @@
+import { keepNewest } from '../../../shared/core/bounded.ts'
 import type { BusEvent } from '../../../shared/core/bus-events.ts'
 import type { Evidence } from '../../../shared/core/evidence.ts'
 import { requestRunId, type RunBook, type RunState } from '../../../shared/core/run-book.ts'
@@ -100,10 +101,7 @@ function keepJudged(pages: PageBook, run: RunState | undefined): void {
 /** The oldest go when there are more than `max`. */
 function keep<Key, Value>(kept: Map<Key, Value>, { key, value, max }: { key: Key; value: Value; max: number }): void {
   kept.set(key, value)
-  for (const oldest of kept.keys()) {
-    if (kept.size <= max) return
-    kept.delete(oldest)
-  }
+  keepNewest(kept, max)
 }
 
 /** Runs that are shown, the newest first. */
