@@ -66,6 +66,8 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
       temp_directory: options.tempDir,
       // Sets are compared, not sequences: keeping file order would cost memory.
       preserve_insertion_order: 'false',
+      // Files are read once and removed: what the engine kept of them would fill its memory limit.
+      enable_external_file_cache: 'false',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     }),
