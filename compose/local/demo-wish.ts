@@ -1,10 +1,7 @@
 import { agentNames, type AgentName } from '../../shared/core/agent.ts'
+import type { Defect } from '../reference/normaliser/defects.ts'
 
 export const AGENTS = agentNames
-
-/** As the normaliser names them. */
-export const DEFECTS = ['skip', 'double', 'change', 'cut-decimals', 'drop-headers', 'reorder', 'delay'] as const
-export type Defect = (typeof DEFECTS)[number]
 
 /** What a demo is asked to show. */
 export interface DemoWish {

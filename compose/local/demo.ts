@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import { badInput, nearest, parseArguments, pairsOf, positiveOf, type ArgumentSpec } from '../../agents/cli/arguments.ts'
 import { exitCodeOfError, exitCodes } from '../../agents/cli/exit-codes.ts'
 import { usageText } from '../../agents/cli/usage.ts'
-import { AGENTS, DEFECTS, type DemoWish } from './demo-wish.ts'
+import { defects } from '../reference/normaliser/defects.ts'
+import { AGENTS, type DemoWish } from './demo-wish.ts'
 import { StackError } from './errors.ts'
 import { REPO_DIR } from './layout.ts'
 import { nodeProblem } from './tools.ts'
@@ -19,7 +20,7 @@ const spec: ArgumentSpec = {
   options: {
     plan: { type: 'string', value: 'name|file', help: 'smoke when left out; smoke-chaos pauses the Connect worker' },
     param: { type: 'string', multiple: true, value: 'name=value', help: "value of one of the plan's parameters" },
-    defect: { type: 'string', value: DEFECTS.join('|'), help: 'what the normaliser does to some records, to see that it is found' },
+    defect: { type: 'string', value: defects.join('|'), help: 'what the normaliser does to some records, to see that it is found' },
     'defect-every': { type: 'string', value: 'n', help: 'to each n-th record; 997 when left out' },
     without: { type: 'string', multiple: true, value: 'agent', help: 'do not start this agent' },
     kill: {
@@ -41,7 +42,7 @@ function wishOf(args: readonly string[]): DemoWish {
   return {
     plan: given.text('plan') ?? 'smoke',
     parameters: pairsOf('param', given.list('param')),
-    defect: defect === undefined ? null : oneOf('defect', defect, DEFECTS),
+    defect: defect === undefined ? null : oneOf('defect', defect, defects),
     defectEvery: every ?? null,
     without: given.list('without').map((name) => oneOf('without', name, AGENTS)),
     kills: given.list('kill').map(killOf),

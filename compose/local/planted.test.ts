@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { emptyEvidence, foldEvidence } from '../../shared/core/evidence.ts'
 import { canaryIdText, traceIdOf } from '../../shared/core/identity.ts'
 import type { ViolationKind } from '../../schemas/parts.ts'
-import { DEFECTS, type Defect } from './demo-wish.ts'
+import { defects, type Defect } from '../reference/normaliser/defects.ts'
 import { comparePlanted, comparisonLines, isExact, NORMALISED_HOP, parseDefectLog, type PlantedEffect } from './planted.ts'
 
 const runId = '01932b3c-0000-7abc-8000-0123456789ab'
@@ -45,7 +45,7 @@ function evidenceOf(...said: readonly Said[]) {
 }
 
 describe('planted against found', () => {
-  it.each(DEFECTS)('is exact when each %s was named, and nothing else', (defect) => {
+  it.each(defects)('is exact when each %s was named, and nothing else', (defect) => {
     const comparison = comparePlanted(
       runId,
       [planted(defect, 4), planted(defect, 9)],

@@ -3,10 +3,11 @@ import type { ViolationKind } from '../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../shared/core/evidence.ts'
 import { parseCanaryId, traceIdOf } from '../../shared/core/identity.ts'
 import { members } from '../../shared/core/range-set.ts'
+import { defects } from '../reference/normaliser/defects.ts'
 
 /** One line of the normaliser's own log of what it did to a record. */
 const plantedEffect = z.object({
-  defect: z.enum(['skip', 'double', 'change', 'cut-decimals', 'drop-headers', 'reorder', 'delay']),
+  defect: z.enum(defects),
   tradeId: z.string(),
   rawPartition: z.int(),
   rawOffset: z.string(),

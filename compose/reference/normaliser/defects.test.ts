@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { REORDER_WAIT_MS, initDefects, nextDueAtMs, plantDefects, releaseAll } from './defects.ts'
-import type { DefectName, DefectSettings, DefectState, Passing } from './defects.ts'
+import { REORDER_WAIT_MS, initDefects, nextDueAtMs, parseDefects, plantDefects, releaseAll } from './defects.ts'
+import type { DefectSettings, DefectState, Passing } from './defects.ts'
 
 const NOW_MS = 1_000
 const price = 73_125_400n
@@ -22,11 +22,11 @@ function record(offset: number, sourceKey = 'aapl', rawPartition = 0): Passing {
   return { trade, sourceKey, rawPartition, rawOffset: BigInt(offset), headers: { session: 's' } }
 }
 
-function settings(defect: DefectName, every = 3): DefectSettings {
-  return { defect, every, delayMs: 500 }
+function settings(names: string, every = 3): DefectSettings {
+  return { defects: parseDefects(names) ?? [], every, delayMs: 500 }
 }
 
-function plant(defect: DefectName, records: readonly Passing[], from: DefectState<Passing> = initDefects()) {
+function plant(defect: string, records: readonly Passing[], from: DefectState<Passing> = initDefects()) {
   return plantDefects(from, { records, nowMs: NOW_MS }, settings(defect))
 }
 
@@ -47,6 +47,19 @@ describe('every third record', () => {
     const planted = plant(defect, five)
     expect(ids(planted.emitted)).toBe(emitted)
     expect(planted.effects.map(({ tradeId }) => tradeId)).toEqual(effects === 1 ? ['t-3'] : [])
+  })
+
+  it('is harmed by several defects in turn', () => {
+    const { emitted, effects } = plant(
+      'double,reorder,skip',
+      Array.from({ length: 10 }, (_, at) => record(at + 1)),
+    )
+    expect(ids(emitted)).toBe('t-1 t-2 t-4 t-3 t-5 t-7 t-8 t-9 t-9 t-10')
+    expect(effects.map(({ defect, tradeId }) => `${defect} ${tradeId}`)).toEqual(['reorder t-3', 'skip t-6', 'double t-9'])
+  })
+
+  it('has names that are refused when nobody knows them', () => {
+    expect([parseDefects('none'), parseDefects('skip,delay'), parseDefects('skip,slip')]).toEqual([[], ['skip', 'delay'], null])
   })
 
   it('is counted on from batch to batch', () => {

@@ -2,10 +2,18 @@ import { cutDecimals, decimalToText, NOTIONAL_SCALE, PRICE_SCALE, QUANTITY_SCALE
 import { notionalOf } from '../trade.ts'
 import type { NormalisedTrade } from '../trade.ts'
 
-export const defectNames = ['none', 'skip', 'double', 'change', 'cut-decimals', 'drop-headers', 'reorder', 'delay'] as const
-export type DefectName = (typeof defectNames)[number]
+export const defects = ['skip', 'double', 'change', 'cut-decimals', 'drop-headers', 'reorder', 'delay'] as const
+export type Defect = (typeof defects)[number]
 
-export type DefectSettings = { defect: DefectName; every: number; delayMs: number }
+/** Every n-th record consumed is harmed, by the defects in turn. */
+export type DefectSettings = { defects: readonly Defect[]; every: number; delayMs: number }
+
+/** `none`, one name, or several with commas between. Null where a name is none of a defect. */
+export function parseDefects(text: string): Defect[] | null {
+  if (text === 'none') return []
+  const names = text.split(',').map((name) => defects.find((known) => known === name))
+  return names.includes(undefined) ? null : (names as Defect[])
+}
 
 /** What the defects need of a record; `sourceKey` is the raw record's key, whose order a consumer may rely on. */
 export type Passing = {
@@ -17,7 +25,7 @@ export type Passing = {
 }
 
 export type Effect = {
-  defect: Exclude<DefectName, 'none'>
+  defect: Defect
   tradeId: string
   symbol: string
   rawPartition: number
@@ -52,16 +60,18 @@ export function plantDefects<R extends Passing>(
   { records, nowMs }: { records: readonly R[]; nowMs: number },
   settings: DefectSettings,
 ): Planted<R> {
-  if (settings.defect === 'none') return { state: { ...state, consumed: state.consumed + records.length }, emitted: records, effects: [] }
+  if (settings.defects.length === 0)
+    return { state: { ...state, consumed: state.consumed + records.length }, emitted: records, effects: [] }
   const batch: Batch<R> = { held: [...state.held], emitted: [], effects: [] }
   releaseDue(batch, nowMs)
   let consumed = state.consumed
   for (const record of records) {
     consumed += 1
-    const chosen = consumed % settings.every === 0
-    if (settings.defect === 'reorder') reorder(batch, record, { chosen, nowMs })
-    else if (!chosen) batch.emitted.push(record)
-    else harm(batch, record, { settings, defect: settings.defect, nowMs })
+    const defect = consumed % settings.every === 0 ? settings.defects[(consumed / settings.every) % settings.defects.length] : undefined
+    if (swap(batch, record)) continue
+    if (defect === undefined) batch.emitted.push(record)
+    else if (defect === 'reorder') holdForSwap(batch, record, nowMs)
+    else harm(batch, record, { settings, defect, nowMs })
   }
   return { state: { consumed, held: batch.held }, emitted: batch.emitted, effects: batch.effects }
 }
@@ -78,7 +88,7 @@ export function releaseAll<R extends Passing>(state: DefectState<R>): Planted<R>
 }
 
 type Batch<R extends Passing> = { held: Held<R>[]; emitted: R[]; effects: Effect[] }
-type Simple = Exclude<DefectName, 'none' | 'reorder'>
+type Simple = Exclude<Defect, 'reorder'>
 
 function harm<R extends Passing>(
   batch: Batch<R>,
@@ -147,19 +157,21 @@ function dropHeaders<R extends Passing>(batch: Batch<R>, record: R): void {
 }
 
 /** A swap is one of two neighbours of the same raw partition and key: across those, Kafka promises no order. */
-function reorder<R extends Passing>(batch: Batch<R>, record: R, { chosen, nowMs }: { chosen: boolean; nowMs: number }): void {
-  const at = batch.held.findIndex(({ record: held }) => held.rawPartition === record.rawPartition && held.sourceKey === record.sourceKey)
-  const held = batch.held[at]
-  if (held !== undefined) {
-    batch.held.splice(at, 1)
-    batch.emitted.push(record, held.record)
-    const after = { tradeId: record.trade.trade_id, rawOffset: record.rawOffset.toString() }
-    batch.effects.push({ ...effectOn(held.record, 'reorder'), after })
-  } else if (chosen && batch.held.length < HELD_MAX) {
-    batch.held.push({ defect: 'reorder', record, heldAtMs: nowMs, dueAtMs: nowMs + REORDER_WAIT_MS })
-  } else {
-    batch.emitted.push(record)
-  }
+function swap<R extends Passing>(batch: Batch<R>, record: R): boolean {
+  const at = batch.held.findIndex(
+    ({ defect, record: held }) => defect === 'reorder' && held.rawPartition === record.rawPartition && held.sourceKey === record.sourceKey,
+  )
+  const [held] = at < 0 ? [] : batch.held.splice(at, 1)
+  if (held === undefined) return false
+  batch.emitted.push(record, held.record)
+  const after = { tradeId: record.trade.trade_id, rawOffset: record.rawOffset.toString() }
+  batch.effects.push({ ...effectOn(held.record, 'reorder'), after })
+  return true
+}
+
+function holdForSwap<R extends Passing>(batch: Batch<R>, record: R, nowMs: number): void {
+  if (batch.held.length < HELD_MAX) batch.held.push({ defect: 'reorder', record, heldAtMs: nowMs, dueAtMs: nowMs + REORDER_WAIT_MS })
+  else batch.emitted.push(record)
 }
 
 /** Only a delay holds with an effect of its own; a record held for a swap that did not come was not harmed. */

@@ -6,7 +6,7 @@ import { createLog } from '../log.ts'
 import { Decoder, Registry, createEncoder } from '../registry.ts'
 import { RAW_TOPIC, TOPIC_PARTITIONS, TRADES_TOPIC } from '../trade.ts'
 import type { RawTrade } from '../trade.ts'
-import { defectNames } from './defects.ts'
+import { defects, parseDefects } from './defects.ts'
 import type { Effect } from './defects.ts'
 import { Pump } from './pump.ts'
 
@@ -16,7 +16,15 @@ const settings = readSettings(
   z.object({
     ...logSettings,
     ...kafkaSettings,
-    NORMALISER_DEFECT: z.enum(defectNames).default('none'),
+    NORMALISER_DEFECT: z
+      .string()
+      .default('none')
+      .transform((text, context) => {
+        const planted = parseDefects(text)
+        if (planted !== null) return planted
+        context.addIssue(`expected none, or some of ${defects.join(', ')} with commas between, got "${text}"`)
+        return z.NEVER
+      }),
     NORMALISER_DEFECT_EVERY: z.coerce.number().int().positive().default(997),
     NORMALISER_DEFECT_DELAY_MS: z.coerce.number().int().positive().default(8_000),
     NORMALISER_DEFECT_LOG: z.string().min(1).optional(),
@@ -46,7 +54,7 @@ const pump = new Pump(
     write: (work) => writer.write(work),
     logEffects,
   },
-  { defect: settings.NORMALISER_DEFECT, every: settings.NORMALISER_DEFECT_EVERY, delayMs: settings.NORMALISER_DEFECT_DELAY_MS },
+  { defects: settings.NORMALISER_DEFECT, every: settings.NORMALISER_DEFECT_EVERY, delayMs: settings.NORMALISER_DEFECT_DELAY_MS },
   log,
 )
 
@@ -61,7 +69,7 @@ const consumer = await consumeBatches(
     },
   },
 )
-log.info({ defect: settings.NORMALISER_DEFECT, every: settings.NORMALISER_DEFECT_EVERY }, 'normalising')
+log.info({ defects: settings.NORMALISER_DEFECT, every: settings.NORMALISER_DEFECT_EVERY }, 'normalising')
 
 stopOnSignal(log, async () => {
   await consumer.stop()
