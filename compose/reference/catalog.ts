@@ -1,4 +1,4 @@
-import { parse } from 'lossless-json'
+import { parse, stringify } from 'lossless-json'
 import { z } from './config.ts'
 import { PipelineError } from './errors.ts'
 
@@ -13,6 +13,7 @@ function keepWhole(text: string): unknown {
 const snapshotShape = z.object({
   'snapshot-id': z.bigint(),
   'parent-snapshot-id': z.bigint().optional(),
+  'timestamp-ms': z.bigint().transform(Number),
   summary: z.object({ operation: z.string(), 'total-records': z.string().optional() }).catchall(z.string()),
 })
 const tableAnswer = z.object({
@@ -20,6 +21,7 @@ const tableAnswer = z.object({
     'table-uuid': z.string(),
     'current-snapshot-id': z.bigint().nullish(),
     snapshots: z.array(snapshotShape).default([]),
+    refs: z.record(z.string(), z.object({ 'snapshot-id': z.bigint() })).default({}),
   }),
 })
 
@@ -45,7 +47,7 @@ export class Catalog {
 
   /** `refs` keeps the answer short however many snapshots the table has. */
   async currentSnapshot(): Promise<Snapshot> {
-    const { metadata } = await this.load()
+    const { metadata } = await this.load('refs')
     const id = metadata['current-snapshot-id']
     const found = metadata.snapshots.find((snapshot) => snapshot['snapshot-id'] === id)
     if (found === undefined) throw new PipelineError('TABLE_MISSING', `table ${this.label}: expected a current snapshot, found none`)
@@ -63,13 +65,31 @@ export class Catalog {
     }
   }
 
-  private async load(): Promise<z.output<typeof tableAnswer>> {
-    let response: Response
+  /** Takes snapshots of before `olderThanMs` (Unix ms) out of the table's metadata, those that a branch or tag names aside. Gives how many. */
+  async expireSnapshots(olderThanMs: number): Promise<number> {
+    const { metadata } = await this.load('all')
+    const named = new Set(Object.values(metadata.refs).map((ref) => ref['snapshot-id']))
+    const old = metadata.snapshots.filter((one) => one['timestamp-ms'] < olderThanMs && !named.has(one['snapshot-id']))
+    if (old.length === 0) return 0
+    const change = stringify({
+      requirements: [{ type: 'assert-table-uuid', uuid: metadata['table-uuid'] }],
+      updates: [{ action: 'remove-snapshots', 'snapshot-ids': old.map((one) => one['snapshot-id']) }],
+    })
+    const response = await this.ask('', { method: 'POST', headers: { 'content-type': 'application/json' }, body: change ?? '' })
+    if (!response.ok) throw new PipelineError('CATALOG_UNAVAILABLE', `catalog ${this.tableUrl}: expected 200, found ${response.status}`)
+    return old.length
+  }
+
+  private async ask(query: string, options: RequestInit = {}): Promise<Response> {
     try {
-      response = await fetch(`${this.tableUrl}?snapshots=refs`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
+      return await fetch(`${this.tableUrl}${query}`, { ...options, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) })
     } catch (cause) {
       throw new PipelineError('CATALOG_UNAVAILABLE', `catalog ${this.tableUrl}: no answer`, { cause })
     }
+  }
+
+  private async load(snapshots: 'all' | 'refs'): Promise<z.output<typeof tableAnswer>> {
+    const response = await this.ask(`?snapshots=${snapshots}`)
     if (response.status === NOT_FOUND) throw new PipelineError('TABLE_MISSING', `table ${this.label}: the catalog does not know it`)
     if (!response.ok) throw new PipelineError('CATALOG_UNAVAILABLE', `catalog ${this.tableUrl}: expected 200, found ${response.status}`)
     const parsed = tableAnswer.safeParse(keepWhole(await response.text()))

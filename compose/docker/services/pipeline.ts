@@ -256,8 +256,12 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
   }),
   keeper: program({
     main: main('keeper'),
-    environment: { PIPELINE_CONNECT_URL: bundled.connect, HEALTHY_URL: `${bundled.connect}/connectors` },
-    depends_on: { sink: done },
+    environment: {
+      PIPELINE_CONNECT_URL: bundled.connect,
+      PIPELINE_CATALOG_URL: bundled.catalog,
+      HEALTHY_URL: `${bundled.connect}/connectors`,
+    },
+    depends_on: { sink: done, catalog: healthy },
   }),
   'query-api': {
     ...program({

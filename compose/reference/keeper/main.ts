@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Catalog } from '../catalog.ts'
 import { logSettings, readSettings, z } from '../config.ts'
 import { stopOnSignal } from '../lifetime.ts'
 import { createLog } from '../log.ts'
@@ -6,16 +7,26 @@ import { failedParts } from './status.ts'
 
 const POLL_MS = 1_000
 const TIMEOUT_MS = 5_000
+const EXPIRE_EACH_POLLS = 60
 
 /**
- * Restarts what has failed of the sink, as operators of Kafka Connect do: a task whose coordinator lost its group to a
- * pause of the worker is killed, and "will not recover until manually restarted".
+ * What operators do for such a pipeline. Restarts what has failed of the sink: a task whose coordinator lost its group to a
+ * pause of the worker is killed, and "will not recover until manually restarted". And expires old snapshots: a commit
+ * each second would make the table's metadata, which every reader loads, 50 MB in a day.
  */
 const settings = readSettings(
-  z.object({ ...logSettings, PIPELINE_CONNECT_URL: z.url(), CONNECTOR_NAME: z.string().min(1).default('market-sink') }),
+  z.object({
+    ...logSettings,
+    PIPELINE_CONNECT_URL: z.url(),
+    PIPELINE_CATALOG_URL: z.url(),
+    CONNECTOR_NAME: z.string().min(1).default('market-sink'),
+    SNAPSHOTS_KEPT_MS: z.coerce.number().int().positive().default(900_000),
+  }),
 )
 const log = createLog('keeper', settings.LOG_LEVEL)
 const connector = `${settings.PIPELINE_CONNECT_URL}/connectors/${encodeURIComponent(settings.CONNECTOR_NAME)}`
+
+const catalog = new Catalog({ url: settings.PIPELINE_CATALOG_URL, namespace: 'market', table: 'trades' })
 
 const stopping = new AbortController()
 
@@ -37,9 +48,18 @@ stopOnSignal(log, () => {
   return Promise.resolve()
 })
 
-while (!stopping.signal.aborted) {
+async function expire(): Promise<void> {
+  const expired = await catalog.expireSnapshots(Date.now() - settings.SNAPSHOTS_KEPT_MS)
+  if (expired > 0) log.info({ expired }, 'snapshots were expired')
+}
+
+for (let turn = 1; !stopping.signal.aborted; turn++) {
   await keep().catch((err: unknown) => {
     log.debug({ err }, 'the worker does not answer')
   })
+  if (turn % EXPIRE_EACH_POLLS === 0)
+    await expire().catch((err: unknown) => {
+      log.debug({ err }, 'nothing could be expired')
+    })
   await sleep(POLL_MS)
 }
