@@ -44,7 +44,7 @@ test.each([
   ['storage-reconciler', ['topic clean: Describe', 'group connect-sink: Describe']],
   ['query-prober', []],
   ['chaos-injector', []],
-  ['reporter', []],
+  ['reporter', ['topic raw: Read', 'topic clean: Read', 'group assay.reporter: Read, Delete']],
 ])('%s may do to the pipeline: %j', (agent, expected) => {
   expect(rights(agent, 'pipeline')).toEqual(expected)
 })
@@ -58,11 +58,15 @@ test('only the generator writes to the pipeline, and nobody creates or deletes a
 })
 
 test('the commands are for one cluster, and safe to paste', () => {
-  expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })).toHaveLength(7)
+  expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })).toHaveLength(10)
   expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })[0]).toBe(
     'kafka-acls --bootstrap-server kafka:9092 --add --allow-principal User:assay-generator --operation Write --topic raw',
   )
-  const [command] = aclCommands(acls.slice(-1), { cluster: 'bus', bootstrap: 'b:1', principalOf: (name) => `User:CN=${name}, O=it's` })
+  const [command] = aclCommands(acls.filter(({ cluster }) => cluster === 'bus').slice(-1), {
+    cluster: 'bus',
+    bootstrap: 'b:1',
+    principalOf: (name) => `User:CN=${name}, O=it's`,
+  })
   expect(command).toBe(
     "kafka-acls --bootstrap-server b:1 --add --allow-principal 'User:CN=reporter, O=it'\\''s' --operation Read --operation Delete --group assay.reporter --resource-pattern-type prefixed",
   )

@@ -5,7 +5,7 @@ import { topicNames, type TopicNames } from './topics.ts'
 /** Whose rights these are. `topics` creates Assay's own topics (`assay topics`); no agent needs to. */
 export type Principal = AgentName | 'topics'
 
-type PipelineUse = 'none' | 'writes-source' | 'reads-topics' | 'watches-topics'
+type PipelineUse = 'none' | 'writes-source' | 'reads-topics' | 'watches-topics' | 'reads-records'
 
 interface AgentUse {
   /** Windows of a series are asked for by those who may write to the control topic. */
@@ -36,7 +36,11 @@ export const agentUses: Readonly<Record<AgentName, AgentUse>> = {
   },
   'query-prober': { writesControl: false, pipeline: 'none', why: 'asks endpoints and engines, no Kafka of the pipeline' },
   'chaos-injector': { writesControl: false, pipeline: 'none', why: 'disturbs by drivers of its own' },
-  reporter: { writesControl: true, pipeline: 'none', why: 'folds both topics; asks for the windows of a series' },
+  reporter: {
+    writesControl: true,
+    pipeline: 'reads-records',
+    why: 'folds both topics; asks for the windows of a series; keeps the records that findings name in the archive of a run',
+  },
 }
 
 export interface Acl {
@@ -105,6 +109,8 @@ function pipelineAcls(agent: AgentName, { hops }: Pick<Topology, 'hops'>): Acl[]
         .flatMap(({ processedBy }) => (processedBy === null ? [] : [acl('group', processedBy.group, 'Describe')]))
       return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), ...progress, groupsAcl(agent, 'pipeline')]
     }
+    case 'reads-records':
+      return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), groupsAcl(agent, 'pipeline')]
     case 'watches-topics': {
       const sources = tables.flatMap(({ sourceOffsets }) => (sourceOffsets === null ? [] : [sourceOffsets.topic]))
       const groups = tables.flatMap(({ sinkGroup }) => (sinkGroup === null ? [] : [sinkGroup]))

@@ -8,10 +8,11 @@ import { reportsDirOf } from './config.ts'
 import { reporterCore } from './core.ts'
 import { reporterMetrics } from './metrics.ts'
 import { createPage } from './page/page.ts'
+import { rawAccess } from './raw-access.ts'
 import { ReporterShell } from './shell.ts'
 
 export async function main(): Promise<void> {
-  const { config, base, topology } = await setUpAgent('reporter')
+  const { config, base, topology, kafka } = await setUpAgent('reporter')
   await runAgent({
     core: reporterCore,
     coreConfig: base,
@@ -26,6 +27,7 @@ export async function main(): Promise<void> {
         agent,
         topology,
         reportsDir,
+        fetchRaw: config.archivesRecords ? rawAccess(topology, kafka) : null,
         annotator: createAnnotator(config.grafana, agent),
         alerter: createAlerter(config.alertmanager, agent),
         audit: createAuditObserver(agent, topology),

@@ -9,13 +9,14 @@ import type { AuditObserver } from './audit/observer.ts'
 import type { ReporterEffect, ReporterEvent, ReporterState } from './core.ts'
 import { LiveMetrics } from './live-metrics.ts'
 import type { Page } from './page/page.ts'
-import { createRunReports, type RunReports } from './reports/run-reports.ts'
+import { createRunReports, type RunReports, type RunReportsPorts } from './reports/run-reports.ts'
 
 export interface ReporterPorts {
   readonly agent: Pick<AgentPorts, 'log' | 'metrics' | 'tracing'> & Partial<Pick<AgentPorts, 'onScrape' | 'config'>>
   readonly topology: Topology
   /** One folder a run. */
   readonly reportsDir: string
+  readonly fetchRaw?: NonNullable<RunReportsPorts['fetchRaw']> | null
   readonly annotator?: Annotator
   readonly alerter?: Alerter
   readonly audit?: AuditObserver

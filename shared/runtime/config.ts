@@ -43,6 +43,12 @@ const variables = z.object({
   ASSAY_REPORTER_URL: url.default('http://127.0.0.1:18090').describe("Where people open the reporter's page: for links in alerts."),
   ASSAY_GRAFANA_URL: url.optional().describe('Grafana, to which the reporter posts verdicts and fault windows as annotations.'),
   ASSAY_GRAFANA_TOKEN: z.string().min(1).optional().describe('Of a service account there that may create annotations.'),
+  ASSAY_ARCHIVE_RECORDS: z
+    .enum(['true', 'false'])
+    .default('true')
+    .describe(
+      'Whether the archive of a run that did not pass holds the records that findings name, and manifests, as the pipeline has them.',
+    ),
   ASSAY_PAGE_TOKEN: z
     .string()
     .min(16)
@@ -78,6 +84,7 @@ export interface AgentConfig {
   readonly traces: { readonly kind: TraceKind; readonly endpoint: string }
   readonly alertmanager: { readonly url: string; readonly links: { readonly reporter: string; readonly jaeger: string | null } } | null
   readonly grafana: { readonly url: string; readonly token: string } | null
+  readonly archivesRecords: boolean
   readonly pageToken: string | null
   readonly jaegerUi: string | null
   readonly pipeline: {
@@ -126,6 +133,7 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     traces: tracesOf(v),
     grafana: grafanaOf(v),
     alertmanager: alertmanagerOf(v),
+    archivesRecords: v.ASSAY_ARCHIVE_RECORDS === 'true',
     pageToken: v.ASSAY_PAGE_TOKEN ?? null,
     jaegerUi: v.ASSAY_JAEGER_UI ?? null,
     pipeline: pipelineOf(v),

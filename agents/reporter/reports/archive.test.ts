@@ -9,7 +9,7 @@ import { resultMessage, type RunFact } from '../../../schemas/results.ts'
 import { judgeFromTopics } from '../../../shared/core/judge-again.ts'
 import { isRunFact } from '../../../shared/core/run-book.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
-import { artefactFiles, FILE_CHARS_MAX } from './artefacts.ts'
+import { artefactFiles, FILE_LENGTH_MAX } from './artefacts.ts'
 import { archiveOf } from './archive.ts'
 import { FactKeeper, RUN_CHARS_MAX, RUNS_MAX } from './fact-keeper.ts'
 import { createLogKeeper } from './log-keeper.ts'
@@ -61,14 +61,17 @@ describe('the archive of a run that did not pass', () => {
     rmSync(dir, { recursive: true, force: true })
   })
 
+  const fetchRaw = () => Promise.resolve({ files: [{ name: 'raw-records.jsonl', content: '{}\n' }], leftOut: [] })
   const write = async (facts: readonly RunFact[]) => {
     const keeper = new FactKeeper()
     for (const fact of facts) keeper.hear(fact)
     const logged = createLogKeeper(silent, { nowMs: () => 5, hide: (text) => text.replaceAll('hunter2', '***') })
     logged.log.child({ runId: SAMPLE_RUN_ID }).warn({ err: new Error('with hunter2') }, 'told')
     logged.log.info({ runId: 'another' }, 'not told')
-    const ports = { reportsDir: dir, log: logged.log, factsOf: (runId: string) => keeper.of(runId), logLinesOf: logged.linesOf }
-    return writeReports(sourceOf(facts), ports)
+    const ports = { reportsDir: dir, log: logged.log, factsOf: (runId: string) => keeper.of(runId), logLinesOf: logged.linesOf, fetchRaw }
+    const { paths, completed } = await writeReports(sourceOf(facts), ports)
+    await completed
+    return paths
   }
 
   it('holds the facts, from which the same verdict comes, the records, the reports and the log', async () => {
@@ -93,6 +96,7 @@ describe('the archive of a run that did not pass', () => {
     expect(text('reporter.log.jsonl')).toContain('"msg":"told"')
     expect(text('reporter.log.jsonl')).not.toMatch(/hunter2|not told/)
     expect(text('report.html')).toContain('<!doctype html>')
+    expect(text('raw-records.jsonl')).toBe('{}\n')
     expect(text('CONTENTS.txt')).toContain('Left out\n  nothing')
   })
 
@@ -109,20 +113,21 @@ describe('the archive of a run that did not pass', () => {
 
 it('leaves out what does not fit, and says so', () => {
   const source = sourceOf([...cleanFacts(), lost])
-  const big = { name: 'report.html', text: 'x'.repeat(FILE_CHARS_MAX + 1) }
+  const big = { name: 'report.html', content: 'x'.repeat(FILE_LENGTH_MAX + 1) }
   const files = artefactFiles({
     source,
     facts: { lines: ['{}'], leftOut: [{ kind: 'violation-found', count: 7 }] },
     logLines: [],
     reports: [big],
+    raw: null,
   })
   expect(files.map(({ name }) => name)).not.toContain('report.html')
-  expect(files[0]?.text).toContain('facts.jsonl: 7 facts of kind violation-found')
-  expect(files[0]?.text).toContain(`report.html: ${FILE_CHARS_MAX + 1} characters are too many`)
+  expect(files[0]?.content).toContain('facts.jsonl: 7 facts of kind violation-found')
+  expect(files[0]?.content).toContain(`report.html: ${FILE_LENGTH_MAX + 1} characters are too many`)
 })
 
 it('makes the same bytes of the same files', async () => {
-  const make = () => archiveOf('run', [{ name: 'a.txt', text: 'ä' }], 1_000)
+  const make = () => archiveOf('run', [{ name: 'a.txt', content: 'ä' }], 1_000)
   expect((await make()).equals(await make())).toBe(true)
 })
 

@@ -2,11 +2,12 @@ import { timeText } from './figures.ts'
 import type { KeptFacts } from './fact-keeper.ts'
 import { lookCommands, violationGroups } from './locate.ts'
 import type { ArchivedFile } from './archive.ts'
+import type { RawEvidence } from './raw-evidence.ts'
 import type { ReportSource } from './report-source.ts'
 
-/** Of one file, and of all together: what does not fit is named. */
-export const FILE_CHARS_MAX = 16 * 1024 * 1024
-export const ARCHIVE_CHARS_MAX = 48 * 1024 * 1024
+/** Of one file, and of all together, in characters or bytes: what does not fit is named. */
+export const FILE_LENGTH_MAX = 16 * 1024 * 1024
+export const ARCHIVE_LENGTH_MAX = 48 * 1024 * 1024
 const RECORDS_MAX = 20_000
 
 export interface ArtefactSource {
@@ -15,42 +16,49 @@ export interface ArtefactSource {
   /** Log lines of the reporter that speak of the run or of none. */
   readonly logLines: readonly string[]
   readonly reports: readonly ArchivedFile[]
+  /** Null as long as it was not fetched. */
+  readonly raw: RawEvidence | null
 }
 
 /**
  * What somebody needs who looks at the run elsewhere and later: its facts, from which the verdict can be computed
- * again, the records accused, snapshots and files named, the reporter's log, the reports; and a list of what was left out.
+ * again, the records accused (also as they stand in Kafka), snapshots and files named with their manifests, the reporter's
+ * log, the reports; and a list of what was left out.
  */
-export function artefactFiles({ source, facts, logLines, reports }: ArtefactSource): ArchivedFile[] {
+export function artefactFiles({ source, facts, logLines, reports, raw }: ArtefactSource): ArchivedFile[] {
   const leftOut: string[] = facts.leftOut.map(
     ({ kind, count }) => `facts.jsonl: ${count} facts of kind ${kind}, beyond what is kept of a run`,
   )
+  leftOut.push(...(raw === null ? ['raw records and manifests: not fetched'] : raw.leftOut))
   const records = recordLines(source)
   if (records.all > records.lines.length)
     leftOut.push(`records.jsonl: ${records.all - records.lines.length} of ${records.all} findings; facts.jsonl has them`)
   const wanted: ArchivedFile[] = [
-    { name: 'facts.jsonl', text: linesText(facts.lines) },
+    { name: 'facts.jsonl', content: linesText(facts.lines) },
     ...reports,
-    { name: 'records.jsonl', text: linesText(records.lines) },
-    { name: 'snapshots.jsonl', text: linesText(snapshotLines(source)) },
-    { name: 'reporter.log.jsonl', text: linesText(logLines) },
+    { name: 'records.jsonl', content: linesText(records.lines) },
+    { name: 'snapshots.jsonl', content: linesText(snapshotLines(source)) },
+    { name: 'reporter.log.jsonl', content: linesText(logLines) },
+    ...(raw?.files ?? []),
   ]
   const kept: ArchivedFile[] = []
-  let chars = 0
+  let length = 0
   for (const file of wanted) {
-    if (file.text.length > FILE_CHARS_MAX || chars + file.text.length > ARCHIVE_CHARS_MAX) {
-      leftOut.push(`${file.name}: ${file.text.length} characters are too many`)
+    if (file.content.length > FILE_LENGTH_MAX || length + file.content.length > ARCHIVE_LENGTH_MAX) {
+      leftOut.push(`${file.name}: ${lengthText(file)} are too many`)
       continue
     }
-    chars += file.text.length
+    length += file.content.length
     kept.push(file)
   }
-  return [{ name: 'CONTENTS.txt', text: contentsText(source, kept, leftOut) }, ...kept]
+  return [{ name: 'CONTENTS.txt', content: contentsText(source, kept, leftOut) }, ...kept]
 }
+
+const lengthText = ({ content }: ArchivedFile) => `${content.length} ${typeof content === 'string' ? 'characters' : 'bytes'}`
 
 const linesText = (lines: readonly string[]) => lines.map((line) => `${line}\n`).join('')
 
-/** Each finding with where its record lies and how to see it; the record itself stays in the pipeline. */
+/** Each finding with where its record lies and how to see it. */
 function recordLines({ run, evidence, environment }: ReportSource): { lines: string[]; all: number } {
   const located = violationGroups(run, evidence).flatMap((group) => group.located)
   const lines = located.slice(0, RECORDS_MAX).map((one) => {
@@ -96,12 +104,17 @@ function snapshotLines({ evidence }: ReportSource): string[] {
 const purposes: Readonly<Record<string, string>> = {
   'facts.jsonl': 'every fact about the run as the reporter heard it, in order: the verdict is a function of these',
   'records.jsonl': 'each finding: the record, where it lies, what was expected and found, how to see it',
+  'raw-records.jsonl': 'the records that findings name, as they stand in Kafka: key, value and headers in base64',
   'snapshots.jsonl': 'snapshots of the table that were read, and data files that findings name',
   'reporter.log.jsonl': "the reporter's log lines about the run",
 }
 
+const METADATA = 'of the table: its metadata, and manifest list and manifests of snapshots that findings name'
+
 function contentsText({ run, judgement, atMs }: ReportSource, kept: readonly ArchivedFile[], leftOut: readonly string[]): string {
-  const rows = kept.map(({ name, text }) => `  ${name}  ${text.length} characters  ${purposes[name] ?? 'the report'}`)
+  const rows = kept.map(
+    (file) => `  ${file.name}  ${lengthText(file)}  ${purposes[file.name] ?? (file.name.includes('/') ? METADATA : 'the report')}`,
+  )
   return [
     `Run ${run.runId}, plan ${run.accepted.planName}: ${judgement.verdict}, judged ${timeText(atMs)}`,
     ...judgement.reasons.slice(0, 20).map((reason) => `  ${reason}`),

@@ -6,7 +6,8 @@ import { createRedactor } from '../audit/redacted.ts'
 import type { ReporterEvent, WriteReports } from '../core.ts'
 import { FactKeeper } from './fact-keeper.ts'
 import { createLogKeeper } from './log-keeper.ts'
-import type { ReportEnvironment } from './report-source.ts'
+import type { RawEvidence } from './raw-evidence.ts'
+import type { ReportEnvironment, ReportSource } from './report-source.ts'
 import { writeReports } from './write-reports.ts'
 
 export interface RunReportsPorts {
@@ -14,6 +15,7 @@ export interface RunReportsPorts {
   readonly topology: Topology
   readonly reportsDir: string
   readonly nowMs: () => number
+  readonly fetchRaw?: ((source: ReportSource) => Promise<RawEvidence>) | null
 }
 
 /** The reports of runs, and what their archives are made of. */
@@ -23,19 +25,31 @@ export interface RunReports {
   write(judged: Omit<WriteReports, 'type'>): Promise<string[]>
 }
 
-export function createRunReports({ agent, topology, reportsDir, nowMs }: RunReportsPorts): RunReports {
+export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw = null }: RunReportsPorts): RunReports {
   const facts = new FactKeeper()
   const { log, linesOf } = createLogKeeper(agent.log, { nowMs, hide: createRedactor(agent.config?.environment ?? {}) })
   const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
+  // One at a time: a verdict that is amended meanwhile must not be overtaken by the archive of the one before.
+  let fetching: Promise<unknown> = Promise.resolve()
+  const fetchInTurn =
+    fetchRaw === null
+      ? null
+      : (source: ReportSource) => {
+          const fetched = fetching.then(() => fetchRaw(source))
+          fetching = fetched
+          return fetched
+        }
   return {
     hear(event) {
       if (event.type === 'fact') facts.hear(event.fact)
     },
-    write: ({ run, evidence, judgement, atMs }) =>
-      writeReports(
+    async write({ run, evidence, judgement, atMs }) {
+      const { paths } = await writeReports(
         { run, evidence, judgement, atMs, environment },
-        { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf },
-      ),
+        { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf, fetchRaw: fetchInTurn },
+      )
+      return paths
+    },
   }
 }
 

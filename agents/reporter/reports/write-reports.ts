@@ -5,6 +5,7 @@ import { archiveOf, type ArchivedFile } from './archive.ts'
 import { artefactFiles } from './artefacts.ts'
 import type { KeptFacts } from './fact-keeper.ts'
 import { reportFormats } from './report-formats.ts'
+import type { RawEvidence } from './raw-evidence.ts'
 import type { ReportSource } from './report-source.ts'
 
 export const ARTEFACTS_FILE = 'artefacts.tar.gz'
@@ -16,13 +17,22 @@ export interface ReportsPorts {
   /** For the archive of a run that is no pass. */
   readonly factsOf: (runId: string) => KeptFacts
   readonly logLinesOf: (runId: string) => readonly string[]
+  /** Asks the pipeline itself, which takes a while; null where it must not be asked. Never rejects. */
+  readonly fetchRaw: ((source: ReportSource) => Promise<RawEvidence>) | null
+}
+
+export interface WrittenReports {
+  readonly paths: string[]
+  /** Settles when the archive has what had to be fetched. The verdict does not wait for it. */
+  readonly completed: Promise<void>
 }
 
 /**
  * Writes every format, and the archive of a run that did not pass; gives the paths. A disk that is full must not cost
  * the verdict: what could not be written is logged, and left out of the list.
  */
-export async function writeReports(source: ReportSource, { reportsDir, log, factsOf, logLinesOf }: ReportsPorts): Promise<string[]> {
+export async function writeReports(source: ReportSource, ports: ReportsPorts): Promise<WrittenReports> {
+  const { reportsDir, log, factsOf, logLinesOf, fetchRaw } = ports
   const { run, judgement, atMs } = source
   const { runId } = run
   const paths: string[] = []
@@ -34,17 +44,25 @@ export async function writeReports(source: ReportSource, { reportsDir, log, fact
       const made = await make()
       await writeFile(`${path}.part`, made)
       await rename(`${path}.part`, path)
-      paths.push(path)
-      if (typeof made === 'string') reports.push({ name, text: made })
+      if (typeof made === 'string') reports.push({ name, content: made })
+      return path
     } catch (error) {
       log.error({ runId, path, err: error }, 'a report could not be written')
+      return null
     }
   }
-  for (const { fileName, render } of reportFormats) await put(fileName, () => render(source))
+  const note = (path: string | null) => {
+    if (path !== null) paths.push(path)
+  }
+  for (const { fileName, render } of reportFormats) note(await put(fileName, () => render(source)))
+  let completed: Promise<unknown> = Promise.resolve()
   if (judgement.verdict !== 'pass') {
-    const files = () => artefactFiles({ source, facts: factsOf(runId), logLines: logLinesOf(runId), reports })
-    await put(ARTEFACTS_FILE, () => archiveOf(`assay-${runId}`, files(), atMs))
+    const kept = { source, facts: factsOf(runId), logLines: logLinesOf(runId), reports: [...reports] }
+    const putArchive = (raw: RawEvidence | null) =>
+      put(ARTEFACTS_FILE, () => archiveOf(`assay-${runId}`, artefactFiles({ ...kept, raw }), atMs))
+    note(await putArchive(null))
+    if (fetchRaw !== null) completed = fetchRaw(source).then(putArchive)
   }
   log.info({ runId, verdict: judgement.verdict, reasons: judgement.reasons, paths }, 'judged')
-  return paths
+  return { paths, completed: completed.then(() => undefined) }
 }

@@ -62,6 +62,7 @@ const particulars: Readonly<Record<AgentName, Particulars>> = {
     depends_on: { 'socket-gate': healthy, 'chaos-sentry': healthy },
     profiles: ['chaos'],
   },
+  // It serves a page: what the pipeline stores is out of its reach, and of its Kafka it sees what stands beside the control topic.
   reporter: {
     networks: ['control', 'observability'],
     memory: '512m',
@@ -69,6 +70,7 @@ const particulars: Readonly<Record<AgentName, Particulars>> = {
       ASSAY_ALERTMANAGER_URL: '${ASSAY_ALERTMANAGER_URL:-http://alertmanager:9093}',
       ASSAY_REPORTER_URL: '${ASSAY_REPORTER_URL:-http://127.0.0.1:${ASSAY_REPORTER_PORT:-18090}}',
       ASSAY_PAGE_TOKEN: '${ASSAY_PAGE_TOKEN:-}',
+      ASSAY_ARCHIVE_RECORDS: '${ASSAY_ARCHIVE_RECORDS:-true}',
       ASSAY_GRAFANA_URL: '${ASSAY_GRAFANA_URL:-}',
       ASSAY_GRAFANA_TOKEN: '${ASSAY_GRAFANA_TOKEN:-}',
       ASSAY_JAEGER_UI: '${ASSAY_JAEGER_UI:-http://127.0.0.1:${JAEGER_PORT:-16686}}',

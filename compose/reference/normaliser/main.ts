@@ -16,20 +16,19 @@ const settings = readSettings(
   z.object({
     ...logSettings,
     ...kafkaSettings,
-    NORMALISER_DEFECT: z
-      .string()
-      .default('none')
-      .transform((text, context) => {
-        const planted = parseDefects(text)
-        if (planted !== null) return planted
-        context.addIssue(`expected none, or some of ${defects.join(', ')} with commas between, got "${text}"`)
-        return z.NEVER
-      }),
+    NORMALISER_DEFECT: z.string().default('none').transform(readDefects),
     NORMALISER_DEFECT_EVERY: z.coerce.number().int().positive().default(997),
     NORMALISER_DEFECT_DELAY_MS: z.coerce.number().int().positive().default(8_000),
     NORMALISER_DEFECT_LOG: z.string().min(1).optional(),
   }),
 )
+function readDefects(text: string, context: z.RefinementCtx) {
+  const planted = parseDefects(text)
+  if (planted !== null) return planted
+  context.addIssue(`expected none, or some of ${defects.join(', ')} with commas between, got "${text}"`)
+  return z.NEVER
+}
+
 const log = createLog('normaliser', settings.LOG_LEVEL)
 const registry = new Registry(settings.PIPELINE_REGISTRY_URL)
 const kafka = connectKafka('market-normaliser', settings.PIPELINE_KAFKA_BOOTSTRAP, log)
