@@ -152,6 +152,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     const isStopped = () => following.stop.signal.aborted
     if (isStopped()) return
     try {
+      if (await this.#isUnchanged(of)) return
       const { metadata } = await this.#ports.catalog.loadTable(reading.hop)
       const uuid = metadata.tableUuid ?? null
       if (state.tableUuid !== null && uuid !== state.tableUuid) {
@@ -175,6 +176,13 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       this.#ports.log.warn({ runId, err: error }, 'table cannot be followed at the moment')
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }
+  }
+
+  /** Most polls find nothing new: the list of all snapshots, which may be long, is not asked for then. */
+  async #isUnchanged({ reading, state }: FollowState): Promise<boolean> {
+    const { metadata } = await this.#ports.catalog.loadTable(reading.hop, { snapshots: 'refs' })
+    const current = metadata.currentSnapshotId?.toString() ?? null
+    return current === state.after && (metadata.tableUuid ?? null) === state.tableUuid
   }
 
   async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {

@@ -41,7 +41,8 @@ export interface StageProgress {
 
 export interface RunState {
   readonly runId: string
-  readonly accepted: Fact<'run-accepted'>
+  /** Without the text of the plan as resolved, which is long and read. */
+  readonly accepted: Omit<Fact<'run-accepted'>, 'resolved'>
   readonly resolved: ResolvedRun
   readonly stages: Map<string, StageProgress>
   /** The verdict; where it was amended, the latest. */
@@ -146,13 +147,14 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
 function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
   book.requests.delete(fact.runId)
   if (book.runs.has(fact.runId) || book.forgotten.has(fact.runId)) return
-  const resolved = resolvedOf(book.resolved, fact.resolved)
+  const { resolved: text, ...accepted } = fact
+  const resolved = resolvedOf(book.resolved, text)
   if (resolved === null) {
     forget(book, fact.runId)
     return
   }
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
-  const run: RunState = { runId: fact.runId, accepted: fact, resolved, stages, judged: null, judgedAtMs: null }
+  const run: RunState = { runId: fact.runId, accepted, resolved, stages, judged: null, judgedAtMs: null }
   book.runs.set(fact.runId, run)
   foldSeriesRun(book, run)
   if (book.runs.size <= RUNS_KEPT_MAX) return

@@ -39,6 +39,17 @@ test('a table is loaded with its ids whole, and afresh each time', async () => {
   expect(asked).toEqual(['/v1/config Bearer secret', load, load])
 })
 
+test('of a long list of snapshots, those alone can be asked for that a branch or tag names', async () => {
+  const path = '/v1/namespaces/market/tables/trades?snapshots=refs'
+  const { url, asked } = await serve({ '/v1/config': plainConfig, [path]: { status: 200, body: table } })
+  const { metadata } = await createRestCatalog({ url, timeoutMs: 2000 }).loadTable(
+    { namespace: 'market', table: 'trades' },
+    { snapshots: 'refs' },
+  )
+  expect(metadata).toMatchObject({ currentSnapshotId: 8736928765648536223n, snapshots: [] })
+  expect(asked).toEqual(['/v1/config', path])
+})
+
 test('prefix and namespace separator of the catalog are honoured, overrides before defaults', async () => {
   const config = '{"defaults":{"prefix":"no"},"overrides":{"prefix":"ws/one","namespace-separator":"%2E"}}'
   const { url } = await serve({

@@ -28,7 +28,12 @@ export interface LoadedTable {
 
 export interface TableCatalog {
   /** Throws TABLE_MISSING, CATALOG_UNAVAILABLE (retryable), METADATA_BROKEN. Never answers from a cache. */
-  loadTable(name: TableName): Promise<LoadedTable>
+  loadTable(name: TableName, options?: LoadOptions): Promise<LoadedTable>
+}
+
+export interface LoadOptions {
+  /** `refs`: only snapshots that a branch or tag names, so that the answer stays short however many there are. */
+  readonly snapshots?: 'all' | 'refs'
 }
 
 const configResponse = z.object({
@@ -63,10 +68,11 @@ export function createRestCatalog(options: RestCatalogOptions): TableCatalog {
   }
 
   return {
-    async loadTable({ namespace, table }) {
+    async loadTable({ namespace, table }, { snapshots = 'all' } = {}) {
+      const query = snapshots === 'refs' ? '?snapshots=refs' : ''
       route ??= await findRoute()
       const levels = namespace.split('.').map(encodeURIComponent).join(route.namespaceSeparator)
-      const url = `${route.base}/namespaces/${levels}/tables/${encodeURIComponent(table)}`
+      const url = `${route.base}/namespaces/${levels}/tables/${encodeURIComponent(table)}${query}`
       const answer = await getText(url, options)
       if (answer.status === 404) {
         throw new AssayError('TABLE_MISSING', `catalog ${options.url} does not know table ${namespace}.${table}: ${quoted(answer.text)}`)

@@ -1,6 +1,9 @@
 /** Without a limit V8 lets garbage grow with the machine's memory; an agent's heap needs a fraction of this. */
 const HEAP_ARGUMENTS = ['--max-old-space-size=160', '--max-semi-space-size=8']
 
+/** The C library gives each of the engine's threads an arena, and what is free in one is of no use to another. */
+const FEW_ARENAS = { MALLOC_ARENA_MAX: '2' }
+
 /**
  * Gives this process a heap of bounded size, by starting it over in place: same pid, same arguments. Returns where that
  * was done already, where whoever started the process has set a size, and on systems that cannot (Windows).
@@ -8,5 +11,8 @@ const HEAP_ARGUMENTS = ['--max-old-space-size=160', '--max-semi-space-size=8']
 export function limitHeap(): void {
   const given = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ')
   if (given.includes('--max-old-space-size') || process.execve === undefined) return
-  process.execve(process.execPath, [process.execPath, ...HEAP_ARGUMENTS, ...process.execArgv, ...process.argv.slice(1)], process.env)
+  process.execve(process.execPath, [process.execPath, ...HEAP_ARGUMENTS, ...process.execArgv, ...process.argv.slice(1)], {
+    ...FEW_ARENAS,
+    ...process.env,
+  })
 }
