@@ -17,6 +17,10 @@ export const errorCodes = {
     retryable: false,
     meaning: 'Table metadata, a manifest list or a manifest could not be read as what it claims to be.',
   },
+  FORMAT_UNSUPPORTED: {
+    retryable: false,
+    meaning: 'A table holds files or columns of a kind Assay does not read (data files other than Parquet, types such as variant).',
+  },
   OBJECT_STORE_UNAVAILABLE: { retryable: true, meaning: 'The object store did not answer, or refused the request.' },
   OBJECT_MISSING: { retryable: false, meaning: 'An object the metadata refers to is not in the store.' },
   ENGINE_FAILED: { retryable: false, meaning: 'The query engine refused or failed a query.' },

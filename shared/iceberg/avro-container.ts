@@ -1,6 +1,7 @@
-import { constants, inflateRawSync, zstdDecompressSync } from 'node:zlib'
+import { constants, crc32, inflateRawSync, zstdDecompressSync } from 'node:zlib'
 import avro from 'avsc'
 import { AssayError } from '../core/errors.ts'
+import { decodeSnappy } from './snappy.ts'
 
 /** One block of a manifest holds some thousand entries; beyond this it is no manifest. */
 export const MAX_BLOCK_BYTES = 256 * 1024 * 1024
@@ -58,7 +59,7 @@ interface Block {
 }
 
 /**
- * All records of an Avro object container file, longs as bigint. Codecs null, deflate and zstandard.
+ * All records of an Avro object container file, longs as bigint. Codecs null, deflate, snappy and zstandard.
  * avsc's own stream takes a file cut short for a shorter file, and a manifest cut short would hide data files: here it
  * is METADATA_BROKEN, as is anything else that does not hold. `from` names the object in the error.
  */
@@ -112,8 +113,13 @@ function decompress(data: Buffer, { codec, from }: { codec: string; from: string
       return inflateRawSync(data, { maxOutputLength: MAX_BLOCK_BYTES })
     case 'zstandard':
       return zstdDecompressSync(data, { maxOutputLength: MAX_BLOCK_BYTES, params: { [constants.ZSTD_d_windowLogMax]: 27 } })
+    case 'snappy': {
+      const plain = decodeSnappy(data.subarray(0, -4), MAX_BLOCK_BYTES)
+      if (crc32(plain) !== data.readUInt32BE(data.length - 4)) throw broken(from, 'the CRC-32 of a snappy block does not hold')
+      return plain
+    }
     default:
-      throw broken(from, `expected codec null, deflate or zstandard, got ${codec}`)
+      throw broken(from, `expected codec null, deflate, snappy or zstandard, got ${codec}`)
   }
 }
 

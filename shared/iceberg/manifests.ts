@@ -18,6 +18,15 @@ const bounds = z
   .nullish()
   .transform((entries) => new Map((entries ?? []).map(({ key, value }) => [key, value])))
 
+const counts = z
+  .array(z.object({ key: z.int(), value: count }))
+  .nullish()
+  .transform((entries) => new Map((entries ?? []).map(({ key, value }) => [key, value])))
+
+/** An int and the long it was widened to are one value. */
+const canonicalText = (value: unknown) =>
+  JSON.stringify(value ?? {}, (_, part: unknown) => (typeof part === 'bigint' || typeof part === 'number' ? String(part) : part))
+
 const manifestContents = ['data', 'deletes'] as const
 const fileContents = ['data', 'position-deletes', 'equality-deletes'] as const
 const statuses = ['existing', 'added', 'deleted'] as const
@@ -76,6 +85,9 @@ const dataFile = z
     file_size_in_bytes: count,
     lower_bounds: bounds,
     upper_bounds: bounds,
+    value_counts: counts,
+    null_value_counts: counts,
+    partition: z.unknown(),
     equality_ids: z.array(z.int()).nullish(),
     referenced_data_file: z.string().nullish(),
     content_offset: optionalCount,
@@ -89,6 +101,11 @@ const dataFile = z
     fileSizeBytes: raw.file_size_in_bytes,
     lowerBounds: raw.lower_bounds,
     upperBounds: raw.upper_bounds,
+    /** By field id; values include nulls. */
+    valueCounts: raw.value_counts,
+    nullCounts: raw.null_value_counts,
+    /** The partition's values as text that is equal where they are; `{}` in a table that has no partitions. */
+    partition: canonicalText(raw.partition),
     equalityIds: raw.equality_ids ?? [],
     /** The one data file a delete file speaks of, where it says so (deletion vectors always do). */
     referencedDataFile: raw.referenced_data_file ?? null,
@@ -114,6 +131,7 @@ export interface ManifestEntry {
   snapshotId: bigint
   sequenceNumber: number
   fileSequenceNumber: number
+  partitionSpecId: number
   file: DataFile
 }
 
@@ -140,7 +158,9 @@ export function parseManifest(bytes: Uint8Array, manifest: ManifestFile): Manife
       status: raw.status,
       snapshotId: raw.snapshot_id ?? manifest.addedSnapshotId,
       sequenceNumber,
-      fileSequenceNumber: raw.file_sequence_number ?? sequenceNumber,
+      // The file's own is never written by who adds it, even where the data keeps an older one (compaction).
+      fileSequenceNumber: raw.file_sequence_number ?? (raw.status === 'added' ? manifest.sequenceNumber : sequenceNumber),
+      partitionSpecId: manifest.partitionSpecId,
       file: raw.data_file,
     }
   })

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseLossless } from './lossless.ts'
-import { currentSnapshot, lineage, parseTableMetadata } from './metadata.ts'
+import { currentSnapshot, followLineage, parseTableMetadata, readingSchema, visibleAtMs } from './metadata.ts'
+import type { Snapshot } from './metadata.ts'
 
 /** Neighbours beyond 2^53: as numbers they would be one and the same. */
 const A = 8736928765648536223n
@@ -33,28 +34,100 @@ test('a small id is a bigint like every other', () => {
 })
 
 const chain = [snapshotOf(1n, null), snapshotOf(A, 1n), snapshotOf(B, A), snapshotOf(4n, B)]
-test.each([
-  { title: 'all of it', snapshots: chain, current: 4n, from: null, ids: [1n, A, B, 4n], gap: false },
-  { title: 'what came after one', snapshots: chain, current: 4n, from: A, ids: [B, 4n], gap: false },
-  { title: 'nothing new', snapshots: chain, current: 4n, from: 4n, ids: [], gap: false },
-  { title: 'a rollback behind what was read', snapshots: chain, current: A, from: B, ids: [1n, A], gap: true },
-  { title: 'expiry of what was read', snapshots: chain.slice(2), current: 4n, from: 1n, ids: [B, 4n], gap: true },
-  { title: 'history that begins after expiry', snapshots: chain.slice(1), current: 4n, from: null, ids: [A, B, 4n], gap: true },
-  { title: 'a current snapshot that is not there', snapshots: chain, current: 99n, from: A, ids: [], gap: true },
-  { title: 'an empty table', snapshots: [], current: null, from: null, ids: [], gap: false },
-  { title: 'a table emptied by recreation', snapshots: [], current: null, from: A, ids: [], gap: true },
+const fork = snapshotOf(5n, A)
+interface Case {
+  title: string
+  snapshots: string[]
+  current: bigint | null
+  followed: (bigint | null)[]
+  kept: (bigint | null)[]
+  undone?: bigint[]
+  next?: bigint[]
+  gap?: boolean
+}
+
+test.each<Case>([
+  { title: 'all of it', snapshots: chain, current: 4n, followed: [null], kept: [null], next: [1n, A, B, 4n] },
+  { title: 'what came after one', snapshots: chain, current: 4n, followed: [1n, A], kept: [1n, A], next: [B, 4n] },
+  { title: 'nothing new', snapshots: chain, current: 4n, followed: [1n, A, B, 4n], kept: [1n, A, B, 4n] },
+  { title: 'a rollback', snapshots: chain, current: A, followed: [1n, A, B, 4n], kept: [1n, A], undone: [4n, B] },
+  { title: 'a rollback to where it began', snapshots: chain, current: A, followed: [A, B], kept: [A], undone: [B] },
+  {
+    title: 'a rollback, and another way on',
+    snapshots: [...chain, fork],
+    current: 5n,
+    followed: [1n, A, B],
+    kept: [1n, A],
+    undone: [B],
+    next: [5n],
+  },
+  { title: 'a rollback behind where it began', snapshots: chain, current: 1n, followed: [B, 4n], kept: [1n], undone: [4n] },
+  {
+    title: 'the same, and another way on',
+    snapshots: [...chain, fork],
+    current: 5n,
+    followed: [B, 4n],
+    kept: [A],
+    undone: [4n],
+    next: [5n],
+  },
+  { title: 'expiry of what was followed', snapshots: chain.slice(3), current: 4n, followed: [1n, A, B], kept: [1n, A, B], next: [4n] },
+  { title: 'expiry of one not followed', snapshots: chain.slice(3), current: 4n, followed: [1n, A], kept: [1n, A], next: [4n], gap: true },
+  {
+    title: 'a beginning that expired',
+    snapshots: chain.slice(1),
+    current: 4n,
+    followed: [null],
+    kept: [null],
+    next: [A, B, 4n],
+    gap: true,
+  },
+  { title: 'a current snapshot that is not there', snapshots: chain, current: 99n, followed: [A], kept: [A], gap: true },
+  { title: 'an empty table', snapshots: [], current: null, followed: [null], kept: [null] },
   {
     title: 'a chain that bites its tail',
     snapshots: [snapshotOf(1n, 2n), snapshotOf(2n, 1n)],
     current: 2n,
-    from: 9n,
-    ids: [1n, 2n],
+    followed: [9n],
+    kept: [9n],
+    next: [1n, 2n],
     gap: true,
   },
-])('lineage: $title', ({ snapshots, current, from, ids, gap }) => {
-  const found = lineage(tableOf(snapshots, current), from)
-  expect(found.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(ids)
-  expect(found.gap).toBe(gap)
+])('lineage: $title', ({ snapshots, current, followed, kept, undone = [], next = [], gap = false }) => {
+  const step = followLineage(tableOf(snapshots, current), { branch: 'main', followed })
+  expect({ ...step, next: step.next.map(({ snapshotId }) => snapshotId) }).toEqual({ kept, undone, next, gap, tip: current })
+})
+
+const at = (snapshotId: bigint, timestampMs: number) => ({ snapshotId, timestampMs })
+test('a snapshot can be seen when its branch came to it', () => {
+  const table = tableOf(chain, 4n)
+  const logged = { ...table, snapshotLog: [at(1n, 1), at(B, 50), at(4n, 60)] }
+  expect(visibleAtMs(logged, table.snapshots)).toEqual([1, 50, 50, 60])
+  expect(visibleAtMs(table, table.snapshots)).toEqual([1, 1, 1, 1])
+})
+
+test('a branch stands where its ref says, a tag or none nowhere', () => {
+  const table = {
+    ...tableOf(chain, 4n),
+    refs: { audit: { snapshotId: B, type: 'branch' as const }, v1: { snapshotId: 1n, type: 'tag' as const } },
+  }
+  expect(['main', 'audit', 'v1', 'other'].map((branch) => currentSnapshot(table, branch)?.snapshotId ?? null)).toEqual([4n, B, null, null])
+})
+
+test('rows are read under the names the reader knows, by field id, in the type of now', () => {
+  const field = (id: number, name: string, type: string) => ({ id, name, required: false, type })
+  const schemas = [
+    { schemaId: 0, fields: [field(1, 'id', 'string'), field(2, 'price', 'int'), field(3, 'gone', 'date')] },
+    { schemaId: 1, fields: [field(1, 'id', 'string'), field(2, 'px', 'long'), field(4, 'note', 'string')] },
+  ]
+  const table = { ...tableOf([snapshotOf(1n, null)], 1n), schemas, currentSchemaId: 1 }
+  const read = readingSchema(table, { ...table.snapshots[0], schemaId: null } as Snapshot, ['id', 'price', 'gone', 'note', 'never'])
+  expect(read.fields.map(({ id, name, type }) => [id, name, type])).toEqual([
+    [1, 'id', 'string'],
+    [2, 'price', 'long'],
+    [3, 'gone', 'date'],
+    [4, 'note', 'string'],
+  ])
 })
 
 test('format version 1 is read: one schema, no uuid, -1 for no snapshot', () => {

@@ -5,7 +5,14 @@ import { AssayError } from '../core/errors.ts'
 const id = z.union([z.bigint(), z.int()]).transform((value) => BigInt(value))
 const long = z.int()
 
-const field = z.object({ id: z.int(), name: z.string(), required: z.boolean(), type: z.unknown() })
+/** Files written before the field was added hold its `initial-default`, as the JSON of a single value. */
+const field = z.object({
+  id: z.int(),
+  name: z.string(),
+  required: z.boolean(),
+  type: z.unknown(),
+  'initial-default': z.unknown().optional(),
+})
 
 const schema = z
   .object({ 'schema-id': z.int().default(0), fields: z.array(field) })
@@ -98,29 +105,107 @@ export function parseTableMetadata(raw: unknown, from: string): TableMetadata {
   throw new AssayError('METADATA_BROKEN', `table metadata of ${from}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error })
 }
 
-export function currentSnapshot(metadata: TableMetadata): Snapshot | null {
-  return metadata.snapshots.find((one) => one.snapshotId === metadata.currentSnapshotId) ?? null
+export const MAIN_BRANCH = 'main'
+
+/** Where a branch stands; null for an empty table, and for a branch that is not there. */
+export function currentSnapshot(metadata: TableMetadata, branch = MAIN_BRANCH): Snapshot | null {
+  const tip = tipOf(metadata, branch)
+  return metadata.snapshots.find((one) => one.snapshotId === tip) ?? null
 }
 
-export interface Lineage {
-  /** Oldest first, the current one last. */
-  snapshots: Snapshot[]
-  /** The chain ended before `fromExclusive` (or, for null, before a snapshot without parent): expiry, rollback, or a recreated table. */
-  gap: boolean
+export function tipOf({ currentSnapshotId, refs }: TableMetadata, branch: string): bigint | null {
+  if (branch === MAIN_BRANCH) return currentSnapshotId
+  const ref = refs[branch]
+  return ref?.type === 'branch' ? ref.snapshotId : null
 }
 
-/** The snapshots from the current one back to, and without, `fromExclusive`; null asks for all that are left. */
-export function lineage(metadata: TableMetadata, fromExclusive: bigint | null): Lineage {
-  const byId = new Map(metadata.snapshots.map((one) => [one.snapshotId, one]))
-  const snapshots: Snapshot[] = []
-  let at = metadata.currentSnapshotId
-  while (at !== null && at !== fromExclusive) {
+/** Ancestors from `from` back to the first for which `isEnd` holds, which is `end`; null, or one that is not kept, ends the walk, too. */
+function walkBack(
+  { snapshots }: TableMetadata,
+  { from, isEnd }: { from: bigint | null; isEnd: (id: bigint) => boolean },
+): { snapshots: Snapshot[]; end: bigint | null } {
+  const byId = new Map(snapshots.map((one) => [one.snapshotId, one]))
+  const walked: Snapshot[] = []
+  let at = from
+  while (at !== null && !isEnd(at)) {
     const one = byId.get(at)
     if (one === undefined) break
     // Taken out, so that a chain that bites its tail ends as a gap instead of never.
     byId.delete(at)
-    snapshots.push(one)
+    walked.push(one)
     at = one.parentId
   }
-  return { snapshots: snapshots.reverse(), gap: at !== fromExclusive }
+  return { snapshots: walked.reverse(), end: at }
+}
+
+export interface LineageStep {
+  /** Of what was followed, what the branch still stands on, oldest first. */
+  readonly kept: readonly (bigint | null)[]
+  /** Followed ones that are no ancestors any more, newest first: the table was rolled back. */
+  readonly undone: readonly bigint[]
+  /** Ancestors not followed yet, oldest first. */
+  readonly next: readonly Snapshot[]
+  /** Between what was followed and `next` were snapshots that are not kept any more: nobody can say what they did. */
+  readonly gap: boolean
+  readonly tip: bigint | null
+}
+
+/**
+ * What became of a branch since `followed`: the snapshots it stood on, oldest first; the first is where following
+ * began, null for an empty table. Those that expired since they were followed leave no gap.
+ */
+export function followLineage(
+  metadata: TableMetadata,
+  { branch, followed }: { branch: string; followed: readonly (bigint | null)[] },
+): LineageStep {
+  const tip = tipOf(metadata, branch)
+  const known = new Set(followed)
+  const began = followed[0] ?? null
+  const { snapshots: next, end } = walkBack(metadata, { from: tip, isEnd: (id) => known.has(id) })
+  const newestFirst = followed.slice(1).reverse() as bigint[]
+  if (known.has(end)) {
+    const kept = followed.slice(0, followed.lastIndexOf(end) + 1)
+    return { kept, undone: newestFirst.slice(0, followed.length - kept.length), next, gap: false, tip }
+  }
+  // Rolled back behind where following began: all of it is undone, and what is older was there before.
+  const before = walkBack(metadata, { from: began, isEnd: () => false })
+  const ancestors = new Set<bigint | null>(before.snapshots.map(({ snapshotId }) => snapshotId)).add(before.end)
+  const younger = next.filter(({ snapshotId }) => !ancestors.has(snapshotId))
+  if (began !== null && (younger.length < next.length || ancestors.has(end)))
+    return { kept: [younger[0] === undefined ? tip : younger[0].parentId], undone: newestFirst, next: younger, gap: false, tip }
+  return { kept: followed, undone: [], next, gap: true, tip }
+}
+
+/**
+ * When each of these snapshots, oldest first up to the tip, could be seen: its own time, or later where the branch came
+ * to it by a fast-forward. Only of the main branch is there a log.
+ */
+export function visibleAtMs({ snapshotLog }: TableMetadata, snapshots: readonly Snapshot[]): number[] {
+  const logged = new Map(snapshotLog.map(({ snapshotId, timestampMs }) => [snapshotId, timestampMs]))
+  let laterMs: number | null = null
+  return snapshots
+    .map(({ snapshotId, timestampMs }) => ({ atMs: logged.get(snapshotId) ?? null, timestampMs }))
+    .reverse()
+    .map(({ atMs, timestampMs }) => {
+      laterMs = atMs ?? laterMs
+      return Math.max(timestampMs, laterMs ?? timestampMs)
+    })
+    .reverse()
+}
+
+/**
+ * The schema under which rows are read: the fields called `names` as the snapshot has them; one that was renamed or
+ * dropped since is found by its id in an older schema. Other fields are left out.
+ */
+export function readingSchema(metadata: TableMetadata, snapshot: Snapshot, names: readonly string[]): TableSchema {
+  const { schemas } = metadata
+  const schemaId = snapshot.schemaId ?? metadata.currentSchemaId
+  const own = schemas.find((one) => one.schemaId === schemaId) ?? schemas.find((one) => one.schemaId === metadata.currentSchemaId)
+  const newestFirst = [...schemas].sort((a, b) => b.schemaId - a.schemaId)
+  const fields = names.flatMap((name) => {
+    const named = [own, ...newestFirst].flatMap((one) => one?.fields ?? []).find((one) => one.name === name)
+    // Its type as of now: it may have been widened.
+    return named === undefined ? [] : [{ ...(own?.fields.find(({ id: same }) => same === named.id) ?? named), name }]
+  })
+  return { schemaId, fields }
 }

@@ -1,38 +1,119 @@
 import { AssayError } from '../core/errors.ts'
-import { changesOf, duplicatePaths, manifestsOf } from './changes.ts'
-import type { SnapshotChanges } from './changes.ts'
+import { changesOf, duplicatePaths, manifestsOf, tableFile } from './changes.ts'
+import type { SnapshotChanges, TableFile } from './changes.ts'
 import { parseManifest, parseManifestList } from './manifests.ts'
-import type { DataFile, ManifestEntry, ManifestFile } from './manifests.ts'
-import type { Snapshot } from './metadata.ts'
+import type { ManifestEntry, ManifestFile } from './manifests.ts'
+import type { Snapshot, TableMetadata } from './metadata.ts'
 import type { ObjectStore } from './object-store.ts'
 
 const CONCURRENT_READS = 8
 export const MAX_LIVE_FILES = 1_000_000
+/** Of manifests kept parsed; about a kilobyte each. */
+const MAX_ENTRIES_KEPT = 30_000
 
 export type ObjectReader = Pick<ObjectStore, 'get'>
 
+/** Manifests never change: the ones read last are kept parsed, so that who follows a table reads each of them once. */
+export class ManifestReader implements ObjectReader {
+  readonly #store: ObjectReader
+  readonly #kept = new Map<string, ManifestEntry[]>()
+  #entriesKept = 0
+  #list: { uri: string; manifests: ManifestFile[] } | null = null
+
+  constructor(store: ObjectReader) {
+    this.#store = store
+  }
+
+  get(uri: string): Promise<Uint8Array> {
+    return this.#store.get(uri)
+  }
+
+  async list({ manifestList }: Snapshot): Promise<ManifestFile[]> {
+    if (this.#list?.uri === manifestList) return this.#list.manifests
+    const manifests = parseManifestList(await this.get(manifestList), manifestList)
+    this.#list = { uri: manifestList, manifests }
+    return manifests
+  }
+
+  async entries(manifests: readonly ManifestFile[]): Promise<Map<string, ManifestEntry[]>> {
+    const entries = new Map<string, ManifestEntry[]>()
+    for (let at = 0; at < manifests.length; at += CONCURRENT_READS) {
+      const batch = manifests.slice(at, at + CONCURRENT_READS)
+      const read = await Promise.all(
+        batch.map(async (manifest) => this.#kept.get(manifest.path) ?? parseManifest(await this.get(manifest.path), manifest)),
+      )
+      batch.forEach((manifest, i) => {
+        entries.set(manifest.path, read[i] as ManifestEntry[])
+        this.#keep(manifest.path, read[i] as ManifestEntry[])
+      })
+    }
+    return entries
+  }
+
+  #keep(path: string, entries: ManifestEntry[]): void {
+    if (!this.#kept.delete(path)) this.#entriesKept += entries.length
+    this.#kept.set(path, entries)
+    for (const [oldest, { length }] of this.#kept) {
+      if (this.#entriesKept <= MAX_ENTRIES_KEPT) return
+      this.#kept.delete(oldest)
+      this.#entriesKept -= length
+    }
+  }
+}
+
 /** Reads the manifest list and the manifests the snapshot wrote, and no data file. Throws METADATA_BROKEN, OBJECT_MISSING, OBJECT_STORE_UNAVAILABLE. */
-export async function readSnapshotChanges(store: ObjectReader, snapshot: Snapshot): Promise<SnapshotChanges> {
-  const manifests = await readManifestList(store, snapshot)
-  const own = manifestsOf(snapshot, manifests)
-  return changesOf(snapshot, manifests, await readManifests(store, own))
+export async function readSnapshotChanges(reader: ManifestReader, snapshot: Snapshot): Promise<SnapshotChanges> {
+  const manifests = await reader.list(snapshot)
+  return changesOf(snapshot, manifests, await reader.entries(manifestsOf(snapshot, manifests)))
 }
 
 export interface LiveFiles {
-  data: DataFile[]
-  deletes: DataFile[]
+  data: TableFile[]
+  deletes: TableFile[]
   /** Referenced more than once by the snapshot, by whatever commits. */
   duplicatePaths: string[]
 }
 
-/** All files a snapshot stands on. The work grows with the table: for a first look, and for looking again before accusing. */
-export async function readLiveFiles(store: ObjectReader, snapshot: Snapshot): Promise<LiveFiles> {
-  const entriesByManifest = await readManifests(store, await readManifestList(store, snapshot))
+/** A snapshot, as what came after it can be told from what was there: by sequence number; in a table of version 1, which has none, by ancestry. */
+export interface Beginning {
+  readonly sequenceNumber: number
+  readonly ancestors: ReadonlySet<bigint>
+}
+
+/** Null where all of the table came later, or the snapshot is not kept any more: then nothing is passed over. */
+export function beginningAt({ snapshots }: TableMetadata, snapshotId: bigint | null): Beginning | null {
+  const byId = new Map(snapshots.map((one) => [one.snapshotId, one]))
+  const began = snapshotId === null ? undefined : byId.get(snapshotId)
+  if (began === undefined) return null
+  const ancestors = new Set<bigint>()
+  for (let at: Snapshot | undefined = began; at !== undefined && !ancestors.has(at.snapshotId);) {
+    ancestors.add(at.snapshotId)
+    at = at.parentId === null ? undefined : byId.get(at.parentId)
+  }
+  return { sequenceNumber: began.sequenceNumber, ancestors }
+}
+
+/** Whether a file, or anything in a manifest, was written behind `since`. */
+export function isWrittenSince(since: Beginning | null, { sequenceNumber, by }: { sequenceNumber: number; by: bigint }): boolean {
+  if (since === null) return true
+  return sequenceNumber > 0 ? sequenceNumber > since.sequenceNumber : !since.ancestors.has(by)
+}
+
+/**
+ * Files a snapshot stands on that were written behind `since`, whatever their rows' age. With null the work grows with
+ * the table, else with what was written since.
+ */
+export async function readLiveFiles(reader: ManifestReader, snapshot: Snapshot, since: Beginning | null = null): Promise<LiveFiles> {
+  const manifests = (await reader.list(snapshot)).filter(({ sequenceNumber, addedSnapshotId: by }) =>
+    isWrittenSince(since, { sequenceNumber, by }),
+  )
+  const entriesByManifest = await reader.entries(manifests)
   const live: LiveFiles = { data: [], deletes: [], duplicatePaths: [] }
   for (const entries of entriesByManifest.values()) {
-    for (const { status, file } of entries) {
-      if (status === 'deleted') continue
-      ;(file.content === 'data' ? live.data : live.deletes).push(file)
+    for (const entry of entries) {
+      if (entry.status === 'deleted') continue
+      if (!isWrittenSince(since, { sequenceNumber: entry.fileSequenceNumber, by: entry.snapshotId })) continue
+      ;(entry.file.content === 'data' ? live.data : live.deletes).push(tableFile(entry))
     }
     const fileCount = live.data.length + live.deletes.length
     if (fileCount > MAX_LIVE_FILES) {
@@ -44,18 +125,4 @@ export async function readLiveFiles(store: ObjectReader, snapshot: Snapshot): Pr
   }
   live.duplicatePaths = duplicatePaths([...live.data, ...live.deletes])
   return live
-}
-
-async function readManifestList(store: ObjectReader, snapshot: Snapshot): Promise<ManifestFile[]> {
-  return parseManifestList(await store.get(snapshot.manifestList), snapshot.manifestList)
-}
-
-async function readManifests(store: ObjectReader, manifests: readonly ManifestFile[]): Promise<Map<string, ManifestEntry[]>> {
-  const entries = new Map<string, ManifestEntry[]>()
-  for (let at = 0; at < manifests.length; at += CONCURRENT_READS) {
-    const batch = manifests.slice(at, at + CONCURRENT_READS)
-    const read = await Promise.all(batch.map(async (manifest) => parseManifest(await store.get(manifest.path), manifest)))
-    batch.forEach((manifest, i) => entries.set(manifest.path, read[i] as ManifestEntry[]))
-  }
-  return entries
 }

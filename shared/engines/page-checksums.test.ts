@@ -1,0 +1,55 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDuckDb, quoteText, type DuckDb } from './duckdb.ts'
+import { changedPage, findChangedPage } from './page-checksums.ts'
+import { findDamage } from './parquet-columns.ts'
+
+/** Written by pyarrow with `write_page_checksum`, uncompressed: two row groups of 20, several pages a column. */
+const FIXTURE = join(import.meta.dirname, 'fixtures', 'checksums.parquet')
+
+let db: DuckDb
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-pages-'))
+  db = await openDuckDb({ memoryLimitMb: 100, threads: 1, tempDir: folder })
+})
+afterAll(async () => {
+  db.close()
+  await rm(folder, { recursive: true })
+})
+
+test('a file as it was written has no changed page', async () => {
+  expect(await findChangedPage(db, FIXTURE)).toBeNull()
+})
+
+test('a bit that flips in a value, which decodes all the same, is found in its row group and column', async () => {
+  const bytes = await readFile(FIXTURE)
+  const [row] = await db.query(`
+    SELECT data_page_offset + total_compressed_size AS past FROM parquet_metadata(${quoteText(FIXTURE)}) WHERE path_in_schema = 'plain' AND row_group_id = 1`)
+  const at = Number(row?.['past']) - 8
+  bytes[at] = (bytes[at] as number) ^ 4
+  const path = join(folder, 'flipped.parquet')
+  await writeFile(path, bytes)
+  expect(await findDamage(db, path)).toBeNull()
+  expect(await findChangedPage(db, path)).toMatch(/^row group 1, column plain: page \d+ is not what its checksum says$/)
+})
+
+test('a file without checksums has nothing to compare', async () => {
+  const path = join(folder, 'plain.parquet')
+  await db.query(`COPY (SELECT range AS a FROM range(5000)) TO ${quoteText(path)} (FORMAT parquet)`)
+  expect(await findChangedPage(db, path)).toBeNull()
+})
+
+test.each([
+  ['', null],
+  ['15', null],
+  ['ffffffffffffffffffffffffffffff', null],
+  // compressed_page_size 1, then crc 0, then the end; the page is one byte whose checksum is not 0.
+  ['3502150000ff', 0],
+  // The same, without a crc.
+  ['350200ff', null],
+])('bytes %s are read as far as they go', (hex, page) => {
+  expect(changedPage(Buffer.from(hex, 'hex'))).toBe(page)
+})

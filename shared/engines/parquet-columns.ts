@@ -1,0 +1,138 @@
+import { isBoundable, type ActualColumn, type Comparable } from '../iceberg/column-bounds.ts'
+import type { SchemaField } from '../iceberg/metadata.ts'
+import { quoteIdentifier, quoteText } from './duckdb.ts'
+import type { DuckDb, SqlRow, SqlValue } from './duckdb.ts'
+
+export interface FileColumns {
+  readonly rowCount: number
+  /** Top-level columns of the schema that can be compared with bounds. */
+  readonly columns: readonly ActualColumn[]
+}
+
+interface FileColumn {
+  readonly name: string
+  readonly field: SchemaField | undefined
+}
+
+/**
+ * Reads every value of a local Parquet file, so that what cannot be decoded shows, and measures the columns that
+ * `fields` know by id; in a file without ids, by name. Footer statistics are not asked. Throws ENGINE_FAILED.
+ */
+export async function measureColumns(db: DuckDb, path: string, fields: readonly SchemaField[]): Promise<FileColumns> {
+  const columns = await topColumns(db, path, fields)
+  const measures = columns.flatMap(({ name, field }, i) => {
+    const column = quoteIdentifier(name)
+    const all = [`count(${column}) AS n${i}`, `bit_xor(hash(${column})) AS h${i}`]
+    const type = typeof field?.type === 'string' ? field.type : null
+    if (type === null || !isBoundable(type)) return all
+    const value = /^(float|double)$/.test(type) ? `CASE WHEN NOT isnan(${column}) THEN ${column} END` : column
+    return [...all, `${comparableSql(type, `min(${value})`)} AS l${i}`, `${comparableSql(type, `max(${value})`)} AS u${i}`]
+  })
+  const [row] = (await db.query(`SELECT ${['count(*) AS n', ...measures].join(', ')} FROM ${fileSql(path)}`)) as [SqlRow]
+  const rowCount = Number(row['n'])
+  return {
+    rowCount,
+    columns: columns.flatMap(({ name, field }, i): ActualColumn[] => {
+      if (field === undefined || typeof field.type !== 'string') return []
+      const { type } = field
+      const least = comparable(type, row[`l${i}`])
+      const greatest = comparable(type, row[`u${i}`])
+      return [{ fieldId: field.id, name, type, valueCount: rowCount, nullCount: rowCount - Number(row[`n${i}`]), least, greatest }]
+    }),
+  }
+}
+
+/**
+ * Where a local file cannot be read: its row groups one after the other, each column by itself. Null where all of it
+ * can. A changed byte that decodes to another value is not found here: the engine does not verify checksums of pages.
+ */
+export async function findDamage(db: DuckDb, path: string): Promise<string | null> {
+  let columns: readonly string[]
+  let groups: readonly number[]
+  try {
+    columns = (await topColumns(db, path, [])).map(({ name }) => name)
+    groups = (await rowGroups(db, path)).map(({ rowCount }) => rowCount)
+  } catch (error) {
+    return `no readable footer: ${reasonOf(error)}`
+  }
+  let first = 0
+  for (const [group, rowCount] of groups.entries()) {
+    const where = `file_row_number BETWEEN ${first} AND ${first + rowCount - 1}`
+    if ((await failureOf(db, readSql(path, columns, where))) !== null)
+      for (const column of columns) {
+        const failure = await failureOf(db, readSql(path, [column], where))
+        if (failure !== null) return `row group ${group} of ${groups.length}, column ${column}: ${failure}`
+      }
+    first += rowCount
+  }
+  return null
+}
+
+async function rowGroups(db: DuckDb, path: string): Promise<{ rowCount: number }[]> {
+  const rows = await db.query(
+    `SELECT row_group_id, any_value(row_group_num_rows) AS n FROM parquet_metadata(${quoteText(path)}) GROUP BY 1 ORDER BY 1`,
+  )
+  return rows.map((row) => ({ rowCount: Number(row['n']) }))
+}
+
+const readSql = (path: string, columns: readonly string[], where: string) =>
+  `SELECT ${columns.map((name) => `bit_xor(hash(${quoteIdentifier(name)}))`).join(', ')} FROM ${fileSql(path)} WHERE ${where}`
+
+async function failureOf(db: DuckDb, sql: string): Promise<string | null> {
+  try {
+    await db.query(sql)
+    return null
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+/** The engine's own words; the query before them is ours. */
+const reasonOf = (error: unknown) => {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  return (cause instanceof Error ? cause.message : String(cause)).split('\n', 1)[0] ?? ''
+}
+
+const fileSql = (path: string) => `read_parquet(${quoteText(path)}, hive_partitioning = false, file_row_number = true)`
+
+/** Parquet lists its columns depth first; those directly under the root are the table's. */
+async function topColumns(db: DuckDb, path: string, fields: readonly SchemaField[]): Promise<FileColumn[]> {
+  const rows = await db.query(`SELECT name, num_children, field_id FROM parquet_schema(${quoteText(path)})`)
+  const hasIds = rows.some((row) => row['field_id'] !== null)
+  const columns: FileColumn[] = []
+  for (let at = 1; at < rows.length; at = endOf(rows, at)) {
+    const row = rows[at] as SqlRow
+    const name = String(row['name'])
+    const field = fields.find((one) => (hasIds ? row['field_id'] !== null && one.id === Number(row['field_id']) : one.name === name))
+    columns.push({ name, field })
+  }
+  return columns
+}
+
+function endOf(rows: readonly SqlRow[], at: number): number {
+  let next = at + 1
+  for (let left = Number(rows[at]?.['num_children'] ?? 0); left > 0; left--) next = endOf(rows, next)
+  return next
+}
+
+/** So many characters of a text's least and greatest value are compared: bounds are shorter. */
+const TEXT_CHARS_MAX = 4_096
+
+const forms: readonly (readonly [type: RegExp, sql: (value: string) => string, parse: (text: string) => Comparable])[] = [
+  [/^(int|long)$/, (value) => `CAST(${value} AS VARCHAR)`, BigInt],
+  [/^date$/, (value) => `CAST(date_diff('day', DATE '1970-01-01', ${value}) AS VARCHAR)`, BigInt],
+  [/_ns$/, (value) => `CAST(epoch_ns(${value}) AS VARCHAR)`, BigInt],
+  [/^(time|timestamp|timestamptz)$/, (value) => `CAST(epoch_us(${value}) AS VARCHAR)`, BigInt],
+  [/^(float|double)$/, (value) => `CAST(CAST(${value} AS DOUBLE) AS VARCHAR)`, (text) => Number(text.replace('inf', 'Infinity'))],
+  [/^decimal\(/, (value) => `replace(CAST(${value} AS VARCHAR), '.', '')`, BigInt],
+  [/^boolean$/, (value) => `CAST(CAST(${value} AS INTEGER) AS VARCHAR)`, BigInt],
+  [/^string$/, (value) => `hex(encode(left(${value}, ${TEXT_CHARS_MAX})))`, (text) => Buffer.from(text, 'hex')],
+  [/^(binary|fixed)/, (value) => `hex(${value})`, (text) => Buffer.from(text, 'hex')],
+]
+const formOf = (type: string) => forms.find(([pattern]) => pattern.test(type))
+
+const comparableSql = (type: string, value: string) => formOf(type)?.[1](value) ?? 'NULL'
+
+function comparable(type: string, value: SqlValue | undefined): Comparable | null {
+  return value === null || value === undefined ? null : (formOf(type)?.[2](String(value)) ?? null)
+}

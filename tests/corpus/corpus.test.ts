@@ -1,0 +1,149 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDuckDb, type DuckDb } from '../../shared/engines/duckdb.ts'
+import { tableRowsSql, type LocalFile } from '../../shared/engines/table-rows.ts'
+import type { TableFile } from '../../shared/iceberg/changes.ts'
+import type { Snapshot, TableMetadata, TableSchema } from '../../shared/iceberg/metadata.ts'
+import { ManifestReader, readLiveFiles, readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
+import { canonicalRows } from './canonical-rows.ts'
+import { expectedOf, folderStore, localPath, metadataOf, tablesFolder } from './corpus.ts'
+
+const tables = readdirSync(tablesFolder).sort()
+const isForeign = (table: string) => table.startsWith('foreign-')
+
+let folder: string
+let db: DuckDb
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-corpus-'))
+  db = await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder })
+})
+
+afterAll(async () => {
+  db.close()
+  await rm(folder, { recursive: true })
+})
+
+let copies = 0
+
+/** A copy each: decoded deletion vectors are laid beside it. */
+async function fetched(files: readonly TableFile[]): Promise<LocalFile[]> {
+  return Promise.all(
+    files.map(async (file) => {
+      const path = join(folder, String(++copies))
+      await copyFile(localPath(file.path), path)
+      return { file, path, dataSequenceNumber: file.dataSequenceNumber }
+    }),
+  )
+}
+
+function schemaOf({ schemas, currentSchemaId }: TableMetadata, snapshot: Snapshot): TableSchema {
+  return schemas.find(({ schemaId }) => schemaId === (snapshot.schemaId ?? currentSchemaId)) as TableSchema
+}
+
+async function rowsAt(metadata: TableMetadata, snapshot: Snapshot): Promise<string[]> {
+  const live = await readLiveFiles(new ManifestReader(folderStore), snapshot)
+  expect(live.duplicatePaths).toEqual([])
+  const schema = schemaOf(metadata, snapshot)
+  const from = await tableRowsSql(db, { schema, data: await fetched(live.data), deletes: await fetched(live.deletes) })
+  return canonicalRows(db, { from, fields: schema.fields })
+}
+
+describe.each(tables)('%s', (table) => {
+  const expected = expectedOf(table)
+  const metadata = metadataOf(expected)
+  const snapshotOf = (id: string) => metadata.snapshots.find(({ snapshotId }) => String(snapshotId) === id) as Snapshot
+
+  test('has the snapshots its writer kept', () => {
+    expect(metadata.snapshots.map(({ snapshotId }) => String(snapshotId)).sort()).toEqual(expected.snapshots.map(({ id }) => id).sort())
+  })
+
+  test.each(expected.snapshots)('snapshot $id changed what its writer says', async ({ id, changes }) => {
+    const read = await readSnapshotChanges(new ManifestReader(folderStore), snapshotOf(id))
+    const paths = (files: readonly TableFile[]) => files.map(({ path }) => path).sort()
+    expect({
+      added: paths(read.added),
+      removed: paths(read.removed),
+      deletes: paths(read.deletes),
+      removedDeletes: paths(read.removedDeletes),
+    }).toEqual(changes)
+  })
+
+  test.each(isForeign(table) ? [] : expected.snapshots)('snapshot $id has the rows its writer reads', async ({ id, rows }) => {
+    expect(await rowsAt(metadata, snapshotOf(id))).toEqual(rows.map((row) => JSON.stringify(row)).sort())
+  })
+})
+
+test.each(tables.filter(isForeign))('%s: data files that are not Parquet are named, not guessed at', async (table) => {
+  const metadata = metadataOf(expectedOf(table))
+  const { data } = await readLiveFiles(new ManifestReader(folderStore), metadata.snapshots[0] as Snapshot)
+  const files = data.map((file) => ({ file, path: 'nowhere', dataSequenceNumber: file.dataSequenceNumber }))
+  const input = { schema: schemaOf(metadata, metadata.snapshots[0] as Snapshot), data: files, deletes: [] }
+  await expect(tableRowsSql(db, input)).rejects.toMatchObject({
+    code: 'FORMAT_UNSUPPORTED',
+    message: expect.stringContaining(data[0]?.path ?? '-') as string,
+  })
+})
+
+test('the corpus covers every feature of the README', () => {
+  const readme = readFileSync(join(import.meta.dirname, 'README.md'), 'utf8')
+  const listed = [...readme.matchAll(/^\| ([^|]+?) +\| `/gm)].map(([, feature]) => feature)
+  expect([...new Set(listed)].sort()).toEqual([...new Set(tables.flatMap((table) => expectedOf(table).features))].sort())
+})
+
+/** The deletion vectors table, with bytes of its Puffin file changed. */
+async function damagedVector(change: (bytes: Buffer, at: number) => Buffer): Promise<{ path: string; work: Promise<string> }> {
+  const metadata = metadataOf(expectedOf('deletion-vectors'))
+  const snapshot = metadata.snapshots[1] as Snapshot
+  const live = await readLiveFiles(new ManifestReader(folderStore), snapshot)
+  const deletes = (await fetched(live.deletes)).slice(0, 1)
+  const [vector] = deletes as [LocalFile]
+  writeFileSync(vector.path, change(readFileSync(vector.path), vector.file.contentOffset ?? -1))
+  return {
+    path: vector.file.path,
+    work: tableRowsSql(db, { schema: schemaOf(metadata, snapshot), data: await fetched(live.data), deletes }),
+  }
+}
+
+const flipped = (at: (offset: number, length: number) => number) => (bytes: Buffer, offset: number) => {
+  const index = at(offset, bytes.length)
+  bytes.writeUInt8(bytes.readUInt8(index) ^ 1, index)
+  return bytes
+}
+
+test.each([
+  ['the magic of the Puffin file', flipped(() => 0), /PFA1/],
+  ['the magic at its end', flipped((_, length) => length - 1), /PFA1/],
+  ['the length', flipped((offset) => offset + 3), /length/],
+  ['the magic of the vector', flipped((offset) => offset + 4), /magic/],
+  ['a byte of the bitmap', flipped((offset) => offset + 24), /CRC-32/],
+  ['a file cut short', (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1), /PFA1/],
+])('a deletion vector with %s changed is METADATA_BROKEN, by name', async (_, change, why) => {
+  const { path, work } = await damagedVector(change)
+  const error = await work.then(
+    () => null,
+    (thrown: unknown) => thrown as Error,
+  )
+  expect(error).toMatchObject({ code: 'METADATA_BROKEN', message: expect.stringContaining(path) as string })
+  expect(error?.message).toMatch(why)
+})
+
+test.each(['gzip', 'zstd', 'snappy', 'uncompressed'])('a %s manifest cut short is METADATA_BROKEN, by name', async (codec) => {
+  const [snapshot] = metadataOf(expectedOf(`manifests-${codec}`)).snapshots as [Snapshot]
+  const [manifest] = await new ManifestReader(folderStore).list(snapshot)
+  const get = async (uri: string) => (await folderStore.get(uri)).subarray(0, uri === manifest?.path ? -20 : undefined)
+  await expect(readLiveFiles(new ManifestReader({ get }), snapshot)).rejects.toMatchObject({
+    code: 'METADATA_BROKEN',
+    message: expect.stringContaining(manifest?.path ?? '-') as string,
+  })
+})
+
+test('nothing lies in the corpus that no snapshot needs, and all is small', async () => {
+  const entries = await readdir(tablesFolder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((one) => one.isFile()).map((one) => readFileSync(join(one.parentPath, one.name)).length)
+  expect(files.reduce((sum, size) => sum + size, 0)).toBeLessThan(3_000_000)
+})
