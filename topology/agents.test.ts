@@ -11,6 +11,7 @@ const hops: Topology['hops'] = [
     kind: 'table',
     namespace: 'n',
     table: 't',
+    branch: 'main',
     sourceOffsets: { topic: 'clean', partition: 'p', offset: 'o' },
     sinkGroup: 'connect-sink',
     cleanUp: null,

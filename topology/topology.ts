@@ -115,6 +115,7 @@ export const tableHop = z.strictObject({
   kind: z.literal('table'),
   namespace: z.string().min(1),
   table: z.string().min(1),
+  branch: z.string().min(1).default('main').describe('What is followed; commits on others count once they are published to it.'),
   sourceOffsets: z
     .strictObject({ topic: z.string(), partition: fieldName, offset: fieldName })
     .nullable()

@@ -133,6 +133,7 @@ export class Story {
       filesAdded: 1,
       rowsAdded: 1,
       bytesAdded: 1,
+      removed: [],
       late: [],
       latency: emptyLatency(),
       sourceOffsets: [],

@@ -1,9 +1,9 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
-import { difference, members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
@@ -118,22 +118,12 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
   return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs
 }
 
-/** Canaries that must not be: their write failed for certain, or was never meant. */
+/** Canaries that must not be: their write failed for certain, or was never meant. Told at the first hop that has them. */
 function unexpected(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
-  const first = [...work.topics.values()].find(({ name }) => hopBefore(run, name) === null)
-  if (first === undefined) return []
-  const { sighted } = hopEvidence(evidence, first.name)
-  const findings = sighted.streams().flatMap((stream) => {
-    const allowed = difference(evidence.intended.ranges(stream), evidence.failed.ranges(stream))
-    return [...members(difference(sighted.ranges(stream), allowed))].map((seq): Finding => ({
-      violation: 'unexpected',
-      hop: first.name,
-      stream,
-      ranges: [seq, seq],
-      expected: 'absent: it was refused or never sent',
-      actual: 'present',
-    }))
-  })
-  return first.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  return [...work.topics.values()].flatMap((topic) =>
+    topic.budget
+      .limit(unexpectedAt(evidence, { hop: topic.name, before: hopBefore(run, topic.name) }))
+      .map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+  )
 }

@@ -153,7 +153,7 @@ export class Story {
   snapshot(canaries: StreamRanges[], repeats: Fact<'snapshot-reconciled'>['repeats'] = []): string {
     const parentId = String(this.#snapshots)
     const snapshotId = String(++this.#snapshots)
-    const none = { filesAdded: 1, rowsAdded: 1, bytesAdded: 1, late: [], latency: emptyLatency(), sourceOffsets: [] }
+    const none = { filesAdded: 1, rowsAdded: 1, bytesAdded: 1, removed: [], late: [], latency: emptyLatency(), sourceOffsets: [] }
     this.tell({
       kind: 'snapshot-reconciled',
       hop: 'table:lake.trades',

@@ -45,8 +45,13 @@ const readingOf = (
   filesAdded: 1,
   rowsAdded: last - first + 1,
   bytesAdded: 100,
+  isWhole: false,
   canaries: one(first, last),
   repeats: [],
+  removed: [],
+  emptied: [],
+  places: [],
+  removedPlaces: [],
   faults: [],
   sourceOffsets: [{ partition: 0, offsetFirst: first, offsetLast: last }],
   metadataFaults: [],
@@ -55,7 +60,7 @@ const readingOf = (
 const reads = (played: Played, reading: SnapshotReading) => played.step({ type: 'snapshot-read', runId: RUN, hop: TABLE, reading })
 const look = (played: Played, result: TableLook) => played.step({ type: 'looked-again', runId: RUN, hop: TABLE, result })
 const at = (seq: number): Located => ({ stream: 0, seq, partition: 0, offset: seq })
-const absent: TableLook = { ok: true, snapshotId: '9', present: [], origin: [at(4)] }
+const absent: TableLook = { ok: true, snapshotId: '9', present: [], origin: [at(4)], unreadable: [] }
 const allBut4 = [{ stream: 0, ranges: [0, 3, 5, 9] }]
 const endTopics = (played: Played) =>
   played.hear(...['produce', 'sight'].map((stage) => told('stage-ended', { stage, atMs: played.nowMs })))
@@ -128,7 +133,7 @@ describe('a row that is not there', () => {
   })
 
   test('is not lost when the fresh look finds it: a snapshot not yet followed', () => {
-    const played = look(missing().until(400), { ok: true, snapshotId: '9', present: [at(4)], origin: [at(4)] })
+    const played = look(missing().until(400), { ok: true, snapshotId: '9', present: [at(4)], origin: [at(4)], unreadable: [] })
     expect(played.saidOf('violation-found')).toEqual([])
     reads(played, readingOf('9', 4, 4))
     expect(accusations(played)).toEqual([])
@@ -170,7 +175,7 @@ describe('a row that is not there', () => {
         origin: null,
       },
     ])
-    look(played, { ok: true, snapshotId: '9', present: [at(4)], origin: [] })
+    look(played, { ok: true, snapshotId: '9', present: [at(4)], origin: [], unreadable: [] })
     expect(accusations(played)).toEqual(['late 0/4-4'])
     expect(played.until(900_000).take('look-again')).toEqual([])
   })

@@ -3,6 +3,7 @@ import { dueAfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
+import { hopEvidence } from '../../shared/core/evidence.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
@@ -18,7 +19,8 @@ import {
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { beganBehind, foldAfterLook, foldLook, isTableDone, judgeLoss } from './loss.ts'
-import { newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
+import { sayBroken } from './table-findings.ts'
+import { isMove, newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
 interface ReconcilerWork {
   readonly stage: string
@@ -65,12 +67,19 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
   switch (event.type) {
     case 'snapshot-read': {
       table.trouble = null
-      const known = evidenceOf(state.works, run.runId).snapshots.some(({ snapshotId }) => snapshotId === event.reading.snapshotId)
-      if (!known && !table.waiting.some(({ snapshotId }) => snapshotId === event.reading.snapshotId)) table.waiting.push(event.reading)
+      const { snapshotId } = event.reading
+      const known = evidenceOf(state.works, run.runId).snapshots.some((told) => told.hop === table.name && told.snapshotId === snapshotId)
+      const waits = table.waiting.some((item) => !isMove(item) && item.snapshotId === snapshotId)
+      if (!known && !waits) table.waiting.push(event.reading)
       return tellSnapshots(state.works, { run, table })
     }
+    case 'lineage-moved':
+      table.waiting.push(event.move)
+      return tellSnapshots(state.works, { run, table })
     case 'lineage-broken':
       return [sayMissing(state.works, { runId: run.runId, hop: table.name }, event.reason)]
+    case 'metadata-broken':
+      return sayBroken(state.works, { run, table }, event)
     case 'looked-again':
       return foldLook(state.works, { run, table }, event.result)
     case 'trouble':
@@ -106,7 +115,15 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
     if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
   }
   for (const { run, hop, lost } of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
-    effects.push({ type: 'look-again', runId: run.runId, hop, suspects: lost.members(), afterSnapshotId: beganBehind(run), origin: null })
+    effects.push({
+      type: 'look-again',
+      runId: run.runId,
+      hop,
+      suspects: lost.members(),
+      afterSnapshotId: beganBehind(run),
+      origin: null,
+      resolved: run.resolved,
+    })
   return effects
 }
 
@@ -125,10 +142,20 @@ function follow(state: ReconcilerState, work: ReconcilerWork): ReconcilerEffect[
   const started = run?.stages.get(work.stage)?.started
   if (run === undefined || started == null) return []
   return hopsOfKind(run, 'table').map(({ name, hop }): ReconcilerEffect => {
-    work.tables.set(name, newTableWork({ name, hop }))
-    const last = evidenceOf(works, run.runId).snapshots.findLast((snapshot) => snapshot.hop === name)
-    const afterSnapshotId = last?.snapshotId ?? started.snapshotId
-    return { type: 'follow', runId: run.runId, hop: name, afterSnapshotId, tableUuid: started.tableUuid, resolved: run.resolved }
+    const evidence = evidenceOf(works, run.runId)
+    const table = newTableWork({ name, hop }, evidence)
+    work.tables.set(name, table)
+    const followed = [started.snapshotId, ...table.chain]
+    return {
+      type: 'follow',
+      runId: run.runId,
+      hop: name,
+      afterSnapshotId: followed.at(-1) ?? null,
+      followed,
+      seen: hopEvidence(evidence, name).sighted.toWire(),
+      tableUuid: started.tableUuid,
+      resolved: run.resolved,
+    }
   })
 }
 

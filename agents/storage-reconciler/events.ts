@@ -2,21 +2,48 @@ import type { Located, OffsetRange, StreamRanges, ViolationKind } from '../../sc
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 
-/** What the shell read of one snapshot: its own additions, compared with what was produced. */
+/** What the shell read of one snapshot: what it changed, compared with what was produced. */
 export interface SnapshotReading {
   readonly snapshotId: string
+  /** The snapshot it follows on. */
   readonly parentId: string | null
+  /** When it could be seen. */
   readonly committedAtMs: number
   readonly operation: string
   readonly filesAdded: number
   readonly rowsAdded: number
   readonly bytesAdded: number
+  /**
+   * Those between this one and `parentId` cannot be followed: `canaries` and `repeats` are all that is there now,
+   * instead of what one snapshot brought.
+   */
+  readonly isWhole: boolean
   readonly canaries: readonly StreamRanges[]
   /** Rows of this snapshot beyond the first of the same canary in it. */
   readonly repeats: readonly Located[]
+  /** Rows it took away and did not write anew: a canary comes once for each. */
+  readonly removed: readonly StreamRanges[]
+  /** Every row of these that was there before is deleted, in whatever file. */
+  readonly emptied: readonly StreamRanges[]
+  /** Rows that may turn out to be repeats of what earlier snapshots brought. */
+  readonly places: readonly PlacedRow[]
+  /** Where rows in `removed` were. */
+  readonly removedPlaces: readonly PlacedRow[]
   readonly faults: readonly RowFault[]
   readonly sourceOffsets: readonly OffsetRange[]
   readonly metadataFaults: readonly MetadataFault[]
+}
+
+export interface PlacedRow extends Located {
+  readonly file: string
+}
+
+/** A branch that stands on other snapshots than it did: set back, set forward again, or of a table made anew. */
+export interface LineageMove {
+  readonly undone: readonly string[]
+  readonly restored: readonly string[]
+  readonly reason: string
+  readonly tableUuid: { readonly was: string; readonly is: string } | null
 }
 
 export interface RowFault {
@@ -37,14 +64,41 @@ export type ReconcilerEvent =
   | BusEvent
   | { readonly type: 'baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
   | { readonly type: 'snapshot-read'; readonly runId: string; readonly hop: string; readonly reading: SnapshotReading }
+  | { readonly type: 'lineage-moved'; readonly runId: string; readonly hop: string; readonly move: LineageMove }
+  /** Of a snapshot that the catalog still names, what stands for its files cannot be read. */
+  | {
+      readonly type: 'metadata-broken'
+      readonly runId: string
+      readonly hop: string
+      readonly snapshotId: string
+      readonly fault: MetadataFault
+    }
   /** Snapshots that can no longer be followed one by one; what they did is not known. */
   | { readonly type: 'lineage-broken'; readonly runId: string; readonly hop: string; readonly reason: string }
   | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
   | { readonly type: 'cleaned-up'; readonly runId: string; readonly stage: string; readonly result: CleanUpResult }
 
+/** A file whose rows nobody can tell. */
+export interface UnreadableFile {
+  readonly file: string
+  /** What its manifest says of the source offsets of its rows; null where it says nothing. */
+  readonly holds: {
+    readonly partitionFirst: number
+    readonly partitionLast: number
+    readonly offsetFirst: number
+    readonly offsetLast: number
+  } | null
+}
+
 export type TableLook =
-  | { readonly ok: true; readonly snapshotId: string | null; readonly present: readonly Located[]; readonly origin: readonly Located[] }
+  | {
+      readonly ok: true
+      readonly snapshotId: string | null
+      readonly present: readonly Located[]
+      readonly origin: readonly Located[]
+      readonly unreadable: readonly UnreadableFile[]
+    }
   | { readonly ok: false; readonly reason: string }
 
 /** Rows of the run before and after, by hop; null for a table that may not be cleaned. */
@@ -60,7 +114,12 @@ export type ReconcilerEffect =
       readonly type: 'follow'
       readonly runId: string
       readonly hop: string
+      /** Null for an empty table. */
       readonly afterSnapshotId: string | null
+      /** From the snapshot at which the run began to `afterSnapshotId`: what the table stood on when it was last told of. */
+      readonly followed: readonly (string | null)[]
+      /** Canaries read already. */
+      readonly seen: readonly StreamRanges[]
       readonly tableUuid: string | null
       readonly resolved: ResolvedRun
     }
@@ -75,6 +134,7 @@ export type ReconcilerEffect =
       readonly afterSnapshotId: string | null
       /** Null where only the table is to be looked at. */
       readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] } | null
+      readonly resolved: ResolvedRun
     }
   /** Deletes the run's rows; again does no harm. */
   | { readonly type: 'clean-up'; readonly runId: string; readonly stage: string; readonly resolved: ResolvedRun }

@@ -1,43 +1,53 @@
+import type { Located, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
-import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
-import { intersection, members } from '../../shared/core/range-set.ts'
+import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
+import { intersection } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
-import type { ReconcilerEffect, TableLook } from './events.ts'
-import type { TableContext, TableWork } from './table-work.ts'
+import type { ReconcilerEffect, TableLook, UnreadableFile } from './events.ts'
+import { isMove, type TableContext, type TableWork } from './table-work.ts'
 
 const SUSPECTS_MAX = 5_000
 const LOOKS_FAILED_MAX = 5
 /** How long a complete table is watched on: a second row of the same canary would come now. */
 const SETTLE_MS = 3_000
+/** Until following has come to where a look has been. */
+const LOOK_AGAIN_MS = 2_000
 
 /**
  * Asks for a second look at canaries that must be in the table by now: the table holds rows from behind their place
- * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come. A
- * table that just stands still has lost nothing yet.
+ * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come, or
+ * they were in the table and are no more. A table that just stands still has lost nothing yet.
  */
 export function judgeLoss(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
   const before = hopBefore(run, table.name)
-  if (table.looking !== null || before === null) return []
+  if (table.looking !== null || works.base.nowMs < table.nextLookMs || isBeingCleaned(run)) return []
   const evidence = evidenceOf(works, run.runId)
-  const missing = new CanarySet()
-  const segments: Segment[] = []
-  const here = sightedHere(evidence, table)
-  const told = lostAt(evidence, table.name)
-  for (const segment of hopEvidence(evidence, before).segments) {
+  const here = rowsHere(table)
+  const settled = lostAt(evidence, table.name)
+  settled.addAll(table.doubted.toWire())
+  const missing = firstOf(hopEvidence(evidence, table.name).sighted.minus(here).minus(settled))
+  const segments = new Set<Segment>()
+  const passedOn = before === null ? [] : hopEvidence(evidence, before).segments
+  for (const { stream, seq } of missing.members()) {
+    const segment = segmentOf(passedOn, stream, seq)
+    if (segment !== null) segments.add(segment)
+  }
+  for (const segment of passedOn) {
+    if (missing.size >= SUSPECTS_MAX) break
     if (table.cleared.has(segment)) continue
-    const owed = CanarySet.of(segment.canaries).minus(here).minus(told)
+    const owed = CanarySet.of(segment.canaries).minus(here).minus(settled)
     const absent = isPassed(works, { run, table }, segment) ? owed : givenUp(works, { table, here }, { segment, owed })
     if (owed.size === 0) table.cleared.add(segment)
     if (absent.size === 0) continue
     missing.addAll(absent.toWire())
-    segments.push(segment)
-    if (missing.size >= SUSPECTS_MAX) break
+    segments.add(segment)
   }
   if (missing.size === 0) return []
-  table.looking = { suspects: missing, segments }
+  table.looking = { suspects: missing, segments: [...segments] }
+  const covered = [...segments].flatMap((segment) => [...segment.covered])
   return [
     {
       type: 'look-again',
@@ -45,10 +55,19 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
       hop: table.name,
       suspects: missing.members(),
       afterSnapshotId: beganBehind(run),
-      origin: { hop: before, covered: segments.flatMap(({ covered }) => [...covered]) },
+      origin: before === null ? null : { hop: before, covered },
+      resolved: run.resolved,
     },
   ]
 }
+
+function firstOf(canaries: CanarySet): CanarySet {
+  return canaries.size <= SUSPECTS_MAX ? canaries : CanarySet.ofMembers(canaries.members().slice(0, SUSPECTS_MAX))
+}
+
+/** What the run itself deletes is lost to nobody. */
+const isBeingCleaned = (run: RunState) =>
+  run.resolved.plan.stages.some(({ task, stage }) => task === 'clean-up' && run.stages.get(stage)?.started != null)
 
 /** The snapshot behind which the run's reading began. */
 export function beganBehind(run: RunState): string | null {
@@ -87,10 +106,11 @@ function storedOffsets(evidence: Evidence, table: TableWork): Map<number, number
   return stored
 }
 
-function sightedHere(evidence: Evidence, table: TableWork): CanarySet {
-  const sighted = CanarySet.of(hopEvidence(evidence, table.name).sighted.toWire())
-  for (const reading of table.waiting) sighted.addAll(reading.canaries)
-  return sighted
+/** Canaries that have a row, as far as the table was read. */
+function rowsHere(table: TableWork): CanarySet {
+  const here = CanarySet.of(table.rows.present.toWire())
+  for (const item of table.waiting) if (!isMove(item)) here.addAll(item.canaries)
+  return here
 }
 
 export function foldLook(works: RunWorks, { run, table }: TableContext, result: TableLook): ReconcilerEffect[] {
@@ -105,27 +125,83 @@ export function foldLook(works: RunWorks, { run, table }: TableContext, result: 
   }
   table.looksFailed = 0
   // Present but not told yet: a snapshot newer than those followed so far. Following will tell it.
-  const present = CanarySet.ofMembers(result.present)
-  const lost = suspects.minus(present).minus(sightedHere(evidenceOf(works, run.runId), table))
+  table.nextLookMs = works.base.nowMs + (result.present.length > 0 ? LOOK_AGAIN_MS : 0)
+  const absent = suspects.minus(CanarySet.ofMembers(result.present)).minus(rowsHere(table))
   const origins = new Map(result.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
-  const findings = lost.streams().flatMap((stream) =>
-    [...members(lost.ranges(stream))].map((seq): Finding => {
-      const origin = origins.get(`${stream}/${seq}`)
-      return {
-        violation: 'lost',
-        hop: table.name,
-        stream,
-        ranges: [seq, seq],
-        expected: origin === undefined ? 'a row' : `a row: it is in the topic at partition ${origin.partition} offset ${origin.offset}`,
-        actual: `absent from every snapshot up to ${result.snapshotId ?? 'none'}`,
-        partition: origin?.partition ?? null,
-        offset: origin?.offset ?? null,
-        snapshotId: result.snapshotId,
-      }
-    }),
-  )
-  return table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  const findings: Finding[] = []
+  const doubted = new Map<string, number>()
+  for (const { stream, seq } of absent.members()) {
+    const origin = origins.get(`${stream}/${seq}`) ?? null
+    const hiding = result.unreadable.find((file) => mayHold(file, origin))
+    if (hiding === undefined) findings.push(lostFinding(works, { run, table }, { stream, seq, origin, snapshotId: result.snapshotId }))
+    else {
+      table.doubted.add(stream, seq)
+      doubted.set(hiding.file, (doubted.get(hiding.file) ?? 0) + 1)
+    }
+  }
+  return [
+    ...table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...[...doubted].map(([file, count]) =>
+      sayMissing(works, { runId: run.runId, hop: table.name }, `${count} canaries may be in ${file}, which cannot be read`),
+    ),
+  ]
 }
+
+function mayHold({ holds }: UnreadableFile, origin: Located | null): boolean {
+  if (holds === null || origin === null) return true
+  const { partition, offset } = origin
+  return partition >= holds.partitionFirst && partition <= holds.partitionLast && offset >= holds.offsetFirst && offset <= holds.offsetLast
+}
+
+function lostFinding(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { stream, seq, origin, snapshotId }: { stream: number; seq: number; origin: Located | null; snapshotId: string | null },
+): Finding {
+  const taken = takenAway(evidenceOf(works, run.runId), table, { stream, seq })
+  const inTopic = origin === null ? '' : `it is in the topic at partition ${origin.partition} offset ${origin.offset}`
+  const grounds = [inTopic, taken === null ? '' : `it was in snapshot ${taken.addedIn}`].filter((ground) => ground !== '').join(', ')
+  return {
+    violation: 'lost',
+    hop: table.name,
+    stream,
+    ranges: [seq, seq],
+    expected: grounds === '' ? 'a row' : `a row: ${grounds}`,
+    actual:
+      taken === null
+        ? `absent from every snapshot up to ${snapshotId ?? 'none'}`
+        : `${taken.by}; absent from snapshot ${snapshotId ?? 'none'}`,
+    partition: origin?.partition ?? null,
+    offset: origin?.offset ?? null,
+    snapshotId: taken?.removedIn ?? snapshotId,
+    file: table.removedFrom.get(`${stream}/${seq}`)?.file ?? null,
+  }
+}
+
+/** What became of a row that the table had. */
+function takenAway(
+  evidence: Evidence,
+  table: TableWork,
+  { stream, seq }: { stream: number; seq: number },
+): { addedIn: string; removedIn: string | null; by: string } | null {
+  const told = evidence.snapshots.filter(({ hop }) => hop === table.name)
+  const added = told.findLast(({ canaries }) => isAmong(canaries, stream, seq))
+  if (added === undefined) return null
+  const removed = told.findLast(({ removed: rows }) => isAmong(rows, stream, seq))
+  if (removed !== undefined)
+    return {
+      addedIn: added.snapshotId,
+      removedIn: removed.snapshotId,
+      by: `removed by ${removed.operation} in snapshot ${removed.snapshotId}`,
+    }
+  return { addedIn: added.snapshotId, removedIn: null, by: table.undone.get(added.snapshotId) ?? 'that snapshot is undone' }
+}
+
+const isAmong = (canaries: readonly StreamRanges[], stream: number, seq: number) =>
+  canaries.some(
+    ({ stream: one, ranges }) =>
+      one === stream && ranges.some((first, i) => i % 2 === 0 && first <= seq && seq <= (ranges[i + 1] as number)),
+  )
 
 /** What was lost when the run was judged, and has a row by now. */
 export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: TableLook }): ReconcilerEffect[] {
@@ -143,7 +219,8 @@ export function isTableDone(works: RunWorks, { run, table }: TableContext): bool
   const before = hopBefore(run, table.name)
   if (before === null) return true
   const lost = lostAt(evidence, table.name)
-  const owed = hopEvidence(evidence, before).sighted.minus(hopEvidence(evidence, table.name).sighted).minus(lost)
+  const here = isBeingCleaned(run) ? hopEvidence(evidence, table.name).sighted : table.rows.present
+  const owed = hopEvidence(evidence, before).sighted.minus(here).minus(lost).minus(table.doubted)
   if (owed.size > 0) {
     table.settledSinceMs = null
     return false

@@ -6,6 +6,7 @@ import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
 import { reconcilerCore } from './core.ts'
 import { reconcilerMetrics } from './metrics.ts'
+import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import { ReconcilerShell } from './shell.ts'
 
 const TIMEOUT_MS = 10_000
@@ -35,6 +36,7 @@ export async function main(): Promise<void> {
           registry,
           store,
           db,
+          tableRows: tableRowsSql,
           log,
           metrics,
           tracing,

@@ -4,10 +4,11 @@ import type { Located } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
-import { runCanaries } from '../../shared/engines/expected-rows.ts'
-import { currentSnapshot, lineage } from '../../shared/iceberg/metadata.ts'
+import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
+import { currentSnapshot, tipOf } from '../../shared/iceberg/metadata.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
+import { beginningAt, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
@@ -20,8 +21,10 @@ import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
-import { identitiesAddedBy, readSnapshot, type TableReading } from './snapshot-reading.ts'
+import { readPresence, type TableReading } from './snapshot-reading.ts'
 import { cleanTables } from './table-cleaning.ts'
+import type { TableRows } from './table-files.ts'
+import { TableFollowing } from './table-following.ts'
 
 export interface ReconcilerPorts {
   readonly topology: Topology
@@ -30,6 +33,7 @@ export interface ReconcilerPorts {
   readonly catalog: TableCatalog
   readonly store: ObjectStore
   readonly db: DuckDb
+  readonly tableRows: TableRows
   readonly log: Log
   readonly metrics: Metrics
   readonly tracing: Tracing
@@ -117,7 +121,8 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     if (table === undefined) return
     try {
       const { metadata } = await this.#ports.catalog.loadTable(table)
-      send({ type: 'baselined', runId, snapshotId: metadata.currentSnapshotId?.toString() ?? null, tableUuid: metadata.tableUuid ?? null })
+      const snapshotId = tipOf(metadata, table.branch)?.toString() ?? null
+      send({ type: 'baselined', runId, snapshotId, tableUuid: metadata.tableUuid })
     } catch (error) {
       // A table that the sink has yet to create has no snapshots: that is a baseline, too.
       if (error instanceof AssayError && error.code === 'TABLE_MISSING')
@@ -133,56 +138,54 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       send({ type: 'trouble', runId, hop, reason: `topology ${this.#ports.topology.name} of this agent has no ${hop}` })
       return
     }
-    const reading: TableReading = { ...this.#ports, hop: table, canaries: runCanaries(runId, resolved) }
-    const state = { after: effect.afterSnapshotId, tableUuid: effect.tableUuid, brokenTold: false }
+    const reading: TableReading = this.#reading(table, runCanaries(runId, resolved))
+    const stop = new AbortController()
+    const at = { runId, hop }
+    const following = new TableFollowing(
+      {
+        catalog: this.#ports.catalog,
+        reading,
+        withFolder: (name, work) => this.#withFolder(name, work),
+        isStopped: () => stop.signal.aborted,
+        snapshotRead: (read) => {
+          this.#observe({ ...at, reading }, read)
+          send({ type: 'snapshot-read', ...at, reading: read })
+        },
+        lineageMoved: (move) => {
+          send({ type: 'lineage-moved', ...at, move })
+        },
+        metadataBroken: (snapshotId, fault) => {
+          send({ type: 'metadata-broken', ...at, snapshotId, fault })
+        },
+        gap: (reason) => {
+          send({ type: 'lineage-broken', ...at, reason })
+        },
+      },
+      effect,
+    )
     let busy = false
-    const following: Following = {
-      stop: new AbortController(),
-      timer: setInterval(() => {
-        if (busy) return
-        busy = true
-        void this.#inLine(() => this.#readOn({ runId, hop, reading, state, following }, send)).finally(() => (busy = false))
-      }, POLL_MS),
-    }
-    this.#following.set(runId, [...(this.#following.get(runId) ?? []), following])
+    const timer = setInterval(() => {
+      if (busy) return
+      busy = true
+      void this.#inLine(() => this.#poll({ ...at, following, stop }, send)).finally(() => (busy = false))
+    }, POLL_MS)
+    this.#following.set(runId, [...(this.#following.get(runId) ?? []), { timer, stop }])
   }
 
-  async #readOn(of: FollowState, send: Send): Promise<void> {
-    const { runId, hop, reading, state, following } = of
-    const isStopped = () => following.stop.signal.aborted
-    if (isStopped()) return
+  #reading(hop: TableHop, canaries: RunCanaries): TableReading {
+    return { ...this.#ports, hop, canaries, manifests: new ManifestReader(this.#ports.store) }
+  }
+
+  async #poll({ runId, hop, following, stop }: Polled, send: Send): Promise<void> {
+    if (stop.signal.aborted) return
     try {
-      if (await this.#isUnchanged(of)) return
-      const { metadata } = await this.#ports.catalog.loadTable(reading.hop)
-      const uuid = metadata.tableUuid ?? null
-      if (state.tableUuid !== null && uuid !== state.tableUuid) {
-        this.#tellBroken(of, `table was dropped and made again: uuid ${state.tableUuid} became ${uuid ?? 'none'}`, send)
-        return
-      }
-      state.tableUuid = uuid
-      const { snapshots, gap } = lineage(metadata, state.after === null ? null : BigInt(state.after))
-      if (gap)
-        this.#tellBroken(of, `snapshots after ${state.after ?? 'the first'} are no longer in the lineage: expired or rolled back`, send)
-      for (const snapshot of snapshots) {
-        if (isStopped()) return
-        const read = await this.#withFolder(String(snapshot.snapshotId), (folder) => readSnapshot(reading, snapshot, folder))
-        if (read.unfollowed !== null) this.#tellBroken({ ...of, state: { ...state, brokenTold: false } }, read.unfollowed, send)
-        this.#observe(of, read.reading)
-        send({ type: 'snapshot-read', runId, hop, reading: read.reading })
-        state.after = String(snapshot.snapshotId)
-      }
+      await following.poll()
     } catch (error) {
-      if (error instanceof AssayError && error.code === 'TABLE_MISSING' && state.tableUuid === null) return
+      // A table that the sink has yet to create.
+      if (error instanceof AssayError && error.code === 'TABLE_MISSING' && following.tableUuid === null) return
       this.#ports.log.warn({ runId, err: error }, 'table cannot be followed at the moment')
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }
-  }
-
-  /** Most polls find nothing new: the list of all snapshots, which may be long, is not asked for then. */
-  async #isUnchanged({ reading, state }: FollowState): Promise<boolean> {
-    const { metadata } = await this.#ports.catalog.loadTable(reading.hop, { snapshots: 'refs' })
-    const current = metadata.currentSnapshotId?.toString() ?? null
-    return current === state.after && (metadata.tableUuid ?? null) === state.tableUuid
   }
 
   async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {
@@ -190,7 +193,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     send({ type: 'cleaned-up', runId, stage, result })
   }
 
-  #observe({ runId, hop, reading }: FollowState, snapshot: SnapshotReading): void {
+  #observe({ runId, hop, reading }: { runId: string; hop: string; reading: TableReading }, snapshot: SnapshotReading): void {
     const { metrics, tracing } = this.#ports
     const { rowsAdded, bytesAdded } = snapshot
     metrics.add('assay_reconciler_snapshots_total')
@@ -202,12 +205,6 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     const at = this.#spans.at({ runId, resolved }, hop)
     for (const { stream, ranges } of snapshot.canaries)
       for (const seq of members(ranges)) this.#spans.sighted(at, { stream, seq, startMs: snapshot.committedAtMs, endMs, detail })
-  }
-
-  #tellBroken({ runId, hop, state }: FollowState, reason: string, send: Send): void {
-    if (state.brokenTold) return
-    state.brokenTold = true
-    send({ type: 'lineage-broken', runId, hop, reason })
   }
 
   #stop(runId: string): void {
@@ -229,21 +226,20 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   }
 
   /** From the catalog anew, and from files fetched anew: what the first reading made of them does not count. */
-  async #lookAgain({ runId, hop, suspects, afterSnapshotId, origin }: Effect<'look-again'>, send: Send): Promise<void> {
+  async #lookAgain({ runId, hop, suspects, afterSnapshotId, origin, resolved }: Effect<'look-again'>, send: Send): Promise<void> {
     const table = this.#table(hop)
     if (table === undefined) return
     try {
       const { metadata } = await this.#ports.catalog.loadTable(table)
-      const { snapshots } = lineage(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
-      const seen = new CanarySet()
-      for (const snapshot of snapshots) {
-        await this.#withFolder(`again-${snapshot.snapshotId}`, async (folder) => {
-          for (const { stream, seqs } of await identitiesAddedBy({ ...this.#ports, hop: table }, { snapshot, folder, runId }))
-            seen.addAll([{ stream, ranges: [...seqs] }])
-        })
-      }
+      const snapshot = currentSnapshot(metadata, table.branch)
+      const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
+      const reading = this.#reading(table, runCanaries(runId, resolved))
+      const seen =
+        snapshot === null
+          ? { present: new CanarySet(), unreadable: [] }
+          : await this.#withFolder(`again-${snapshot.snapshotId}`, (folder) => readPresence(reading, { snapshot, metadata, since, folder }))
       const present: Located[] = suspects
-        .filter(({ stream, seq }) => seen.has(stream, seq))
+        .filter(({ stream, seq }) => seen.present.has(stream, seq))
         .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
       const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
       const topic = origin?.hop.replace(/^topic:/, '') ?? ''
@@ -253,7 +249,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
         type: 'looked-again',
         runId,
         hop,
-        result: { ok: true, snapshotId: currentSnapshot(metadata)?.snapshotId.toString() ?? null, present, origin: origins },
+        result: { ok: true, snapshotId: snapshot?.snapshotId.toString() ?? null, present, origin: origins, unreadable: seen.unreadable },
       })
     } catch (error) {
       send({ type: 'looked-again', runId, hop, result: { ok: false, reason: error instanceof Error ? error.message : String(error) } })
@@ -261,10 +257,9 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   }
 }
 
-interface FollowState {
+interface Polled {
   readonly runId: string
   readonly hop: string
-  readonly reading: TableReading
-  readonly state: { after: string | null; tableUuid: string | null; brokenTold: boolean }
-  readonly following: Following
+  readonly following: TableFollowing
+  readonly stop: AbortController
 }

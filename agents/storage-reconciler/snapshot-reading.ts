@@ -1,166 +1,263 @@
-import { join } from 'node:path'
-import type { OffsetRange } from '../../schemas/parts.ts'
-import { AssayError } from '../../shared/core/errors.ts'
-import { kindOfDifference } from '../../shared/core/content.ts'
-import { members } from '../../shared/core/range-set.ts'
-import type { CanaryRecord } from '../../shared/core/record-schema.ts'
-import { canaryColumns, expectedFields } from '../../shared/engines/canary-columns.ts'
-import { checkContent, type Mismatch } from '../../shared/engines/content-check.ts'
-import type { DuckDb } from '../../shared/engines/duckdb.ts'
-import { projectedType, type RunCanaries } from '../../shared/engines/expected-rows.ts'
-import { scanIdentities, type IdentityScan, type StreamSeen } from '../../shared/engines/identity-scan.ts'
-import type { DataFile } from '../../shared/iceberg/manifests.ts'
-import type { Snapshot } from '../../shared/iceberg/metadata.ts'
-import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
-import { readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
-import type { TableHop, Topology } from '../../topology/topology.ts'
-import type { MetadataFault, RowFault, SnapshotReading } from './events.ts'
-
-export interface TableAccess {
-  readonly store: ObjectStore
-  readonly db: DuckDb
-  readonly topology: Topology
-  readonly hop: TableHop
-}
+import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { parseCanaryId } from '../../shared/core/identity.ts'
+import { expectedFields } from '../../shared/engines/canary-columns.ts'
+import { quoteIdentifier, quoteText } from '../../shared/engines/duckdb.ts'
+import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
+import type { SnapshotChanges, TableFile } from '../../shared/iceberg/changes.ts'
+import { readingSchema, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
+import { readLiveFiles, readSnapshotChanges, type Beginning, type LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
+import { contentFaults } from './content-faults.ts'
+import type { MetadataFault, PlacedRow, SnapshotReading } from './events.ts'
+import { namelessDeletes, planChange, planWhole, replacedCount, type FilePlan } from './file-plan.ts'
+import { readFiles, type FilesRead } from './planned-files.ts'
+import { repeatedOffsets, type OffsetsByFile } from './repeated-offsets.ts'
+import { RowCounts } from './row-counts.ts'
+import { countRunRows, kafkaColumns, placesOf } from './run-rows.ts'
+import { fetchFile, isMissing, rowsOfFile, type ReadContext, type TableAccess } from './table-files.ts'
 
 export interface TableReading extends TableAccess {
   readonly canaries: RunCanaries
 }
 
-/** Rows compared at once: the engine holds both sides. */
-const CONTENT_BLOCK = 4_000
-const MISMATCHES_MAX = 10_000
+export interface SnapshotInput {
+  readonly snapshot: Snapshot
+  readonly metadata: TableMetadata
+  /** The snapshot that was read before. */
+  readonly parentId: string | null
+  readonly visibleAtMs: number
+  /** Where the run began. */
+  readonly since: Beginning | null
+  /** Canaries read before: a further row of one of them is placed. */
+  readonly seen: CanarySet
+  /** Read all that is live instead of what changed. */
+  readonly isWhole: boolean
+  /** Files that are known to be gone though the table refers to them. */
+  readonly missing: ReadonlySet<string>
+  /** Source offsets in files read before; what is read is added. */
+  readonly offsets: OffsetsByFile
+  readonly folder: string
+}
 
-/**
- * Reads what one snapshot added: fetches its data files, compares sizes and counts with the manifests, identities and
- * content with what was produced. `unfollowed` names what the snapshot did that is not followed, if anything.
- */
-export async function readSnapshot(
-  reading: TableReading,
-  snapshot: Snapshot,
-  folder: string,
-): Promise<{ reading: SnapshotReading; unfollowed: string | null }> {
-  const changes = await readSnapshotChanges(reading.store, snapshot)
-  const operation = snapshot.summary['operation'] ?? 'append'
-  const metadataFaults: MetadataFault[] = changes.duplicatePaths.map((file) => ({
-    file,
-    expected: 'a data file referenced once',
-    actual: 'added more than once',
-  }))
-  // A compaction writes rows anew that were there before.
-  const added = operation === 'replace' ? [] : changes.added
-  const paths = await fetchFiles(reading.store, { files: added, folder }, metadataFaults)
-  const { runId } = reading.canaries
-  const scan = await scanFiles(reading, paths)
-  const listed = added.reduce((sum, { recordCount }) => sum + recordCount, 0)
-  if (paths.length === added.length && scan.rowCount !== listed) {
-    metadataFaults.push({
-      file: snapshot.manifestList,
-      expected: `${listed} records, as the manifests say`,
-      actual: `${scan.rowCount} in the files`,
-    })
-  }
-  const streams = scan.streams.filter((seen) => seen.runId === runId)
-  const isRewrite =
-    operation !== 'replace' && (changes.removed.length > 0 || changes.deletes.length > 0 || changes.removedDeletes.length > 0)
-  return {
-    unfollowed: isRewrite ? `snapshot ${snapshot.snapshotId} (${operation}) removed or deleted rows; deletes are not followed yet` : null,
-    reading: {
-      snapshotId: String(snapshot.snapshotId),
-      parentId: snapshot.parentId?.toString() ?? null,
-      committedAtMs: snapshot.timestampMs,
-      operation,
-      filesAdded: changes.added.length,
-      rowsAdded: changes.added.reduce((sum, { recordCount }) => sum + recordCount, 0),
-      bytesAdded: changes.added.reduce((sum, { fileSizeBytes }) => sum + fileSizeBytes, 0),
-      canaries: streams.map(({ stream, seqs }) => ({ stream, ranges: [...seqs] })),
-      repeats: scan.repeats
-        .filter((repeat) => repeat.runId === runId)
-        .map(({ stream, seq, partition, offset }) => ({ stream, seq, partition: partition ?? -1, offset: offset ?? -1 })),
-      faults: await contentFaults(reading, { streams, paths }),
-      sourceOffsets: scan.offsets.map(({ partition, offsetFirst, offsetLast }): OffsetRange => ({ partition, offsetFirst, offsetLast })),
-      metadataFaults,
-    },
+/** `gone`: a file that should have been read is not there; whether the table still refers to it, a fresh load must say. */
+export type SnapshotRead = { readonly reading: SnapshotReading; readonly gap: string | null } | { readonly gone: string }
+
+/** Files that delete files of one snapshot may reach: beyond, it is not followed. */
+const TOUCHED_MAX = 256
+
+/** Reads what one snapshot changed: no file that it neither added, removed nor reaches with deletes, and none from before the run. */
+export async function readSnapshot(reading: TableReading, input: SnapshotInput): Promise<SnapshotRead> {
+  const { snapshot, since } = input
+  const context = readContext(reading, input)
+  try {
+    const changes = await readSnapshotChanges(reading.manifests, snapshot)
+    const live = await readLiveFiles(reading.manifests, snapshot, since)
+    const plan = input.isWhole ? planWhole(live) : await planOf(context, { changes, live, since })
+    const touched = plan.files.filter(({ before, after }) => before && after).length
+    if (touched > TOUCHED_MAX) {
+      const gap = `snapshot ${snapshot.snapshotId}: its deletes may reach ${touched} data files, limit ${TOUCHED_MAX}; what they took away is not known`
+      const untouched = { ...plan, files: plan.files.filter(({ before, after }) => !(before && after)) }
+      return { reading: await readPlan(reading, { context, input, changes, live, plan: untouched }), gap }
+    }
+    return { reading: await readPlan(reading, { context, input, changes, live, plan }), gap: null }
+  } catch (error) {
+    const gone = isMissing(error) ? await missingOf(context) : null
+    if (gone === null) throw error
+    return { gone }
   }
 }
 
-/** The run's identities in the files a snapshot added. */
-export async function identitiesAddedBy(
-  access: TableAccess,
-  { snapshot, folder, runId }: { snapshot: Snapshot; folder: string; runId: string },
-): Promise<StreamSeen[]> {
-  const { added } = await readSnapshotChanges(access.store, snapshot)
-  const paths = await fetchFiles(access.store, { files: added, folder }, [])
-  return (await scanFiles(access, paths)).streams.filter((seen) => seen.runId === runId)
-}
-
-function scanFiles({ db, topology, hop }: TableAccess, paths: readonly string[]): Promise<IdentityScan> {
+export function readContext(
+  access: TableReading,
+  { metadata, snapshot, folder }: Pick<SnapshotInput, 'metadata' | 'snapshot' | 'folder'>,
+): ReadContext {
+  const { hop, topology, canaries } = access
   const { identity, marker } = topology.record
-  return scanIdentities(db, { paths, identityField: identity, marker, kafka: kafkaColumns(hop) })
-}
-
-const kafkaColumns = ({ sourceOffsets }: TableHop) =>
-  sourceOffsets === null ? null : { partitionField: sourceOffsets.partition, offsetField: sourceOffsets.offset }
-
-async function fetchFiles(
-  store: ObjectStore,
-  { files, folder }: { files: readonly DataFile[]; folder: string },
-  faults: MetadataFault[],
-): Promise<string[]> {
-  const paths: string[] = []
-  for (const [index, file] of files.entries()) {
-    const path = join(folder, `${index}.parquet`)
-    try {
-      const sizeBytes = await store.downloadTo(file.path, path)
-      paths.push(path)
-      if (sizeBytes !== file.fileSizeBytes)
-        faults.push({ file: file.path, expected: `${file.fileSizeBytes} bytes, as the manifest says`, actual: `${sizeBytes} bytes` })
-    } catch (error) {
-      if (!(error instanceof AssayError) || error.code !== 'OBJECT_MISSING') throw error
-      faults.push({ file: file.path, expected: 'the data file the manifest refers to', actual: 'no such object' })
-    }
-  }
-  return paths
-}
-
-async function contentFaults(
-  reading: TableReading,
-  { streams, paths }: { streams: readonly StreamSeen[]; paths: readonly string[] },
-): Promise<RowFault[]> {
-  const { canaries, db, hop, topology } = reading
-  const identityField = topology.record.identity
-  const expect = expectedFields(canaries.fields, hop.expect)
-  const faults: RowFault[] = []
-  const check = async (records: readonly CanaryRecord[]) => {
-    const { mismatches } = await checkContent(db, {
-      expected: { columns: canaryColumns(canaries.fields, records), identityField, expect },
-      paths,
-      identityField,
-      kafka: kafkaColumns(hop),
-      limit: MISMATCHES_MAX,
-    })
-    faults.push(...mismatches.map((mismatch) => faultOf(reading, mismatch)))
-  }
-  let block: CanaryRecord[] = []
-  for (const { stream, seqs } of streams) {
-    for (const seq of members(seqs)) {
-      if (block.push(canaries.at(stream, seq)) < CONTENT_BLOCK) continue
-      await check(block)
-      block = []
-    }
-  }
-  if (block.length > 0) await check(block)
-  return faults
-}
-
-function faultOf({ canaries, hop }: TableReading, { stream, seq, field, expected, actual, partition, offset }: Mismatch): RowFault {
-  const projected = hop.expect.find((expectation) => expectation.field === field)
-  const type = projectedType(projected?.type ?? '') ?? canaries.fields.find(({ name }) => name === field)?.type ?? null
+  const kafka = kafkaColumns(hop)
+  const names = [
+    identity,
+    marker.field,
+    ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField]),
+    ...expectedFields(canaries.fields, hop.expect).map(({ field }) => field),
+  ]
+  const newestFirst = [...metadata.schemas].sort((a, b) => b.schemaId - a.schemaId)
   return {
-    violation: kindOfDifference(type, expected, actual),
-    place: { stream, seq, partition: partition ?? -1, offset: offset ?? -1 },
-    field,
-    expected: expected ?? 'null',
-    actual: actual ?? 'null',
+    ...access,
+    runId: canaries.runId,
+    schema: readingSchema(metadata, snapshot, [...new Set(names)]),
+    fields: [...new Map(newestFirst.reverse().flatMap(({ fields }) => fields.map((field) => [field.id, field] as const))).values()],
+    folder,
+    fetched: new Map(),
+  }
+}
+
+/** The first file that could not be fetched since it is not there; null where it was another object, such as a manifest. */
+async function missingOf({ fetched }: ReadContext): Promise<string | null> {
+  for (const [path, fetching] of fetched) if (await fetching.then(() => false, isMissing)) return path
+  return null
+}
+
+async function planOf(
+  context: ReadContext,
+  { changes, live, since }: { changes: SnapshotChanges; live: LiveFiles; since: Beginning | null },
+): Promise<FilePlan> {
+  const named = new Map<string, ReadonlySet<string>>()
+  for (const file of namelessDeletes(changes)) {
+    const { path } = await fetchFile(context, file)
+    const rows = await context.db.query(`SELECT DISTINCT file_path FROM read_parquet(${quoteText(path)})`)
+    named.set(file.path, new Set(rows.map((row) => String(row['file_path']))))
+  }
+  return planChange({ changes, live, since, identityId: identityField(context)?.id ?? null, named })
+}
+
+const identityField = ({ schema, topology }: ReadContext) => schema.fields.find(({ name }) => name === topology.record.identity)
+
+interface Planned {
+  readonly context: ReadContext
+  readonly input: SnapshotInput
+  readonly changes: SnapshotChanges
+  readonly live: LiveFiles
+  readonly plan: FilePlan
+}
+
+async function readPlan(reading: TableReading, { context, input, changes, live, plan }: Planned): Promise<SnapshotReading> {
+  const { snapshot } = input
+  const operation = snapshot.summary['operation'] ?? 'append'
+  const emptied = await emptiedBy(context, plan.emptiedBy)
+  const read = await readFiles(context, { plan, missing: input.missing, withOffsets: operation !== 'replace' })
+  const rows = await rowsRead(context, { read, input })
+  const present = (await countRunRows(context, read.intact)).present
+  const { canaries } = reading
+  const repeated = await repeatedOffsets(context, { known: input.offsets, read: read.offsets, live: live.data })
+  return {
+    snapshotId: String(snapshot.snapshotId),
+    parentId: input.parentId,
+    committedAtMs: input.visibleAtMs,
+    operation,
+    filesAdded: changes.added.length,
+    rowsAdded: changes.added.reduce((sum, { recordCount }) => sum + recordCount, 0),
+    bytesAdded: changes.added.reduce((sum, { fileSizeBytes }) => sum + fileSizeBytes, 0),
+    isWhole: input.isWhole,
+    ...rows,
+    emptied,
+    faults: await contentFaults(context, { canaries, present, paths: read.intact.paths }),
+    sourceOffsets: joined(read.offsets.flatMap(({ ranges }) => ranges)),
+    metadataFaults: [...read.faults, ...repeated, ...(await treeFaults(context, { input, changes, live, operation }))],
+  }
+}
+
+/** What is wrong with the files as a set. */
+async function treeFaults(
+  { manifests }: ReadContext,
+  { input, changes, live, operation }: Pick<Planned, 'input' | 'changes' | 'live'> & { operation: string },
+): Promise<MetadataFault[]> {
+  const added = new Set(changes.added.map(({ path }) => path))
+  const twice = new Set([...changes.duplicatePaths, ...live.duplicatePaths.filter((path) => input.isWhole || added.has(path))])
+  const faults: MetadataFault[] = [...twice].map((file) => ({
+    file,
+    expected: 'a file referenced once',
+    actual: changes.duplicatePaths.includes(file) ? 'added more than once' : 'added, and live already',
+  }))
+  if (operation !== 'replace' || input.isWhole) return faults
+  const lists = await manifests.list(input.snapshot)
+  const hasDeletes = changes.removedDeletes.length > 0 || lists.some(({ content }) => content === 'deletes')
+  const count = replacedCount(changes, hasDeletes)
+  return count === null ? faults : [...faults, { file: input.snapshot.manifestList, ...count }]
+}
+
+type RowsRead = Pick<SnapshotReading, 'canaries' | 'repeats' | 'removed' | 'places' | 'removedPlaces'>
+
+async function rowsRead(context: ReadContext, { read, input }: { read: FilesRead; input: SnapshotInput }): Promise<RowsRead> {
+  const before = await countRunRows(context, read.before)
+  const after = await countRunRows(context, read.after)
+  const gained = RowCounts.of(after.beyond(before))
+  const removed = before.beyond(after)
+  const canaries = gained.present
+  const extra = RowCounts.of(gained.toWire())
+  extra.take(canaries.toWire())
+  const again = input.isWhole ? new CanarySet() : canaries.and(input.seen)
+  const wanted = CanarySet.of([...extra.present.toWire(), ...again.toWire()])
+  const places = laterFirst(await placesOf(context, read.after, wanted))
+  return {
+    canaries: canaries.toWire(),
+    repeats: repeatsOf(extra, places),
+    removed,
+    places,
+    removedPlaces: await placesOf(context, read.before, RowCounts.of(removed).present),
+  }
+}
+
+/** Of several rows of one canary the later is the repeat. */
+const laterFirst = (places: readonly PlacedRow[]) => [...places].reverse()
+
+function repeatsOf(extra: RowCounts, places: readonly PlacedRow[]) {
+  const left = [...places]
+  return extra.toWire().flatMap((row) =>
+    CanarySet.of([row])
+      .members()
+      .map(({ stream, seq }) => {
+        const at = left.findIndex((place) => place.stream === stream && place.seq === seq)
+        const [place] = at < 0 ? [] : left.splice(at, 1)
+        return { stream, seq, partition: place?.partition ?? -1, offset: place?.offset ?? -1 }
+      }),
+  )
+}
+
+async function emptiedBy(context: ReadContext, deletes: readonly TableFile[]): Promise<StreamRanges[]> {
+  const emptied = new CanarySet()
+  const field = identityField(context)
+  if (field === undefined) return []
+  for (const file of deletes) {
+    const from = await rowsOfFile(context, { file, deletes: [], schema: { ...context.schema, fields: [field] } })
+    const column = quoteIdentifier(field.name)
+    const rows = await context.db.query(
+      `SELECT ${column} AS identity FROM ${from} WHERE starts_with(${column}, ${quoteText(`${context.runId}:`)})`,
+    )
+    for (const row of rows) {
+      const id = parseCanaryId(String(row['identity']))
+      if (id !== null) emptied.add(id.stream, id.seq)
+    }
+  }
+  return emptied.toWire()
+}
+
+function joined(offsets: readonly OffsetRange[]): OffsetRange[] {
+  const byPartition = new Map<number, OffsetRange>()
+  for (const { partition, offsetFirst, offsetLast } of offsets) {
+    const known = byPartition.get(partition)
+    byPartition.set(partition, {
+      partition,
+      offsetFirst: Math.min(offsetFirst, known?.offsetFirst ?? offsetFirst),
+      offsetLast: Math.max(offsetLast, known?.offsetLast ?? offsetLast),
+    })
+  }
+  return [...byPartition.values()].sort((a, b) => a.partition - b.partition)
+}
+
+export interface LivePresence {
+  readonly present: CanarySet
+  readonly unreadable: FilesRead['unreadable']
+}
+
+/** Which canaries have a row at a snapshot, from files fetched anew. */
+export async function readPresence(
+  reading: TableReading,
+  input: Pick<SnapshotInput, 'snapshot' | 'metadata' | 'since' | 'folder'>,
+): Promise<LivePresence> {
+  const context = readContext(reading, input)
+  const live = await readLiveFiles(reading.manifests, input.snapshot, input.since)
+  const gone = new Set<string>()
+  for (;;) {
+    try {
+      const whole = planWhole(live)
+      const plan = { ...whole, files: whole.files.map((planned) => ({ ...planned, isNew: false })) }
+      const read = await readFiles(context, { plan, missing: gone, withOffsets: false })
+      return { present: (await countRunRows(context, read.after)).present, unreadable: read.unreadable }
+    } catch (error) {
+      const path = isMissing(error) ? await missingOf(context) : null
+      if (path === null || gone.has(path)) throw error
+      gone.add(path)
+      context.fetched.clear()
+    }
   }
 }

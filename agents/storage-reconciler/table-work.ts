@@ -1,25 +1,38 @@
-import type { Located } from '../../schemas/parts.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { hopEvidence } from '../../shared/core/evidence.ts'
+import { hopEvidence, lostAt, type Evidence } from '../../shared/core/evidence.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, say, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
-import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
+import { evidenceOf, headOf, hopBefore, say, sayMissing, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
+import { ViolationBudget, violationFact } from '../../shared/core/violations.ts'
 import type { TableHop } from '../../topology/topology.ts'
-import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
+import type { LineageMove, PlacedRow, ReconcilerEffect, SnapshotReading } from './events.ts'
+import { moveLineage, rowsOfChain, toldChain } from './lineage.ts'
+import { applyReading } from './row-change.ts'
+import type { RowCounts } from './row-counts.ts'
+import { findingsIn } from './table-findings.ts'
 
 export interface TableWork {
   readonly name: string
   readonly hop: TableHop
   readonly budget: ViolationBudget
-  /** Read, and waiting until the hop before was read as far. */
-  readonly waiting: SnapshotReading[]
+  /** Read, and waiting until the hop before was read as far; in the order of the table's history. */
+  readonly waiting: (SnapshotReading | LineageMove)[]
+  /** Told snapshots the table stands on, oldest first, and the run's rows by them. */
+  chain: string[]
+  rows: RowCounts
+  /** Told snapshots it stands on no more, and why. */
+  readonly undone: Map<string, string>
+  /** Where the newest rows to go were, by canary. */
+  readonly removedFrom: Map<string, PlacedRow>
   readonly cleared: Set<object>
+  /** May be in a file that nobody can read: not accused. */
+  readonly doubted: CanarySet
   looking: { readonly suspects: CanarySet; readonly segments: readonly object[] } | null
   looksFailed: number
+  nextLookMs: number
   settledSinceMs: number | null
   trouble: string | null
 }
@@ -29,17 +42,28 @@ export interface TableContext {
   readonly table: TableWork
 }
 
-export const newTableWork = ({ name, hop }: { name: string; hop: TableHop }): TableWork => ({
-  name,
-  hop,
-  budget: new ViolationBudget(),
-  waiting: [],
-  cleared: new Set(),
-  looking: null,
-  looksFailed: 0,
-  settledSinceMs: null,
-  trouble: null,
-})
+export function newTableWork({ name, hop }: { name: string; hop: TableHop }, evidence: Evidence): TableWork {
+  const chain = toldChain(evidence, name)
+  return {
+    name,
+    hop,
+    budget: new ViolationBudget(),
+    waiting: [],
+    chain,
+    rows: rowsOfChain(evidence, name, chain),
+    undone: new Map(),
+    removedFrom: new Map(),
+    cleared: new Set(),
+    doubted: new CanarySet(),
+    looking: null,
+    looksFailed: 0,
+    nextLookMs: 0,
+    settledSinceMs: null,
+    trouble: null,
+  }
+}
+
+export const isMove = (item: SnapshotReading | LineageMove): item is LineageMove => 'undone' in item
 
 /**
  * Tells the snapshots whose canaries the hop before has told already, oldest first. Until then nobody can say whether
@@ -50,29 +74,40 @@ export function tellSnapshots(works: RunWorks, { run, table }: TableContext, for
   const before = hopBefore(run, table.name)
   for (let next = table.waiting[0]; next !== undefined; next = table.waiting[0]) {
     const decided =
-      before === null || CanarySet.of(next.canaries).minus(hopEvidence(evidenceOf(works, run.runId), before).sighted).size === 0
+      isMove(next) ||
+      before === null ||
+      CanarySet.of(next.canaries).minus(hopEvidence(evidenceOf(works, run.runId), before).sighted).size === 0
     if (!decided && force === 'decided') break
     table.waiting.shift()
-    effects.push(...tellSnapshot(works, { run, table }, next))
+    effects.push(...(isMove(next) ? moveLineage(works, { run, table }, next) : tellSnapshot(works, { run, table }, next)))
   }
   return effects
 }
 
+/** So many places of rows that went are kept for the evidence. */
+const REMOVED_PLACES_MAX = 10_000
+
 function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: SnapshotReading): ReconcilerEffect[] {
   const evidence = evidenceOf(works, run.runId)
-  const told = hopEvidence(evidence, table.name)
-  const canaries = CanarySet.of(reading.canaries)
-  const { late, latency } = lateness(works, { run, table }, { canaries, committedAtMs: reading.committedAtMs })
-  const repeats = [...reading.repeats, ...acrossSnapshots(canaries.and(told.sighted), reading)]
-  const findings: Finding[] = [
-    ...reading.metadataFaults.map((fault) => metadataFinding(table, reading, fault)),
-    ...reading.faults.map((fault) => rowFinding(table, reading, fault)),
-    ...repeats.map((place) => repeatFinding(table, reading, place)),
-    ...late.streams().flatMap((stream) => lateFindings(table, reading, { stream, seqs: [...members(late.ranges(stream))] })),
-  ].filter((finding) => !isInherited(works, { run, table }, finding))
+  const change = applyReading(table.rows, reading)
+  table.chain.push(reading.snapshotId)
+  for (const place of reading.removedPlaces)
+    if (change.gone.has(place.stream, place.seq) && table.removedFrom.size < REMOVED_PLACES_MAX)
+      table.removedFrom.set(`${place.stream}/${place.seq}`, place)
+  // Rows that are written anew were in time when they first came.
+  const known = hopEvidence(evidence, table.name).sighted.minus(lostAt(evidence, table.name))
+  const { late, latency, doubtful } = lateness(works, { run, table }, { canaries: change.brought.minus(known), reading })
+  const findings = findingsIn(works, { run, table }, { reading, change, late })
+  const effects: ReconcilerEffect[] = table.budget
+    .limit(findings)
+    .map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  if (doubtful > 0) {
+    const reason = `whether ${doubtful} canaries were late cannot be told: snapshots before ${reading.snapshotId} expired before they were read`
+    effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, reason))
+  }
   return [
-    ...table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
-    ...takeBackLost(works, { runId: run.runId, hop: table.name }, { canaries, late }),
+    ...effects,
+    ...takeBackLost(works, { runId: run.runId, hop: table.name }, { canaries: change.brought, late }),
     say(works, {
       kind: 'snapshot-reconciled',
       ...headOf(works, run.runId),
@@ -84,8 +119,9 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
       filesAdded: reading.filesAdded,
       rowsAdded: reading.rowsAdded,
       bytesAdded: reading.bytesAdded,
-      canaries: canaries.toWire(),
-      repeats,
+      canaries: change.brought.toWire(),
+      repeats: [...change.repeats],
+      removed: [...change.removed],
       late: late.toWire(),
       latency: latency.toWire(),
       sourceOffsets: reading.sourceOffsets.map((range) => ({ ...range })),
@@ -93,103 +129,25 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
   ]
 }
 
-function lateness(
-  works: RunWorks,
-  { run, table }: TableContext,
-  { canaries, committedAtMs }: { canaries: CanarySet; committedAtMs: number },
-) {
+/** `doubtful` counts those of a whole reading that came somewhere between two snapshots, the earlier in time and the later not. */
+function lateness(works: RunWorks, { run, table }: TableContext, { canaries, reading }: { canaries: CanarySet; reading: SnapshotReading }) {
   const clock = sendClock(works, run)
   const latency = new LatencySketch()
   const late = new CanarySet()
-  if (clock === null) return { late, latency }
+  let doubtful = 0
+  if (clock === null) return { late, latency, doubtful }
+  const told = evidenceOf(works, run.runId).snapshots.findLast(
+    ({ snapshotId, hop }) => hop === table.name && snapshotId === reading.parentId,
+  )
+  const earliestMs = reading.isWhole ? (told?.committedAtMs ?? clock.epochMs) : reading.committedAtMs
   for (const stream of canaries.streams()) {
     for (const seq of members(canaries.ranges(stream))) {
-      const latencyMs = committedAtMs - intendedAtMs(clock, stream, seq)
-      latency.add(latencyMs)
-      if (latencyMs > table.hop.deliverWithinMs) late.add(stream, seq)
+      const intendedMs = intendedAtMs(clock, stream, seq)
+      latency.add(reading.committedAtMs - intendedMs)
+      if (reading.committedAtMs - intendedMs <= table.hop.deliverWithinMs) continue
+      if (earliestMs - intendedMs > table.hop.deliverWithinMs) late.add(stream, seq)
+      else doubtful++
     }
   }
-  return { late, latency }
-}
-
-/** Canaries that an earlier snapshot brought already. Their place is that of the stream in this snapshot, as near as ranges tell. */
-function acrossSnapshots(again: CanarySet, reading: SnapshotReading): Located[] {
-  const source = reading.sourceOffsets[0]
-  return again
-    .streams()
-    .flatMap((stream) =>
-      [...members(again.ranges(stream))].map((seq) => ({ stream, seq, partition: source?.partition ?? -1, offset: -1 - seq })),
-    )
-}
-
-function isInherited(works: RunWorks, { run, table }: TableContext, finding: Finding): boolean {
-  const before = hopBefore(run, table.name)
-  if (before === null || finding.violation === 'metadata-broken') return false
-  const evidence = evidenceOf(works, run.runId)
-  const { stream } = finding
-  const seq = finding.ranges[0] as number
-  if (finding.violation === 'late' && hopEvidence(evidence, before).late.has(stream, seq)) return true
-  if (finding.violation === 'duplicated') {
-    for (const place of hopEvidence(evidence, before).repeats.values()) if (place.stream === stream && place.seq === seq) return true
-  }
-  // A field that an earlier hop changed stays changed; the table may show it in the fields derived from it, too.
-  const isContent = finding.violation === 'corrupted' || finding.violation === 'precision-lost'
-  return [...evidence.violations.values()].some(
-    (known) =>
-      known.hop !== table.name &&
-      known.stream === stream &&
-      known.standing.has(seq) &&
-      (known.violation === finding.violation || (isContent && (known.violation === 'corrupted' || known.violation === 'precision-lost'))),
-  )
-}
-
-const at = (table: TableWork, reading: SnapshotReading) => ({ hop: table.name, snapshotId: reading.snapshotId })
-
-const rowFinding = (table: TableWork, reading: SnapshotReading, { violation, place, field, expected, actual }: RowFault): Finding => ({
-  ...at(table, reading),
-  violation,
-  stream: place.stream,
-  ranges: [place.seq, place.seq],
-  field,
-  expected,
-  actual,
-  partition: place.partition,
-  offset: place.offset,
-})
-
-const repeatFinding = (table: TableWork, reading: SnapshotReading, place: Located): Finding => ({
-  ...at(table, reading),
-  violation: 'duplicated',
-  stream: place.stream,
-  ranges: [place.seq, place.seq],
-  expected: 'one row',
-  actual: 'another row of the same identity',
-  partition: place.offset < 0 ? null : place.partition,
-  offset: place.offset < 0 ? null : place.offset,
-})
-
-const metadataFinding = (table: TableWork, reading: SnapshotReading, { file, expected, actual }: MetadataFault): Finding => ({
-  ...at(table, reading),
-  violation: 'metadata-broken',
-  stream: 0,
-  ranges: [0, 0],
-  field: file,
-  file,
-  expected,
-  actual,
-})
-
-function lateFindings(
-  table: TableWork,
-  reading: SnapshotReading,
-  { stream, seqs }: { stream: number; seqs: readonly number[] },
-): Finding[] {
-  return seqs.map((seq) => ({
-    ...at(table, reading),
-    violation: 'late',
-    stream,
-    ranges: [seq, seq],
-    expected: `committed within ${table.hop.deliverWithinMs} ms`,
-    actual: `committed at ${reading.committedAtMs}`,
-  }))
+  return { late, latency, doubtful }
 }

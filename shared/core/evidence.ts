@@ -25,6 +25,8 @@ export interface HopEvidence {
 export interface Violation extends Fact<'violation-found'> {
   /** Canaries of it that were not taken back. */
   readonly standing: RangeSet
+  /** When the last of it was taken back; what is said of the same later stands anew. */
+  readonly takenBackAtMs?: number
 }
 
 export interface ProbeEvidence {
@@ -114,7 +116,9 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       return
     case 'violation-found': {
       const key = violationKey(fact)
-      if (!evidence.violations.has(key)) evidence.violations.set(key, { ...fact, standing: RangeSet.of(fact.ranges) })
+      const known = evidence.violations.get(key)
+      if (known === undefined || fact.atMs > (known.takenBackAtMs ?? Infinity))
+        evidence.violations.set(key, { ...fact, standing: RangeSet.of(fact.ranges) })
       return
     }
     case 'correction':
@@ -192,7 +196,8 @@ function foldSets(hop: HopEvidence, fact: Pick<Fact<'hop-sighted'>, 'canaries' |
   for (const place of fact.repeats) hop.repeats.set(placeKey(place), place)
 }
 
-const placeKey = ({ partition, offset }: Located) => `${partition}/${offset}`
+/** Of the canary, too: a table may store no offsets. */
+const placeKey = ({ partition, offset, stream, seq }: Located) => `${partition}/${offset}/${stream}/${seq}`
 
 function foldProbe(evidence: Evidence, fact: Fact<'probe-answered'>): void {
   let probe = evidence.probes.get(fact.hop)
@@ -223,7 +228,7 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     const taken = intersection(violation.standing.ranges, fact.ranges)
     if (taken.length === 0) continue
     const rest = difference(violation.standing.ranges, taken)
-    evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest) })
+    evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest), takenBackAtMs: fact.atMs })
     // Who takes back a loss has seen the canary.
     if (fact.violation === 'lost') hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue

@@ -16,6 +16,8 @@ export const plantedDefects = {
   'sink-double': { violation: 'duplicated', hop: 'table' },
   'sink-double-later': { violation: 'duplicated', hop: 'table' },
   'sink-change': { violation: 'corrupted', hop: 'table' },
+  'overwrite-loses': { violation: 'lost', hop: 'table' },
+  'compaction-doubles': { violation: 'duplicated', hop: 'table' },
   'api-miscount': { violation: 'wrong-answer', hop: 'api' },
 } as const
 /** What the gateway of a source does wrong; it shows at the topic behind. */
@@ -47,7 +49,9 @@ export interface SimSnapshot {
   readonly snapshotId: string
   readonly parentId: string | null
   readonly committedAtMs: number
+  readonly operation: 'append' | 'overwrite' | 'replace'
   readonly rows: readonly SimRow[]
+  readonly removed: readonly SimRow[]
 }
 
 export interface Planted {
@@ -101,6 +105,7 @@ export class SimPipeline {
   readonly #sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
   readonly #held = new Map<number, SimRecord>()
   #doubledLater: SimRow[] = []
+  #rewrites: { readonly lost: readonly SimRow[]; readonly doubled: readonly SimRow[] } = { lost: [], doubled: [] }
   #sinkPaused = false
 
   constructor({ clock, prng, defect, source }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none'; source: boolean }) {
@@ -261,8 +266,17 @@ export class SimPipeline {
           rows.push(...this.#sink({ stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }))
       this.#sunk.set(partition, log.end)
     }
+    const { lost, doubled } = this.#rewrites
+    const erring = (defect: PlantedDefect) => rows.filter((row) => this.#errs(defect, row))
+    this.#rewrites = { lost: erring('overwrite-loses'), doubled: erring('compaction-doubles') }
+    this.#commit({ operation: 'append', rows, removed: [] })
+    if (this.#prng.chance(1, 4) || lost.length > 0) this.#commit({ operation: 'overwrite', rows: [], removed: lost })
+    if (this.#prng.chance(1, 4) || doubled.length > 0) this.#commit({ operation: 'replace', rows: doubled, removed: [] })
+  }
+
+  #commit(change: Pick<SimSnapshot, 'operation' | 'rows' | 'removed'>): void {
     const parentId = this.snapshots.at(-1)?.snapshotId ?? null
-    this.snapshots.push({ snapshotId: String(this.snapshots.length + 1), parentId, committedAtMs: this.#clock.nowMs(), rows })
+    this.snapshots.push({ snapshotId: String(this.snapshots.length + 1), parentId, committedAtMs: this.#clock.nowMs(), ...change })
   }
 
   #sink(row: SimRow): SimRow[] {

@@ -16,8 +16,16 @@ const sighting = at('agents/ingestion-checker/sighting.ts')
 const topicLoss = at('agents/ingestion-checker/loss.ts')
 const topic = at('agents/ingestion-checker/topic-work.ts')
 const topicJudging = at('agents/ingestion-checker/judging.ts')
+const unexpected = at('shared/core/unexpected.ts')
 const records = at('agents/ingestion-checker/record-check.ts')
 const tableLoss = at('agents/storage-reconciler/loss.ts')
+const rowChange = at('agents/storage-reconciler/row-change.ts')
+const rowCounts = at('agents/storage-reconciler/row-counts.ts')
+const lineage = at('agents/storage-reconciler/lineage.ts')
+const plan = at('agents/storage-reconciler/file-plan.ts')
+const metadata = at('shared/iceberg/metadata.ts')
+const changes = at('shared/iceberg/changes.ts')
+const bounds = at('shared/iceberg/column-bounds.ts')
 const table = at('agents/storage-reconciler/table-work.ts')
 const probes = at('agents/query-prober/judging.ts')
 const recovery = at('agents/chaos-injector/recovery.ts')
@@ -133,10 +141,15 @@ export const mutants: readonly Mutant[] = [
     'return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs',
     'return true',
   ),
-  topicJudging(
+  unexpected(
     'what failed for certain may appear',
     'difference(evidence.intended.ranges(stream), evidence.failed.ranges(stream))',
     'evidence.intended.ranges(stream)',
+  ),
+  unexpected(
+    'what the hop before had is told again',
+    'earlier === null ? foreign : difference(foreign, earlier.ranges(stream))',
+    'foreign',
   ),
   records('fields that differ are the same', 'if (text === expected.text) return', 'return'),
   records('lost headers are not missed', 'if (actual === text) continue', 'if (actual === text || actual === null) continue'),
@@ -146,9 +159,33 @@ export const mutants: readonly Mutant[] = [
     '',
   ),
   tableLoss('rows before the offset prove a loss', '(stored.get(partition) ?? -1) >= offsetLast)', '(stored.get(partition) ?? -1) >= 0)'),
-  tableLoss('what the second look found is lost', 'const lost = suspects.minus(present).minus(', 'const lost = suspects.minus('),
+  tableLoss('what the second look found is lost', 'suspects.minus(CanarySet.ofMembers(result.present)).minus(', 'suspects.minus('),
   tableLoss('nobody waits for a second row', 'if (works.base.nowMs - table.settledSinceMs < SETTLE_MS) return false', ''),
-  table('a second row in a later snapshot is none', '...acrossSnapshots(canaries.and(told.sighted), reading)]', ']'),
+  tableLoss(
+    'what was taken away is lost to nobody',
+    'hopEvidence(evidence, table.name).sighted.minus(here).minus(settled)',
+    'new CanarySet()',
+  ),
+  tableLoss('what may be in a file nobody can read is lost', 'if (hiding === undefined) findings', 'if (hiding !== null) findings'),
+  tableLoss('a file holds what lies beside its bounds', 'offset >= holds.offsetFirst && offset <= holds.offsetLast', 'offset >= 0'),
+  rowChange('a second row in a later snapshot is none', 'repeats: placed(extra.toWire(), ', 'repeats: placed([], '),
+  rowChange('rows are put back before they are taken', 'extra.present.minus(rows.present)', 'extra.present'),
+  rowChange('what a key delete names stays', '[...reading.removed, ...rows.rowsOf(CanarySet.of(reading.emptied))]', '[...reading.removed]'),
+  rowChange('all that is live counts as brought anew', 'reading.isWhole ? target.beyond(rows) : read', 'read'),
+  rowCounts('a second row is forgotten', 'if (again.size > 0) this.#addTo(at + 1, again.toWire())', ''),
+  rowCounts('one row less is no row', 'wanted = wanted.minus(found)', ''),
+  lineage('a rollback undoes nothing', 'table.chain.filter((snapshotId) => !undone.has(snapshotId))', 'table.chain'),
+  lineage('what was told of a snapshot is undone for good', '...move.restored.filter((id) => told.has(id))', ''),
+  metadata(
+    'snapshots that expired unread leave no gap',
+    'return { kept: followed, undone: [], next, gap: true, tip }',
+    'return { kept: followed, undone: [], next, gap: false, tip }',
+  ),
+  metadata('a commit is seen before its branch is published', 'Math.max(timestampMs, laterMs ?? timestampMs)', 'timestampMs'),
+  changes('equality deletes reach the rows of their own commit', 'deletes.dataSequenceNumber > data.dataSequenceNumber &&', ''),
+  bounds('bounds may be narrower than the values', 'order(greatest, to) > 0', 'order(greatest, to) > 1'),
+  plan('files that deletes reach are not read', '...touched.map((file) => ({ file, before: true, after: true, isNew: false })),', ''),
+  plan('a compaction may write any number of rows', 'hasDeletes ? after <= before : after === before', 'hasDeletes || after >= 0'),
   table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
   probes('one wrong answer is enough', 'const WRONGS_MAX = 2', 'const WRONGS_MAX = 1'),
   probes(

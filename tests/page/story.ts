@@ -130,6 +130,7 @@ function committed(head: HeadOf, span: Span): RunFact {
     bytesAdded: 9_000,
     canaries: canaries(span),
     repeats: [],
+    removed: [],
     late: [],
     latency: latencyOf(span, 1_700),
     sourceOffsets: covered(span),

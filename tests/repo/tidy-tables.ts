@@ -76,6 +76,7 @@ export const doorways: readonly { readonly library: RegExp; readonly assay: read
       'shared/runtime/record-codec.ts',
       'schemas/avro.test.ts',
       'shared/iceberg/snapshot-reader.test.ts',
+      'shared/iceberg/manifest-writer.fixture.ts',
     ],
     reference: ['compose/reference/avro.ts'],
   },

@@ -194,7 +194,8 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
             result: {
               ok: true,
               snapshotId: pipeline.snapshots.at(-1)?.snapshotId ?? null,
-              present: wantedOf(pipeline.snapshots.flatMap(({ rows }) => rows)),
+              present: wantedOf(pipeline.snapshots.flatMap(({ rows }) => rows)).filter((row) => !isRemoved(pipeline, row)),
+              unreadable: [],
               origin: wantedOf(pipeline.normalised.flatMap((log, partition) => located(log.entries, partition))),
             },
           })
@@ -208,6 +209,10 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
     }
   },
 }
+
+/** What was taken away is not written again. */
+const isRemoved = ({ snapshots }: SimPipeline, { stream, seq }: Located) =>
+  snapshots.some(({ removed }) => removed.some((row) => row.stream === stream && row.seq === seq))
 
 function followForEver(
   { pipelineOf, prng, later, stopped }: ShellContext,
@@ -242,12 +247,17 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
     snapshotId: snapshot.snapshotId,
     parentId: snapshot.parentId,
     committedAtMs: snapshot.committedAtMs,
-    operation: 'append',
+    operation: snapshot.operation,
     filesAdded: 1,
     rowsAdded: snapshot.rows.length,
     bytesAdded: 0,
+    isWhole: false,
     canaries: canaries.toWire(),
     repeats,
+    removed: snapshot.removed.map(({ stream, seq }) => ({ stream, ranges: [seq, seq] })),
+    emptied: [],
+    places: [],
+    removedPlaces: [],
     faults: snapshot.rows
       .filter((row) => row.fault === 'corrupted' || row.fault === 'precision-lost')
       .map((row) => ({

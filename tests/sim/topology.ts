@@ -53,6 +53,7 @@ export const simTopology: Topology = {
       kind: 'table',
       namespace: 'lake',
       table: 'trades',
+      branch: 'main',
       sourceOffsets: { topic: 'normalised', partition: 'p', offset: 'o' },
       sinkGroup: null,
       cleanUp: null,

@@ -3,6 +3,7 @@ import { expect, it } from 'vitest'
 import { AssayError } from '../../../shared/core/errors.ts'
 import type { ReadRecord } from '../../../shared/runtime/kafka-reader.ts'
 import { fetchRawEvidence, intervalsOf, placesOf, RECORDS_MAX, type Interval, type RawEvidencePorts } from './raw-evidence.ts'
+import { tableHop } from '../../../topology/topology.ts'
 import { cleanFacts, sourceOf, violation } from './sample-run.ts'
 
 const TOPIC = 'market.trades'
@@ -28,12 +29,7 @@ const record = (offset: number): ReadRecord => ({
 
 const portsOf = (read: RawEvidencePorts['readInterval']): RawEvidencePorts => ({
   topology: {
-    hops: [
-      {
-        ...{ kind: 'table', namespace: 'market', table: 'trades', sourceOffsets: null, sinkGroup: null, cleanUp: null, expect: [] },
-        ...{ deliverWithinMs: 1, giveUpAfterMs: 2 },
-      },
-    ],
+    hops: [tableHop.parse({ kind: 'table', namespace: 'market', table: 'trades', deliverWithinMs: 1, giveUpAfterMs: 2 })],
   },
   readInterval: read,
   catalog: { loadTable: () => Promise.reject(new AssayError('CATALOG_UNAVAILABLE', 'catalog away')) },

@@ -116,6 +116,7 @@ function snapshot(): Fact<'snapshot-reconciled'> {
     ...size,
     canaries: everyone,
     repeats: [],
+    removed: [],
     late: [],
     latency: latency(1_500),
     sourceOffsets: [{ partition: 0, offsetFirst: 0, offsetLast: 1_020 }],

@@ -1,0 +1,60 @@
+import { rename, stat } from 'node:fs/promises'
+import { findChangedPage } from '../../shared/engines/page-checksums.ts'
+import { findDamage, measureColumns, type FileColumns } from '../../shared/engines/parquet-columns.ts'
+import { falseBounds } from '../../shared/iceberg/column-bounds.ts'
+import type { TableFile } from '../../shared/iceberg/changes.ts'
+import type { MetadataFault } from './events.ts'
+import { download, fetchFile, isEngineTrouble, type ReadContext } from './table-files.ts'
+
+export interface FileCheck {
+  readonly faults: readonly MetadataFault[]
+  readonly isDamaged: boolean
+}
+
+/**
+ * Compares a data file with what its manifest says of it: size, records, nulls and bounds of columns; and its pages with
+ * their checksums, where it has any. One that is damaged is fetched a second time before it is called so. Throws
+ * OBJECT_MISSING, and what is the engine's own trouble.
+ */
+export async function checkFile(context: ReadContext, file: TableFile): Promise<FileCheck> {
+  const { path } = await fetchFile(context, file)
+  const faults: MetadataFault[] = []
+  const tell = (expected: string, actual: string) => faults.push({ file: file.path, expected, actual })
+  const { size } = await stat(path)
+  if (size !== file.fileSizeBytes) tell(`${file.fileSizeBytes} bytes, as the manifest says`, `${size} bytes`)
+  const first = await examine(context, path)
+  const columns = 'damage' in first ? await examineAgain(context, { file, path }) : first
+  if ('damage' in columns) {
+    tell('a Parquet file that can be read', columns.damage)
+    return { faults, isDamaged: true }
+  }
+  if (columns.rowCount !== file.recordCount) tell(`${file.recordCount} records, as the manifest says`, `${columns.rowCount} records`)
+  for (const { expected, actual } of falseBounds(file, columns.columns)) tell(expected, actual)
+  return { faults, isDamaged: false }
+}
+
+type Examined = FileColumns | { readonly damage: string }
+
+/** A transfer may go wrong: what the store holds is what a second one brings, too. */
+async function examineAgain(context: ReadContext, { file, path }: { file: TableFile; path: string }): Promise<Examined> {
+  const again = await download(context, file)
+  await rename(again.path, path)
+  return examine(context, path)
+}
+
+async function examine({ db, fields }: ReadContext, path: string): Promise<Examined> {
+  try {
+    const columns = await measureColumns(db, path, fields)
+    const changed = await findChangedPage(db, path)
+    return changed === null ? columns : { damage: changed }
+  } catch (error) {
+    if (!isEngineTrouble(error)) throw error
+    const damage = await findDamage(db, path)
+    // The file can be read after all: the trouble is the engine's own.
+    if (damage === null) throw error
+    return { damage }
+  }
+}
+
+/** Whether a file whose rows could be read is not what its writer wrote. */
+export const isChanged = async ({ db }: ReadContext, path: string) => (await findChangedPage(db, path)) !== null

@@ -1,0 +1,137 @@
+import type { Located } from '../../schemas/parts.ts'
+import type { CanarySet } from '../../shared/core/canary-set.ts'
+import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
+import { members } from '../../shared/core/range-set.ts'
+import { evidenceOf, headOf, hopBefore, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
+import type { RowChange } from './row-change.ts'
+import type { TableContext, TableWork } from './table-work.ts'
+
+/** What is wrong with a snapshot, without what earlier hops or earlier snapshots show already. */
+export function findingsIn(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { reading, change, late }: { reading: SnapshotReading; change: RowChange; late: CanarySet },
+): Finding[] {
+  const evidence = evidenceOf(works, run.runId)
+  return [
+    ...byFile(reading.metadataFaults).map((fault) => metadataFinding(table, reading, fault)),
+    ...reading.faults.map((fault) => rowFinding(table, reading, fault)).filter((finding) => !isTold(evidence, finding)),
+    ...change.repeats.map((place) => repeatFinding(table, reading, place)),
+    ...late.streams().flatMap((stream) => lateFindings(table, reading, { stream, seqs: [...members(late.ranges(stream))] })),
+  ].filter((finding) => !isInherited(works, { run, table }, finding))
+}
+
+/** All that is wrong with one file is one finding. */
+function byFile(faults: readonly MetadataFault[]): MetadataFault[] {
+  const files = Map.groupBy(faults, ({ file }) => file)
+  return [...files].map(([file, all]) => ({
+    file,
+    expected: all.map(({ expected }) => expected).join('; '),
+    actual: all.map(({ actual }) => actual).join('; '),
+  }))
+}
+
+/** Rows that are written anew carry on what was wrong with them. */
+function isTold(evidence: Evidence, { violation, hop, stream, ranges, field }: Finding): boolean {
+  const seq = ranges[0] as number
+  return [...evidence.violations.values()].some(
+    (known) =>
+      known.violation === violation && known.hop === hop && known.stream === stream && known.field === field && known.standing.has(seq),
+  )
+}
+
+function isInherited(works: RunWorks, { run, table }: TableContext, finding: Finding): boolean {
+  const before = hopBefore(run, table.name)
+  if (before === null || finding.violation === 'metadata-broken') return false
+  const evidence = evidenceOf(works, run.runId)
+  const { stream } = finding
+  const seq = finding.ranges[0] as number
+  if (finding.violation === 'late' && hopEvidence(evidence, before).late.has(stream, seq)) return true
+  if (finding.violation === 'duplicated') {
+    for (const place of hopEvidence(evidence, before).repeats.values()) if (place.stream === stream && place.seq === seq) return true
+  }
+  // A field that an earlier hop changed stays changed; the table may show it in the fields derived from it, too.
+  const isContent = finding.violation === 'corrupted' || finding.violation === 'precision-lost'
+  return [...evidence.violations.values()].some(
+    (known) =>
+      known.hop !== table.name &&
+      known.stream === stream &&
+      known.standing.has(seq) &&
+      (known.violation === finding.violation || (isContent && (known.violation === 'corrupted' || known.violation === 'precision-lost'))),
+  )
+}
+
+const at = (table: TableWork, reading: Pick<SnapshotReading, 'snapshotId'>) => ({ hop: table.name, snapshotId: reading.snapshotId })
+
+/** Where it is not an ordinary append: who did it. */
+const by = ({ operation }: SnapshotReading) => (operation === 'append' ? '' : `, by ${operation}`)
+
+const rowFinding = (table: TableWork, reading: SnapshotReading, { violation, place, field, expected, actual }: RowFault): Finding => ({
+  ...at(table, reading),
+  violation,
+  stream: place.stream,
+  ranges: [place.seq, place.seq],
+  field,
+  expected,
+  actual: `${actual}${by(reading)}`,
+  partition: place.partition,
+  offset: place.offset,
+})
+
+const repeatFinding = (table: TableWork, reading: SnapshotReading, place: Located): Finding => ({
+  ...at(table, reading),
+  violation: 'duplicated',
+  stream: place.stream,
+  ranges: [place.seq, place.seq],
+  expected: 'one row',
+  actual: `another row of the same identity${by(reading)}`,
+  partition: place.offset < 0 ? null : place.partition,
+  offset: place.offset < 0 ? null : place.offset,
+  file:
+    reading.places.find(({ stream, seq, offset }) => stream === place.stream && seq === place.seq && offset === place.offset)?.file ?? null,
+})
+
+/** A snapshot that cannot be followed at all: a fail by itself, and whatever it did is not known. */
+export function sayBroken(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { snapshotId, fault }: { snapshotId: string; fault: MetadataFault },
+): ReconcilerEffect[] {
+  const finding = metadataFinding(table, { snapshotId }, fault)
+  return [
+    say(works, violationFact(headOf(works, run.runId), finding)),
+    sayMissing(works, { runId: run.runId, hop: table.name }, `what snapshot ${snapshotId} did is not known: its metadata cannot be read`),
+  ]
+}
+
+const metadataFinding = (
+  table: TableWork,
+  reading: Pick<SnapshotReading, 'snapshotId'>,
+  { file, expected, actual }: MetadataFault,
+): Finding => ({
+  ...at(table, reading),
+  violation: 'metadata-broken',
+  stream: 0,
+  ranges: [0, 0],
+  field: file,
+  file,
+  expected,
+  actual,
+})
+
+function lateFindings(
+  table: TableWork,
+  reading: SnapshotReading,
+  { stream, seqs }: { stream: number; seqs: readonly number[] },
+): Finding[] {
+  return seqs.map((seq) => ({
+    ...at(table, reading),
+    violation: 'late',
+    stream,
+    ranges: [seq, seq],
+    expected: `committed within ${table.hop.deliverWithinMs} ms`,
+    actual: `committed at ${reading.committedAtMs}`,
+  }))
+}
