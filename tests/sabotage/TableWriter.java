@@ -1,0 +1,379 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.apache.iceberg.AppendFiles;
+import org.apache.iceberg.DataFile;
+import org.apache.iceberg.DataFiles;
+import org.apache.iceberg.DeleteFile;
+import org.apache.iceberg.FileFormat;
+import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.Metrics;
+import org.apache.iceberg.PartitionSpec;
+import org.apache.iceberg.RewriteFiles;
+import org.apache.iceberg.RowDelta;
+import org.apache.iceberg.Schema;
+import org.apache.iceberg.Snapshot;
+import org.apache.iceberg.Table;
+import org.apache.iceberg.catalog.Namespace;
+import org.apache.iceberg.catalog.TableIdentifier;
+import org.apache.iceberg.data.GenericRecord;
+import org.apache.iceberg.data.Record;
+import org.apache.iceberg.data.parquet.GenericParquetReaders;
+import org.apache.iceberg.data.parquet.GenericParquetWriter;
+import org.apache.iceberg.deletes.BaseDVFileWriter;
+import org.apache.iceberg.deletes.DVFileWriter;
+import org.apache.iceberg.deletes.EqualityDeleteWriter;
+import org.apache.iceberg.deletes.PositionDelete;
+import org.apache.iceberg.deletes.PositionDeleteWriter;
+import org.apache.iceberg.expressions.Expressions;
+import org.apache.iceberg.io.CloseableIterable;
+import org.apache.iceberg.io.DataWriter;
+import org.apache.iceberg.io.OutputFile;
+import org.apache.iceberg.io.OutputFileFactory;
+import org.apache.iceberg.parquet.Parquet;
+import org.apache.iceberg.rest.RESTCatalog;
+import org.apache.iceberg.types.Types;
+
+/**
+ * Writes to one Iceberg table by Iceberg's own Java API what it is told on standard input, a JSON object a line, and
+ * answers each with a line. It knows nothing of Assay.
+ */
+public class TableWriter {
+  static final ObjectMapper json = new ObjectMapper();
+
+  static final Schema SCHEMA = new Schema(
+      Types.NestedField.optional(1, "trade_id", Types.StringType.get()),
+      Types.NestedField.optional(2, "symbol", Types.StringType.get()),
+      Types.NestedField.optional(3, "venue", Types.StringType.get()),
+      Types.NestedField.optional(4, "side", Types.StringType.get()),
+      Types.NestedField.optional(5, "price", Types.DecimalType.of(18, 6)),
+      Types.NestedField.optional(6, "quantity", Types.DecimalType.of(18, 4)),
+      Types.NestedField.optional(7, "notional", Types.DecimalType.of(38, 10)),
+      Types.NestedField.optional(8, "traded_at", Types.LongType.get()),
+      Types.NestedField.optional(9, "note", Types.StringType.get()),
+      Types.NestedField.optional(10, "attributes",
+          Types.MapType.ofOptional(15, 16, Types.StringType.get(), Types.StringType.get())),
+      Types.NestedField.optional(11, "_kafka_metadata_topic", Types.StringType.get()),
+      Types.NestedField.optional(12, "_kafka_metadata_partition", Types.IntegerType.get()),
+      Types.NestedField.optional(13, "_kafka_metadata_offset", Types.LongType.get()),
+      Types.NestedField.optional(14, "_kafka_metadata_timestamp", Types.LongType.get()));
+
+  final RESTCatalog catalog = new RESTCatalog();
+  final TableIdentifier id;
+
+  TableWriter(Map<String, String> environment, TableIdentifier id) {
+    this.id = id;
+    catalog.initialize("rest", Map.of(
+        "uri", environment.get("PIPELINE_CATALOG_URL"),
+        "io-impl", "org.apache.iceberg.aws.s3.S3FileIO",
+        "s3.endpoint", environment.get("PIPELINE_S3_ENDPOINT"),
+        "s3.path-style-access", "true",
+        "s3.access-key-id", environment.get("PIPELINE_S3_ACCESS_KEY"),
+        "s3.secret-access-key", environment.get("PIPELINE_S3_SECRET_KEY"),
+        "client.region", environment.get("PIPELINE_S3_REGION")));
+  }
+
+  public static void main(String[] args) throws Exception {
+    TableWriter writer = new TableWriter(System.getenv(), TableIdentifier.of(args[0], args[1]));
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line = in.readLine(); line != null; line = in.readLine()) {
+      ObjectNode answer = json.createObjectNode();
+      try {
+        writer.perform(json.readTree(line), answer);
+      } catch (Exception error) {
+        answer.put("error", error.toString());
+      }
+      System.out.println(json.writeValueAsString(answer));
+    }
+  }
+
+  void perform(JsonNode wish, ObjectNode answer) throws Exception {
+    switch (wish.get("op").asText()) {
+      case "create" -> create(wish);
+      case "append" -> append(wish, answer);
+      case "append-again" -> appendAgain(wish);
+      case "rewrite" -> rewrite(wish);
+      case "overwrite" -> overwrite(wish);
+      case "delete-rows" -> deleteRows(wish);
+      case "delete-file" -> table().newDelete().deleteFile(wish.get("path").asText()).commit();
+      case "rewrite-manifests" -> table().rewriteManifests().clusterBy(file -> "one").commit();
+      case "empty-commit" -> table().newAppend().commit();
+      case "expire" -> table().expireSnapshots().expireOlderThan(System.currentTimeMillis()).retainLast(1).commit();
+      case "rollback" -> table().manageSnapshots().rollbackTo(wish.get("snapshotId").asLong()).commit();
+      case "branch" -> table().manageSnapshots().createBranch(wish.get("branch").asText()).commit();
+      case "tag" -> table().manageSnapshots().createTag(wish.get("tag").asText(), table().currentSnapshot().snapshotId()).commit();
+      case "fast-forward" -> table().manageSnapshots().fastForwardBranch("main", wish.get("branch").asText()).commit();
+      case "cherry-pick" -> table().manageSnapshots().cherrypick(wish.get("snapshotId").asLong()).commit();
+      case "evolve" -> evolve(wish);
+      case "drop" -> catalog.dropTable(id, false);
+      default -> throw new IllegalArgumentException("no such op: " + wish.get("op").asText());
+    }
+    if (!catalog.tableExists(id)) return;
+    Snapshot current = table().currentSnapshot();
+    if (current != null) answer.put("snapshotId", Long.toString(current.snapshotId()));
+  }
+
+  Table table() {
+    return catalog.loadTable(id);
+  }
+
+  void create(JsonNode wish) {
+    Namespace namespace = id.namespace();
+    if (!catalog.namespaceExists(namespace)) catalog.createNamespace(namespace);
+    Map<String, String> properties = new HashMap<>();
+    properties.put("format-version", wish.path("formatVersion").asText("2"));
+    for (var entries = wish.path("properties").fields(); entries.hasNext(); ) {
+      var entry = entries.next();
+      properties.put(entry.getKey(), entry.getValue().asText());
+    }
+    PartitionSpec spec = wish.path("partitionBy").isTextual()
+        ? PartitionSpec.builderFor(SCHEMA).identity(wish.get("partitionBy").asText()).build()
+        : PartitionSpec.unpartitioned();
+    catalog.createTable(id, SCHEMA, spec, properties);
+  }
+
+  /** `rows` into one data file, by one commit; what the manifest says of the file may be made to differ from it. */
+  void append(JsonNode wish, ObjectNode answer) throws Exception {
+    Table table = table();
+    AppendFiles append = table.newFastAppend();
+    if (wish.has("branch")) append.toBranch(wish.get("branch").asText());
+    if (wish.path("staged").asBoolean()) append.stageOnly();
+    for (DataFile file : dataFiles(table, rows(table, wish.get("rows")))) {
+      answer.put("path", file.location());
+      append.appendFile(asTold(file, wish.path("told")));
+    }
+    append.commit();
+    if (wish.path("staged").asBoolean()) {
+      long newest = 0;
+      for (Snapshot snapshot : table().snapshots()) if (snapshot.sequenceNumber() >= newest) {
+        newest = snapshot.sequenceNumber();
+        answer.put("stagedId", Long.toString(snapshot.snapshotId()));
+      }
+    }
+  }
+
+  /** The live files once more, as a writer does that repeats a commit it takes for lost. */
+  void appendAgain(JsonNode wish) throws Exception {
+    Table table = table();
+    AppendFiles append = table.newFastAppend();
+    for (DataFile file : liveFiles(table)) if (file.location().equals(wish.get("path").asText())) append.appendFile(file);
+    append.commit();
+  }
+
+  DataFile asTold(DataFile file, JsonNode told) {
+    if (told.isMissingNode()) return file;
+    Map<Integer, ByteBuffer> lower = new HashMap<>(file.lowerBounds());
+    if (told.has("lowerSymbol")) lower.put(2, ByteBuffer.wrap(told.get("lowerSymbol").asText().getBytes(StandardCharsets.UTF_8)));
+    return DataFiles.builder(table().spec())
+        .withPath(file.location())
+        .withFormat(FileFormat.PARQUET)
+        .withFileSizeInBytes(file.fileSizeInBytes() + told.path("moreBytes").asLong(0))
+        .withMetrics(new Metrics(file.recordCount() + told.path("moreRecords").asLong(0), file.columnSizes(), file.valueCounts(),
+            file.nullValueCounts(), file.nanValueCounts(), lower, file.upperBounds()))
+        .build();
+  }
+
+  /** All live files into one, as compaction does; `without`, `twice` and `changed` (row by id) are what it gets wrong. */
+  void rewrite(JsonNode wish) throws Exception {
+    Table table = table();
+    Set<DataFile> old = new HashSet<>(liveFiles(table));
+    RewriteFiles rewrite = table.newRewrite();
+    rewrite.rewriteFiles(old, new HashSet<>(dataFiles(table, altered(table, wish, readAll(table)))));
+    rewrite.commit();
+  }
+
+  /** The same, by an overwrite: rows may come and go. */
+  void overwrite(JsonNode wish) throws Exception {
+    Table table = table();
+    var overwrite = table.newOverwrite();
+    for (DataFile file : liveFiles(table)) overwrite.deleteFile(file);
+    for (DataFile file : dataFiles(table, altered(table, wish, readAll(table)))) overwrite.addFile(file);
+    overwrite.commit();
+  }
+
+  List<Record> altered(Table table, JsonNode wish, List<Record> records) {
+    Set<String> without = texts(wish.path("without"));
+    Set<String> twice = texts(wish.path("twice"));
+    Map<String, Record> changed = new HashMap<>();
+    if (wish.has("changed")) for (Record record : rows(table, wish.get("changed"))) changed.put(idOf(record), record);
+    List<Record> kept = new ArrayList<>();
+    for (Record record : records) {
+      String key = idOf(record);
+      if (without.contains(key)) continue;
+      Record now = changed.getOrDefault(key, record);
+      kept.add(now);
+      if (twice.contains(key)) kept.add(now);
+    }
+    if (wish.has("rows")) kept.addAll(rows(table, wish.get("rows")));
+    return kept;
+  }
+
+  /** `ids` by `by`: positions, equality, or vectors (format version 3). */
+  void deleteRows(JsonNode wish) throws Exception {
+    Table table = table();
+    Set<String> ids = texts(wish.get("ids"));
+    RowDelta delta = table.newRowDelta();
+    switch (wish.get("by").asText()) {
+      case "equality" -> delta.addDeletes(equalityDeletes(table, ids));
+      case "positions" -> delta.addDeletes(positionDeletes(table, ids));
+      case "vectors" -> {
+        OutputFileFactory files = OutputFileFactory.builderFor(table, 1, 1).format(FileFormat.PUFFIN).build();
+        DVFileWriter writer = new BaseDVFileWriter(files, path -> null);
+        try (writer) {
+          for (DataFile file : liveFiles(table)) {
+            long position = 0;
+            for (Record record : read(table, file)) {
+              if (ids.contains(idOf(record))) writer.delete(file.location(), position, table.spec(), null);
+              position++;
+            }
+          }
+        }
+        for (DeleteFile file : writer.result().deleteFiles()) delta.addDeletes(file);
+      }
+      default -> throw new IllegalArgumentException("by " + wish.get("by").asText());
+    }
+    delta.commit();
+  }
+
+  DeleteFile equalityDeletes(Table table, Set<String> ids) throws Exception {
+    Schema key = table.schema().select("trade_id");
+    EqualityDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
+        .createWriterFunc(GenericParquetWriter::create)
+        .forTable(table).rowSchema(key).equalityFieldIds(List.of(1)).withSpec(PartitionSpec.unpartitioned())
+        .overwrite().buildEqualityWriter();
+    try (writer) {
+      for (String one : ids) {
+        Record record = GenericRecord.create(key);
+        record.setField("trade_id", one);
+        writer.write(record);
+      }
+    }
+    return writer.toDeleteFile();
+  }
+
+  DeleteFile positionDeletes(Table table, Set<String> ids) throws Exception {
+    PositionDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
+        .createWriterFunc(GenericParquetWriter::create)
+        .withSpec(PartitionSpec.unpartitioned()).overwrite().buildPositionWriter();
+    try (writer) {
+      PositionDelete<Record> delete = PositionDelete.create();
+      for (DataFile file : liveFiles(table)) {
+        long position = 0;
+        for (Record record : read(table, file)) {
+          if (ids.contains(idOf(record))) writer.write(delete.set(file.location(), position));
+          position++;
+        }
+      }
+    }
+    return writer.toDeleteFile();
+  }
+
+  void evolve(JsonNode wish) {
+    var update = table().updateSchema();
+    switch (wish.get("how").asText()) {
+      case "rename" -> update.renameColumn(wish.get("column").asText(), wish.get("to").asText());
+      case "add" -> update.addColumn(wish.get("column").asText(), Types.StringType.get());
+      case "drop" -> update.deleteColumn(wish.get("column").asText());
+      case "reorder" -> update.moveFirst(wish.get("column").asText());
+      case "widen" -> update.updateColumn(wish.get("column").asText(), Types.LongType.get());
+      case "partition" -> {
+        table().updateSpec().addField(Expressions.bucket(wish.get("column").asText(), 4)).commit();
+        return;
+      }
+      default -> throw new IllegalArgumentException("how " + wish.get("how").asText());
+    }
+    update.commit();
+  }
+
+  static Set<String> texts(JsonNode list) {
+    Set<String> texts = new HashSet<>();
+    for (JsonNode one : list) texts.add(one.asText());
+    return texts;
+  }
+
+  static String idOf(Record record) {
+    return String.valueOf(record.getField("trade_id"));
+  }
+
+  List<DataFile> liveFiles(Table table) throws Exception {
+    List<DataFile> files = new ArrayList<>();
+    try (CloseableIterable<FileScanTask> tasks = table.newScan().includeColumnStats().planFiles()) {
+      for (FileScanTask task : tasks) files.add(task.file());
+    }
+    return files;
+  }
+
+  List<Record> readAll(Table table) throws Exception {
+    List<Record> records = new ArrayList<>();
+    for (DataFile file : liveFiles(table)) records.addAll(read(table, file));
+    return records;
+  }
+
+  List<Record> read(Table table, DataFile file) throws Exception {
+    List<Record> records = new ArrayList<>();
+    Schema schema = table.schema();
+    try (CloseableIterable<Record> rows = Parquet.read(table.io().newInputFile(file.location())).project(schema)
+        .createReaderFunc(shape -> GenericParquetReaders.buildReader(schema, shape)).build()) {
+      for (Record row : rows) records.add(row);
+    }
+    return records;
+  }
+
+  OutputFile newFile(Table table) {
+    return table.io().newOutputFile(table.location() + "/data/" + UUID.randomUUID() + ".parquet");
+  }
+
+  /** One file for each partition; of an unpartitioned table, one. */
+  List<DataFile> dataFiles(Table table, List<Record> records) throws Exception {
+    if (records.isEmpty()) return List.of();
+    DataWriter<Record> writer = Parquet.writeData(newFile(table)).forTable(table)
+        .createWriterFunc(GenericParquetWriter::create).withSpec(PartitionSpec.unpartitioned()).overwrite().build();
+    try (writer) {
+      for (Record record : records) writer.write(record);
+    }
+    return List.of(writer.toDataFile());
+  }
+
+  List<Record> rows(Table table, JsonNode rows) {
+    List<Record> records = new ArrayList<>();
+    for (JsonNode row : rows) {
+      Record record = GenericRecord.create(table.schema());
+      for (Types.NestedField field : table.schema().columns()) {
+        JsonNode value = row.path(field.name());
+        if (!value.isMissingNode() && !value.isNull()) record.setField(field.name(), valueOf(field, value));
+      }
+      records.add(record);
+    }
+    return records;
+  }
+
+  static Object valueOf(Types.NestedField field, JsonNode value) {
+    return switch (field.type().typeId()) {
+      case STRING -> value.asText();
+      case INTEGER -> value.asInt();
+      case LONG -> Long.parseLong(value.asText());
+      case DECIMAL -> new BigDecimal(value.asText()).setScale(((Types.DecimalType) field.type()).scale());
+      case MAP -> {
+        Map<String, String> map = new HashMap<>();
+        for (var entries = value.fields(); entries.hasNext(); ) {
+          var entry = entries.next();
+          map.put(entry.getKey(), entry.getValue().asText());
+        }
+        yield map;
+      }
+      default -> throw new IllegalArgumentException("type of " + field);
+    };
+  }
+}

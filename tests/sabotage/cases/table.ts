@@ -1,0 +1,276 @@
+import { open, readFile, rm, truncate } from 'node:fs/promises'
+import { decimalToText, PRICE_SCALE, QUANTITY_SCALE } from '../../../compose/reference/decimal.ts'
+import type { Expected, Planted, SabotageCase } from '../case.ts'
+import type { Flow, Placed, Row } from '../flow.ts'
+import { DELIVER_WITHIN_MS, storedAt } from '../pipeline.ts'
+
+/** Through the topic as it should be; then `act` is the sink. */
+const atTable = (
+  name: string,
+  act: (flow: Flow, placed: readonly Placed[], chosen: readonly Placed[]) => Promise<readonly Expected[] | Planted>,
+  options: Partial<SabotageCase> = {},
+): SabotageCase => ({
+  name,
+  kind: 'defect',
+  of: 'table',
+  ...options,
+  async act(flow) {
+    const placed = await flow.produce(flow.records)
+    await flow.normaliserDone()
+    const ids = new Set(flow.some(5).map(({ id }) => id))
+    const planted = await act(
+      flow,
+      placed,
+      placed.filter(({ id }) => ids.has(id)),
+    )
+    return 'expected' in planted ? planted : { expected: planted }
+  },
+})
+
+const lost = (canaries: readonly Placed[]): Expected => ({ violation: 'lost', at: 'table', canaries })
+const doubled = (canaries: readonly Placed[]): Expected => ({ violation: 'duplicated', at: 'table', canaries })
+const except = (placed: readonly Placed[], chosen: readonly Placed[]) => placed.filter((one) => !chosen.includes(one))
+
+const rowsWith = (flow: Flow, placed: readonly Placed[], { chosen, change }: { chosen: readonly Placed[]; change: (one: Placed) => Row }) =>
+  placed.map((one) => flow.row(one, chosen.includes(one) ? change(one) : {}))
+
+const changedRow = (what: string, finding: Pick<Expected, 'violation' | 'field'>, change: (one: Placed) => Row): SabotageCase =>
+  atTable(
+    `${what} in the table`,
+    async (flow, placed, chosen) => {
+      await flow.pipeline.writer.do('append', { rows: rowsWith(flow, placed, { chosen, change }) })
+      await flow.sinkDone()
+      return [{ at: 'table', canaries: chosen, ...finding }]
+    },
+    { of: 'content' },
+  )
+
+/** All rows are in; then something is done to the table. */
+const afterwards = (
+  name: string,
+  act: (flow: Flow, placed: readonly Placed[], chosen: readonly Placed[]) => Promise<readonly Expected[]>,
+  options: Partial<SabotageCase> = {},
+): SabotageCase =>
+  atTable(
+    name,
+    async (flow, placed, chosen) => {
+      await flow.append(placed)
+      const expected = await act(flow, placed, chosen)
+      await flow.sinkDone()
+      return expected
+    },
+    { spoils: true, ...options },
+  )
+
+const ids = (placed: readonly Placed[]) => placed.map(({ id }) => id)
+
+async function damage(flow: Flow, location: string, how: 'gone' | 'truncated' | 'flipped'): Promise<void> {
+  const file = storedAt(flow.pipeline.stack, location)
+  if (how === 'gone') return rm(file)
+  const bytes = await readFile(file)
+  if (how === 'truncated') return truncate(file, bytes.length - 100)
+  const at = Math.floor(bytes.length / 3)
+  const handle = await open(file, 'r+')
+  await handle.write(Buffer.from([(bytes[at] as number) ^ 0xff]), 0, 1, at)
+  await handle.close()
+}
+
+const told = (name: string, args: object): SabotageCase =>
+  atTable(name, async (flow, placed) => {
+    await flow.append(placed, { told: args })
+    await flow.sinkDone()
+    return [{ violation: 'metadata-broken', at: 'table' }]
+  })
+
+export const tableCases: readonly SabotageCase[] = [
+  atTable('rows lost on the way into the table', async (flow, placed, chosen) => {
+    await flow.sinkFaithfully(except(placed, chosen))
+    return [lost(chosen)]
+  }),
+  atTable('a whole commit lost', async (flow, placed) => {
+    const chosen = placed.slice(60, 120)
+    await flow.append(placed.slice(0, 60))
+    await flow.append(placed.slice(120))
+    await flow.sinkDone()
+    return [lost(chosen)]
+  }),
+  atTable('rows twice in one file', async (flow, placed, chosen) => {
+    await flow.sinkFaithfully([...placed, ...chosen])
+    return [doubled(chosen)]
+  }),
+  atTable('rows again in a later snapshot', async (flow, placed, chosen) => {
+    await flow.append(placed)
+    await flow.append(chosen)
+    await flow.sinkDone()
+    return [doubled(chosen)]
+  }),
+  atTable('one row lost and another doubled, so that counts agree', async (flow, placed, chosen) => {
+    const [one, other] = chosen as [Placed, Placed]
+    await flow.sinkFaithfully([...except(placed, [one]), other])
+    return [lost([one]), doubled([other])]
+  }),
+  atTable('a commit repeated', async (flow, placed) => {
+    const chosen = placed.slice(100, 140)
+    await flow.append(except(placed, chosen))
+    await flow.append(chosen)
+    await flow.append(chosen)
+    await flow.sinkDone()
+    return [doubled(chosen)]
+  }),
+  atTable('a commit beyond its time', async (flow, placed) => {
+    const chosen = placed.slice(0, 50)
+    await flow.append(except(placed, chosen))
+    await flow.pause(DELIVER_WITHIN_MS.table + 500)
+    await flow.append(chosen)
+    await flow.sinkDone()
+    return [{ violation: 'late', at: 'table', canaries: chosen }]
+  }),
+  atTable('rows that were lost, and then came within their time', async (flow, placed) => {
+    const chosen = placed.slice(0, 10)
+    await flow.append(except(placed, chosen))
+    await flow.sinkDone()
+    await flow.heard('lost', ({ evidence }) => [...evidence.violations.values()].some(({ violation }) => violation === 'lost'))
+    await flow.append(chosen)
+    return []
+  }),
+  atTable('rows that were never sent', async (flow, placed, chosen) => {
+    const strangers = chosen.map((one) => {
+      const seq = one.seq + 1_000_000
+      const id = `${one.id.slice(0, -12)}${String(seq).padStart(12, '0')}`
+      return { ...one, seq, id, trade: { ...one.trade, trade_id: id } }
+    })
+    await flow.sinkFaithfully([...placed, ...strangers])
+    // Their content is that of others, which is true to say as well.
+    return [
+      { violation: 'unexpected', at: 'table', canaries: strangers },
+      { violation: 'corrupted', at: 'table', canaries: strangers, optional: true },
+    ]
+  }),
+  changedRow('quantity changed', { violation: 'corrupted', field: 'quantity' }, ({ trade }) => ({
+    quantity: decimalToText(trade.quantity === 1n ? 2n : 1n, QUANTITY_SCALE),
+  })),
+  changedRow('symbol in lower case', { violation: 'corrupted', field: 'symbol' }, ({ trade }) => ({ symbol: trade.symbol.toLowerCase() })),
+  changedRow('note lost', { violation: 'corrupted', field: 'note' }, ({ trade }) => ({ note: trade.note === null ? 'a note' : null })),
+  changedRow('attributes emptied', { violation: 'corrupted', field: 'attributes' }, ({ trade }) => ({
+    attributes: Object.keys(trade.attributes).length === 0 ? { more: 'yes' } : {},
+  })),
+  changedRow('event time in milliseconds', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
+    traded_at: (trade.traded_at / 1000n + 1n).toString(),
+  })),
+  {
+    ...changedRow('decimals cut', { violation: 'precision-lost', field: 'price' }, () => ({})),
+    act: async (flow) => {
+      const placed = await flow.produce(flow.records)
+      await flow.normaliserDone()
+      const chosen = placed.filter(({ trade }) => trade.price % 10_000n !== 0n).slice(30, 35)
+      const cut = ({ trade }: Placed) => ({ price: decimalToText(trade.price - (trade.price % 10_000n), PRICE_SCALE) })
+      await flow.pipeline.writer.do('append', { rows: rowsWith(flow, placed, { chosen, change: cut }) })
+      await flow.sinkDone()
+      return { expected: [{ violation: 'precision-lost', at: 'table', canaries: chosen, field: 'price' }] }
+    },
+  },
+  told('a manifest that counts more records than the file has', { moreRecords: 7 }),
+  told('a manifest that tells another size of the file', { moreBytes: 512 }),
+  told('a lower bound that lies', { lowerSymbol: 'ZZZ' }),
+  ...(['gone', 'truncated', 'flipped'] as const).map((how) =>
+    atTable(
+      `a data file ${how === 'flipped' ? 'with flipped bits' : how} in the store`,
+      async (flow, placed) => {
+        const half = placed.slice(0, 120)
+        await flow.append(placed.slice(120))
+        flow.pipeline.agents.killAgent(`storage-reconciler.${flow.pipeline.names.topic}`, 'SIGSTOP')
+        const { path } = await flow.append(half)
+        await damage(flow, path ?? '', how)
+        flow.pipeline.agents.killAgent(`storage-reconciler.${flow.pipeline.names.topic}`, 'SIGCONT')
+        await flow.sinkDone()
+        const of = { at: 'table', canaries: half, optional: true } as const
+        return [
+          { violation: 'metadata-broken', at: 'table', says: path ?? '?' },
+          { violation: 'lost', ...of },
+          { violation: 'corrupted', ...of },
+        ]
+      },
+      { spoils: true },
+    ),
+  ),
+  afterwards('rows deleted by positions', async (flow, _, chosen) => {
+    await flow.pipeline.writer.do('delete-rows', { by: 'positions', ids: ids(chosen) })
+    return [lost(chosen)]
+  }),
+  afterwards('rows deleted by equality', async (flow, _, chosen) => {
+    await flow.pipeline.writer.do('delete-rows', { by: 'equality', ids: ids(chosen) })
+    return [lost(chosen)]
+  }),
+  afterwards(
+    'rows deleted by deletion vectors',
+    async (flow, _, chosen) => {
+      await flow.pipeline.writer.do('delete-rows', { by: 'vectors', ids: ids(chosen) })
+      return [lost(chosen)]
+    },
+    { table: { formatVersion: 3 } },
+  ),
+  afterwards('rows lost in an overwrite', async (flow, _, chosen) => {
+    await flow.pipeline.writer.do('overwrite', { without: ids(chosen) })
+    return [lost(chosen)]
+  }),
+  atTable(
+    'a data file deleted from the table',
+    async (flow, placed) => {
+      const { path } = await flow.append(placed.slice(0, 30))
+      await flow.append(placed.slice(30))
+      await flow.pipeline.writer.do('delete-file', { path })
+      await flow.sinkDone()
+      return [lost(placed.slice(0, 30))]
+    },
+    { spoils: true },
+  ),
+  afterwards('rows lost in a compaction', async (flow, _, chosen) => {
+    await flow.pipeline.writer.do('rewrite', { without: ids(chosen) })
+    return [lost(chosen)]
+  }),
+  afterwards('rows doubled in a compaction', async (flow, _, chosen) => {
+    await flow.pipeline.writer.do('rewrite', { twice: ids(chosen) })
+    return [doubled(chosen)]
+  }),
+  afterwards('rows changed in a compaction', async (flow, _, chosen) => {
+    const rows = chosen.map((one) => flow.row(one, { side: one.trade.side === 'BUY' ? 'SELL' : 'BUY' }))
+    await flow.pipeline.writer.do('rewrite', { changed: rows })
+    return [{ violation: 'corrupted', at: 'table', canaries: chosen, field: 'side' }]
+  }),
+  atTable(
+    'a snapshot rolled back',
+    async (flow, placed) => {
+      const { snapshotId } = await flow.append(placed.slice(0, 200))
+      await flow.append(placed.slice(200))
+      await flow.heard('both snapshots', ({ evidence }) => evidence.snapshots.length >= 2)
+      await flow.pipeline.writer.do('rollback', { snapshotId })
+      await flow.sinkDone()
+      return [lost(placed.slice(200))]
+    },
+    { spoils: true },
+  ),
+  atTable(
+    'a data file in the table twice',
+    async (flow, placed) => {
+      const { path } = await flow.append(placed.slice(0, 40))
+      await flow.append(placed.slice(40))
+      await flow.pipeline.writer.do('append-again', { path })
+      await flow.sinkDone()
+      return [doubled(placed.slice(0, 40)), { violation: 'metadata-broken', at: 'table', says: path ?? '?' }]
+    },
+    { spoils: true },
+  ),
+  atTable(
+    'a table dropped and made again',
+    async (flow, placed) => {
+      await flow.append(placed.slice(0, 100))
+      await flow.heard('the snapshot', ({ evidence }) => evidence.snapshots.length >= 1)
+      await flow.pipeline.writer.do('drop')
+      await flow.pipeline.writer.do('create')
+      await flow.append(placed.slice(100))
+      await flow.sinkDone()
+      return [lost(placed.slice(0, 100)), { violation: 'metadata-broken', at: 'table', says: 'dropped and made again' }]
+    },
+    { spoils: true },
+  ),
+]

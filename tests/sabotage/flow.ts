@@ -1,0 +1,194 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FollowedRun } from '../../agents/cli/followed-run.ts'
+import { decimalToText, NOTIONAL_SCALE, PRICE_SCALE, QUANTITY_SCALE } from '../../compose/reference/decimal.ts'
+import { Decoder, Registry } from '../../compose/reference/registry.ts'
+import { normalise, type NormalisedTrade, type RawTrade } from '../../compose/reference/trade.ts'
+import { parseCanaryId } from '../../shared/core/identity.ts'
+import { connectKafka } from '../../shared/runtime/kafka.ts'
+import { createReader } from '../../shared/runtime/kafka-reader.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { WriterAnswer } from './table-writer.ts'
+import { until } from './wait.ts'
+
+export interface Canary {
+  readonly stream: number
+  readonly seq: number
+  readonly id: string
+}
+
+/** A canary as it is to stand in the second topic. `value` and `headers` may be spoiled. */
+export interface Outgoing extends Canary {
+  readonly key: string
+  readonly trade: NormalisedTrade
+  readonly headers: Readonly<Record<string, string>>
+  readonly value?: Buffer | null
+}
+
+/** A canary with its place in the second topic. */
+export interface Placed extends Outgoing {
+  readonly partition: number
+  readonly offset: number
+}
+
+export type Row = Readonly<Record<string, unknown>>
+
+/** The canaries of one run, and the hands to move them through the pipeline, well or badly. */
+export interface Flow {
+  readonly pipeline: Pipeline
+  readonly runId: string
+  /** As a faithful normaliser would write them, by raw partition and offset. */
+  readonly records: readonly Outgoing[]
+  /** A few of them, of several streams and none at an end. */
+  some(count: number): Outgoing[]
+  produce(records: readonly Outgoing[]): Promise<Placed[]>
+  /** The normaliser's group has read all of the raw topic. */
+  normaliserDone(): Promise<void>
+  append(placed: readonly Placed[], args?: Readonly<Record<string, unknown>>): Promise<WriterAnswer>
+  /** The sink's group has read all of the second topic. */
+  sinkDone(): Promise<void>
+  /** The rest of a faithful pipeline, from the topic on. */
+  sinkFaithfully(placed: readonly Placed[]): Promise<void>
+  /** The whole of a faithful pipeline. */
+  passFaithfully(records?: readonly Outgoing[]): Promise<Placed[]>
+  row(placed: Placed, change?: Row): Row
+  pause(ms: number): Promise<void>
+  /** Until the agents have said so. */
+  heard(what: string, is: (followed: FollowedRun) => boolean): Promise<void>
+}
+
+export async function openFlow(
+  pipeline: Pipeline,
+  of: { readonly runId: string; readonly canaries: number; readonly followed: FollowedRun },
+): Promise<Flow> {
+  const records = await readRaw(pipeline, of)
+  const { kafka, names, groups, writer } = pipeline
+  const commitAll = async (groupId: string, topic: string) => {
+    const admin = kafka.admin()
+    await admin.connect()
+    const partitions = (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
+    await admin.setOffsets({ groupId, topic, partitions })
+    await admin.disconnect()
+  }
+  const flow: Flow = {
+    pipeline,
+    runId: of.runId,
+    records,
+    some: (count) => pick(records, count),
+    produce: (wanted) => produce(pipeline, wanted),
+    normaliserDone: () => commitAll(groups.normaliser, names.raw),
+    append: (placed, args = {}) => writer.do('append', { rows: placed.map((one) => rowOf(names.topic, one)), ...args }),
+    sinkDone: () => commitAll(groups.sink, names.topic),
+    async sinkFaithfully(placed) {
+      const half = Math.ceil(placed.length / 2)
+      await flow.append(placed.slice(0, half))
+      await flow.append(placed.slice(half))
+      await flow.sinkDone()
+    },
+    async passFaithfully(wanted = records) {
+      const placed = await flow.produce(wanted)
+      await flow.normaliserDone()
+      await flow.sinkFaithfully(placed)
+      return placed
+    },
+    row: (placed, change = {}) => ({ ...rowOf(names.topic, placed), ...change }),
+    pause: (ms) => sleep(ms),
+    heard: (what, is) =>
+      until(
+        () => `heard ${what}`,
+        () => is(of.followed),
+      ),
+  }
+  return flow
+}
+
+/** Spread over the records, away from the last ones: behind each, more of its stream must come. */
+function pick(records: readonly Outgoing[], count: number): Outgoing[] {
+  const step = Math.floor((records.length * 0.6) / count)
+  return Array.from({ length: count }, (_, at) => records[Math.floor(records.length * 0.2) + at * step] as Outgoing)
+}
+
+async function readRaw(
+  { names, environment }: Pipeline,
+  { runId, canaries }: { readonly runId: string; readonly canaries: number },
+): Promise<Outgoing[]> {
+  const link = connectKafka({ brokers: [environment['PIPELINE_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'saboteur' })
+  const decoder = new Decoder(new Registry(environment['PIPELINE_REGISTRY_URL'] ?? ''), 'RawTrade')
+  const read: { at: readonly [number, number]; record: Outgoing }[] = []
+  const reader = createReader(link, {
+    topics: [{ topic: names.raw, positions: new Map() }],
+    onBatch: async ({ partition, records }) => {
+      await decoder.learn(records.map(({ value }) => value))
+      for (const { offset, value, key, headers } of records) {
+        // The reader's schema is RawTrade's, so what it reads has its shape.
+        const raw = decoder.decode(value) as RawTrade
+        const canary = parseCanaryId(raw.trade_id)
+        if (canary?.runId !== runId) continue
+        const { stream, seq } = canary
+        const texts = Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()]))
+        const record = { stream, seq, id: raw.trade_id, key: String(key).toUpperCase(), trade: normalise(raw), headers: texts }
+        read.push({ at: [partition, offset], record })
+      }
+    },
+    onTrouble: () => undefined,
+  })
+  try {
+    await until(
+      () => `read ${read.length} of ${canaries} canaries from ${names.raw}`,
+      () => read.length >= canaries,
+    )
+  } finally {
+    await reader.close()
+  }
+  const inOrder = read.sort((a, b) => a.at[0] - b.at[0] || a.at[1] - b.at[1])
+  return inOrder.map(({ record }) => record)
+}
+
+/** One batch for each partition, acknowledged by all: places are given in order. */
+async function produce({ kafka, names, encode }: Pipeline, records: readonly Outgoing[]): Promise<Placed[]> {
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  const placed: Placed[] = []
+  try {
+    for (const [partition, of] of byPartition(records)) {
+      const messages = of.map(({ key, trade, headers, value }) => ({
+        key,
+        value: value === undefined ? encode(trade) : value,
+        headers,
+        partition,
+      }))
+      const [first] = await producer.send({ topic: names.topic, messages, acks: -1 })
+      const base = Number(first?.baseOffset)
+      placed.push(...of.map((record, at) => ({ ...record, partition, offset: base + at })))
+    }
+  } finally {
+    await producer.disconnect()
+  }
+  return placed
+}
+
+/** By stream, so that a stream keeps its order. */
+function byPartition(records: readonly Outgoing[]): Map<number, Outgoing[]> {
+  const parts = new Map<number, Outgoing[]>()
+  for (const record of records) {
+    const partition = record.stream % 4
+    parts.set(partition, [...(parts.get(partition) ?? []), record])
+  }
+  return parts
+}
+
+const rowOf = (topic: string, { trade, partition, offset }: Placed): Row => ({
+  trade_id: trade.trade_id,
+  symbol: trade.symbol,
+  venue: trade.venue,
+  side: trade.side,
+  price: decimalToText(trade.price, PRICE_SCALE),
+  quantity: decimalToText(trade.quantity, QUANTITY_SCALE),
+  notional: decimalToText(trade.notional, NOTIONAL_SCALE),
+  traded_at: trade.traded_at.toString(),
+  note: trade.note,
+  attributes: trade.attributes,
+  _kafka_metadata_topic: topic,
+  _kafka_metadata_partition: partition,
+  _kafka_metadata_offset: offset,
+  _kafka_metadata_timestamp: 0,
+})

@@ -1,0 +1,94 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { cacheFolder, ensureComponents } from '../../compose/local/cache.ts'
+import { startStack } from '../../compose/local/stack.ts'
+import type { SabotageCase } from './case.ts'
+import { catalogue } from './catalogue.ts'
+import { detectionPage, matrix } from './detection.ts'
+import { openPipeline, registerSchemas, type Ground, type Pipeline } from './pipeline.ts'
+import { runCase, type CaseResult } from './run-case.ts'
+import { compileWriter } from './table-writer.ts'
+
+/**
+ * `npm run sabotage [-- --only part-of-a-name] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
+ * disturbs for real where nothing may be said; prints who was found, and writes DETECTION.md when all were run.
+ * Ends with 1 when one was missed, or anybody wrongly accused.
+ */
+const { values } = parseArgs({
+  options: {
+    only: { type: 'string', default: '' },
+    lanes: { type: 'string', default: '3' },
+    times: { type: 'string', default: '1' },
+    keep: { type: 'boolean', default: false },
+  },
+})
+const DETECTION = join(import.meta.dirname, 'DETECTION.md')
+const note = (line: string) => process.stderr.write(`${line}\n`)
+const wanted = catalogue.filter(({ name }) => name.includes(values.only))
+if (wanted.length === 0) throw new Error(`--only: no case has "${values.only}" in its name`)
+
+const dir = mkdtempSync(join(tmpdir(), 'assay-sabotage-'))
+const { 'connect-iceberg-sink': jars } = await ensureComponents(cacheFolder(process.env), note)
+const stack = await startStack({ dir, progress: note, only: ['kafka', 'registry', 'catalog', 's3'], keepReports: values.keep })
+const results: CaseResult[] = []
+try {
+  const ground = {
+    stack,
+    classPath: await compileWriter(jars, join(dir, 'classes')),
+    encode: await registerSchemas(stack),
+    note: () => undefined,
+  }
+  for (let turn = 1; turn <= Number(values.times); turn++) results.push(...(await runAll(ground, Number(values.lanes))))
+} finally {
+  await stack.stop()
+  if (!values.keep) await rm(dir, { recursive: true, force: true })
+}
+process.stdout.write(`${matrix(wanted, results)}\n`)
+if (wanted.length === catalogue.length) writeFileSync(DETECTION, detectionPage(wanted, results))
+const isGood =
+  results.length === wanted.length * Number(values.times) && results.every(({ missed, accused }) => missed.length + accused.length === 0)
+process.exit(isGood ? 0 : 1)
+
+/** Side by side in lanes, each a pipeline of its own, made anew after a case that spoils it. */
+async function runAll(ground: Ground, lanes: number): Promise<CaseResult[]> {
+  const queue = [...wanted]
+  const all: CaseResult[] = []
+  // One after the other: the catalog keeps namespaces in a file that two writers fall out over.
+  let opening: Promise<unknown> = Promise.resolve()
+  const open = (one: SabotageCase) => {
+    const opened = opening.then(() => openPipeline(ground, one.table))
+    opening = opened
+    return opened
+  }
+  const lane = async () => {
+    let pipeline: Pipeline | null = null
+    for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
+      const own = one.spoils === true || one.table !== undefined
+      if (own || pipeline === null) {
+        await pipeline?.close()
+        pipeline = await open(one)
+      }
+      const result = await runCase(pipeline, one)
+      tell(one, result)
+      all.push(result)
+      // What a case that went wrong left behind would be held against the next.
+      if (own || result.missed.length + result.accused.length > 0) {
+        await pipeline.close()
+        pipeline = null
+      }
+    }
+    await pipeline?.close()
+  }
+  await Promise.all(Array.from({ length: lanes }, lane))
+  return all
+}
+
+function tell(one: SabotageCase, { missed, accused, found, seconds }: CaseResult): void {
+  const isGood = missed.length + accused.length === 0
+  note(`${isGood ? 'ok  ' : 'NOT '} ${one.kind} ${one.name}: ${found} found, ${seconds.toFixed(1)} s`)
+  for (const line of missed.slice(0, 5)) note(`       missed ${line}`)
+  for (const line of accused.slice(0, 5)) note(`       wrongly ${line}`)
+}

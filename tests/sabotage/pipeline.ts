@@ -1,0 +1,156 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createAssayTopics } from '../../agents/cli/topics.ts'
+import { startAgents, type Agents } from '../../compose/local/agents.ts'
+import type { Stack } from '../../compose/local/stack.ts'
+import { connectKafka, createTopics } from '../../compose/reference/kafka.ts'
+import { createLog } from '../../compose/reference/log.ts'
+import { createEncoder, Registry, schemaText } from '../../compose/reference/registry.ts'
+import type { Place, SabotageCase } from './case.ts'
+import { startWriter, type TableWriter } from './table-writer.ts'
+
+/** What all pipelines stand on. */
+export interface Ground {
+  readonly stack: Stack
+  /** Frames a record of the second topic. */
+  readonly encode: Pipeline['encode']
+  readonly classPath: string
+  readonly note: (line: string) => void
+}
+
+/** Two topics, a table and the agents that watch them, under names of their own. The saboteur is what moves records through. */
+export interface Pipeline {
+  readonly names: { readonly raw: string; readonly topic: string; readonly table: readonly [string, string] }
+  readonly groups: { readonly normaliser: string; readonly sink: string }
+  readonly hops: Readonly<Record<Place, string>>
+  readonly environment: Readonly<Record<string, string>>
+  readonly writer: TableWriter
+  readonly kafka: Kafka
+  readonly agents: Agents
+  readonly stack: Stack
+  readonly encode: (trade: object) => Buffer
+  /** `kill -9`, and started again. */
+  killAndRestart(agent: string): Promise<void>
+  close(): Promise<void>
+}
+
+export type Kafka = ReturnType<typeof connectKafka>
+
+export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 13_000 } as const
+const GIVE_UP_AFTER_MS = 20_000
+const PARTITIONS = 4
+const AGENTS = ['generator', 'ingestion-checker', 'storage-reconciler', 'reporter'] as const
+const RAW_SUBJECT = 'market.trades.raw-value'
+
+/** Once for all pipelines: two clients that register one subject at a time get in each other's way. */
+export async function registerSchemas(stack: Stack): Promise<Pipeline['encode']> {
+  const registry = new Registry(stack.env['PIPELINE_REGISTRY_URL'] ?? '')
+  await registry.register(RAW_SUBJECT, schemaText('RawTrade'))
+  return createEncoder(registry, 'market.trades', 'NormalisedTrade')
+}
+
+let made = 0
+
+export async function openPipeline(ground: Ground, table: SabotageCase['table']): Promise<Pipeline> {
+  const { stack, classPath, encode, note } = ground
+  const name = `s${++made}`
+  const names = { raw: `${name}.raw`, topic: name, table: ['sabotage', name] } as const
+  const groups = { normaliser: `${name}-normaliser`, sink: `${name}-sink` }
+  const folder = join(stack.dir, 'sabotage', name)
+  await mkdir(folder, { recursive: true })
+  const environment = {
+    ...stack.env,
+    ASSAY_TOPOLOGY: join(folder, 'topology.yaml'),
+    ASSAY_CONTROL_TOPIC: `${name}.control`,
+    ASSAY_RESULTS_TOPIC: `${name}.results`,
+    ASSAY_STATE_DIR: folder,
+  }
+  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf(names, groups)))
+  const kafka = connectKafka('saboteur', stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '', createLog('saboteur', 'silent'))
+  await createTopics(kafka, [names.raw, names.topic], PARTITIONS)
+  await createAssayTopics(environment)
+  const writer = startWriter(classPath, stack.env, names.table)
+  await writer.do('create', { ...table })
+  const argsOf = (agent: string) => ['agents/cli/main.ts', 'agent', agent.split('.')[0] ?? agent]
+  const agentNames = AGENTS.map((agent) => `${agent}.${name}`)
+  const agents = await startAgents(stack, agentNames, { progress: note, env: environment, argsOf })
+  return {
+    names,
+    groups,
+    hops: { raw: `topic:${names.raw}`, topic: `topic:${names.topic}`, table: `table:${names.table.join('.')}` },
+    environment,
+    writer,
+    kafka,
+    agents,
+    stack,
+    encode,
+    async killAndRestart(agent) {
+      await stack.stopProcess(`${agent}.${name}`, 'SIGKILL')
+      await agents.startAgent(`${agent}.${name}`)
+    },
+    async close() {
+      await agents.stop()
+      await writer.close()
+    },
+  }
+}
+
+function topologyOf(names: Pipeline['names'], groups: Pipeline['groups']): object {
+  const expect = [
+    { field: 'symbol', type: 'VARCHAR', sql: 'upper(symbol)' },
+    { field: 'notional', type: 'DECIMAL(38,10)', sql: 'price * quantity' },
+  ]
+  const deadlines = (place: Place) => ({ deliverWithinMs: DELIVER_WITHIN_MS[place], giveUpAfterMs: GIVE_UP_AFTER_MS })
+  return {
+    version: 1,
+    name: names.topic,
+    connections: {
+      kafka: { bootstrap: '${PIPELINE_KAFKA_BOOTSTRAP}' },
+      registry: { url: '${PIPELINE_REGISTRY_URL}' },
+      catalog: { url: '${PIPELINE_CATALOG_URL}' },
+      s3: {
+        endpoint: '${PIPELINE_S3_ENDPOINT}',
+        region: '${PIPELINE_S3_REGION}',
+        accessKey: '${PIPELINE_S3_ACCESS_KEY}',
+        secretKey: '${PIPELINE_S3_SECRET_KEY}',
+      },
+    },
+    record: {
+      subject: RAW_SUBJECT,
+      identity: 'trade_id',
+      marker: { field: 'venue', value: 'XTST' },
+      key: 'symbol',
+      eventTime: 'traded_at',
+      fields: {
+        symbol: { perStream: 'assay-{run}-{stream}' },
+        side: { oneOf: ['BUY', 'SELL'] },
+        price: { range: ['0.010000', '4999.999999'] },
+        quantity: { range: ['0.0001', '10000.0000'] },
+        note: { oneOf: ['opening auction', 'late print', 'naïve café'] },
+      },
+    },
+    hops: [
+      { kind: 'topic', topic: names.raw, headers: ['traceparent'], ...deadlines('raw') },
+      {
+        kind: 'topic',
+        topic: names.topic,
+        headers: ['traceparent'],
+        processedBy: { group: groups.normaliser, topic: names.raw },
+        expect,
+        ...deadlines('topic'),
+      },
+      {
+        kind: 'table',
+        namespace: names.table[0],
+        table: names.table[1],
+        sourceOffsets: { topic: names.topic, partition: '_kafka_metadata_partition', offset: '_kafka_metadata_offset' },
+        sinkGroup: groups.sink,
+        expect,
+        ...deadlines('table'),
+      },
+    ],
+  }
+}
+
+/** Where the object store keeps what a table location names. */
+export const storedAt = (stack: Stack, location: string): string => join(stack.dir, 'data', 's3', location.replace(/^s3:\/\//, ''))

@@ -1,0 +1,74 @@
+import { awaitOutcome } from '../../agents/cli/await-run.ts'
+import { foldFollowed, followedRun } from '../../agents/cli/followed-run.ts'
+import { openTwoTopics } from '../../agents/cli/two-topics.ts'
+import { deterministicRunId } from '../../shared/core/identity.ts'
+import { compare, type Comparison } from './compare.ts'
+import type { SabotageCase } from './case.ts'
+import { openFlow } from './flow.ts'
+import type { Pipeline } from './pipeline.ts'
+import { clock, until } from './wait.ts'
+
+export interface CaseResult extends Comparison {
+  readonly name: string
+  readonly seconds: number
+}
+
+const CANARIES = 240
+const STREAMS = 8
+const PLAN_TIMEOUT_MS = 60_000
+
+const planOf = (canaries: number) => ({
+  version: 1,
+  name: 'sabotage',
+  timeoutMs: PLAN_TIMEOUT_MS,
+  load: { canaries, ratePerSecond: 2_000, streams: STREAMS, edgeValuesEvery: 50 },
+  stages: [
+    { stage: 'sight', task: 'sight-topics', timeoutMs: 50_000 },
+    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: 55_000 },
+    { stage: 'produce', task: 'produce', needsStarted: ['sight', 'reconcile'], timeoutMs: 30_000 },
+  ],
+})
+
+/** One run with one thing done to it, held against what must be said of that. */
+export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<CaseResult> {
+  const startedMs = clock.nowMs()
+  const runId = deterministicRunId(startedMs, `sabotage/${one.name}`)
+  const canaries = one.canaries ?? CANARIES
+  const followed = followedRun(runId)
+  const topics = await openTwoTopics((event) => foldFollowed(followed, event), { environment: pipeline.environment })
+  try {
+    await topics.caughtUp
+    await topics.request({
+      kind: 'run-requested',
+      runId,
+      plan: JSON.stringify(planOf(canaries)),
+      parameters: {},
+      window: null,
+      requestedBy: 'sabotage',
+    })
+    const sinceMs = clock.nowMs()
+    const { acknowledged } = followed.evidence
+    await until(
+      () => `${acknowledged.size} of ${canaries} canaries acknowledged`,
+      () => acknowledged.size >= canaries,
+    )
+    const flow = await openFlow(pipeline, { runId, canaries, followed })
+    const planted = await one.act(flow)
+    const outcome = await awaitOutcome({ followed, limits: { sinceMs }, nowMs: clock.nowMs })
+    if (outcome?.kind !== 'judged') throw new Error(`not judged: ${JSON.stringify(outcome).slice(0, 300)}`)
+    const { verdict, reasons } = outcome.judged
+    const compared = compare(planted, { evidence: followed.evidence, verdict, reasons }, pipeline.hops)
+    return { name: one.name, seconds: (clock.nowMs() - startedMs) / 1000, ...compared }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return {
+      name: one.name,
+      seconds: (clock.nowMs() - startedMs) / 1000,
+      found: 0,
+      missed: [`the case itself failed: ${why}`],
+      accused: [],
+    }
+  } finally {
+    await topics.close()
+  }
+}

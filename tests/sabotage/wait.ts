@@ -1,0 +1,16 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClock } from '../../shared/runtime/clock.ts'
+
+const TURN_MS = 50
+const LIMIT_MS = 30_000
+
+export const clock = createClock()
+
+/** Until it is so. Throws after 30 s, with `what`. */
+export async function until(what: () => string, is: () => boolean): Promise<void> {
+  const endMs = clock.nowMs() + LIMIT_MS
+  while (!is()) {
+    if (clock.nowMs() > endMs) throw new Error(`not within ${LIMIT_MS} ms: ${what()}`)
+    await sleep(TURN_MS)
+  }
+}
