@@ -35,8 +35,8 @@ const promised: readonly Promised[] = [
 ]
 
 beforeAll(async () => {
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
-  for (const file of files.trim().split('\n')) {
+  const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  for (const file of files.split('\0').filter(Boolean)) {
     mkdirSync(join(copy, dirname(file)), { recursive: true })
     execFileSync('cp', ['--preserve=mode', join(ROOT, file), join(copy, file)])
   }
