@@ -23,8 +23,8 @@ interface Outcome {
 
 function copyOfRepository(): string {
   const copy = mkdtempSync(join(tmpdir(), 'assay-mutants-'))
-  const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
-  for (const file of files.trim().split('\n')) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(copy, file))
+  const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  for (const file of files.split('\0').filter(Boolean)) if (existsSync(join(ROOT, file))) cpSync(join(ROOT, file), join(copy, file))
   symlinkSync(join(ROOT, 'node_modules'), join(copy, 'node_modules'))
   return copy
 }
