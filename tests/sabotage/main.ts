@@ -13,7 +13,7 @@ import { runCase, type CaseResult } from './run-case.ts'
 import { compileWriter } from './table-writer.ts'
 
 /**
- * `npm run sabotage [-- --only part-of-a-name] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
+ * `npm run sabotage [-- --only part-of-a-name|defect|innocent] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
  * disturbs for real where nothing may be said; prints who was found, and writes DETECTION.md when all were run.
  * Ends with 1 when one was missed, or anybody wrongly accused.
  */
@@ -27,8 +27,8 @@ const { values } = parseArgs({
 })
 const DETECTION = join(import.meta.dirname, 'DETECTION.md')
 const note = (line: string) => process.stderr.write(`${line}\n`)
-const wanted = catalogue.filter(({ name }) => name.includes(values.only))
-if (wanted.length === 0) throw new Error(`--only: no case has "${values.only}" in its name`)
+const wanted = catalogue.filter(({ name, kind }) => name.includes(values.only) || kind === values.only)
+if (wanted.length === 0) throw new Error(`--only: expected defect, innocent or a part of a name, got "${values.only}"`)
 
 const dir = mkdtempSync(join(tmpdir(), 'assay-sabotage-'))
 const { 'connect-iceberg-sink': jars } = await ensureComponents(cacheFolder(process.env), note)
