@@ -114,6 +114,7 @@ export const mutants: readonly Mutant[] = [
   corrections('an arrival in time becomes late', 'takeBack(difference(here, late), null)', "takeBack(difference(here, late), 'late')"),
   content('rounding half up is corruption', 'if (found === away && rest * 2n >= unit) return true', ''),
   content('any shorter number is a loss of precision', 'if (found === down) return true', 'if (found <= whole) return true'),
+  sighting('others that were counted before count again', 'if (offset >= position) pending.otherRecords++', 'pending.otherRecords++'),
   sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
   sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
   sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),

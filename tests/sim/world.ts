@@ -67,6 +67,14 @@ stages:
 ${pauses ? FAULT_STAGES : ''}`
 }
 
+/** A sink that is paused once stays so. */
+function neverGoesOn(pipeline: SimPipeline): void {
+  const pause = pipeline.pauseSink.bind(pipeline)
+  pipeline.pauseSink = (paused) => {
+    if (paused) pause(true)
+  }
+}
+
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
 export function simulate({
   seed,
@@ -84,12 +92,7 @@ export function simulate({
   const size = prng.stream('size')
   const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
-  if (staysPaused) {
-    const pause = pipeline.pauseSink.bind(pipeline)
-    pipeline.pauseSink = (paused) => {
-      if (paused) pause(true)
-    }
-  }
+  if (staysPaused) neverGoesOn(pipeline)
   const world: World = {
     clock,
     prng,
