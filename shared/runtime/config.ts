@@ -7,6 +7,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 
 const port = z.coerce.number().int().min(0).max(65_535)
 const days = z.coerce.number().int().min(0).max(36_500)
+const count = z.coerce.number().int().min(0)
 const brokerList = z
   .string()
   .regex(/^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$/, 'expected host:port, several divided by commas')
@@ -52,11 +53,8 @@ const variables = z.object({
     ),
   ASSAY_AUDIT_KEEP_DAYS: days.default(400).describe('How long files of the audit trail are kept; 0: for ever.'),
   ASSAY_REPORTS_KEEP_DAYS: days.default(30).describe("How long a run's reports are kept, with its archive; 0: for ever."),
-  ASSAY_REPORTS_KEEP_RUNS: z.coerce
-    .number()
-    .int()
-    .min(0)
-    .default(10_000)
+  ASSAY_REPORTS_KEEP_RUNS: count
+    .default(10000)
     .describe('Of so many runs that passed, and of as many that did not, the newest, reports are kept; 0: of all.'),
   ASSAY_PAGE_TOKEN: z
     .string()

@@ -5,6 +5,7 @@ import type { Topology } from '../../../topology/topology.ts'
 import { createRedactor } from '../audit/redacted.ts'
 import type { ReporterEvent, WriteReports } from '../core.ts'
 import { FactKeeper } from './fact-keeper.ts'
+import { inTurn } from './fetch-raw.ts'
 import { createLogKeeper } from './log-keeper.ts'
 import type { RawEvidence } from './raw-evidence.ts'
 import { createReportSweeper } from './report-retention.ts'
@@ -32,16 +33,7 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
   const kept = agent.config?.reportsKept ?? { days: 0, runs: 0 }
   const sweeper = createReportSweeper({ reportsDir, kept, log: agent.log, nowMs })
   const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
-  // One at a time: a verdict that is amended meanwhile must not be overtaken by the archive of the one before.
-  let fetching: Promise<unknown> = Promise.resolve()
-  const fetchInTurn =
-    fetchRaw === null
-      ? null
-      : (source: ReportSource) => {
-          const fetched = fetching.then(() => fetchRaw(source))
-          fetching = fetched
-          return fetched
-        }
+  const fetchInTurn = fetchRaw === null ? null : inTurn(fetchRaw)
   return {
     hear(event) {
       if (event.type === 'fact') facts.hear(event.fact)
