@@ -4,6 +4,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { recoveryOf } from '../../shared/core/recovery.ts'
 import { stagesToStart, stagesUnderWay, type RunState } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
@@ -20,7 +21,6 @@ import {
 } from '../../shared/core/run-work.ts'
 import type { Stage } from '../../topology/plan.ts'
 import type { FaultName } from './faults/faults.ts'
-import { recoveryOf } from './recovery.ts'
 
 /** The stage a fault belongs to: one fault a stage. */
 interface At {

@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { auditLine, NO_ENTRY, OPENED } from '../../shared/runtime/audit-chain.ts'
 import { runAssay } from './dispatch.ts'
 
@@ -23,6 +23,7 @@ beforeEach(() => {
   writeFileSync(file, lines.join(''))
 })
 afterEach(() => {
+  vi.unstubAllEnvs()
   rmSync(dir, { recursive: true, force: true })
 })
 
@@ -59,6 +60,28 @@ it('finds an end that was cut off by the head that was kept', async () => {
   change((text) => text.split('\n').slice(0, 2).join('\n') + '\n')
   expect(await audit('verify', '--file', file)).toBe(0)
   expect(await audit('verify', '--file', file, '--head', head.hash)).toBe(1)
+})
+
+it('says of a trail that begins later whether what was before was removed for its age, and calls it broken where not', async () => {
+  const state = join(dir, 'state')
+  mkdirSync(join(state, 'audit'), { recursive: true })
+  vi.stubEnv('ASSAY_STATE_DIR', state)
+  const later = (body: object) => {
+    const opened = auditLine({ kind: OPENED }, head)
+    const next = auditLine({ kind: 'files-removed', reason: 'older than 400 days', writtenAtMs: 0, ...body }, opened.head)
+    writeFileSync(join(state, 'audit', 'audit-2026-11-24.jsonl'), `${opened.line}\n${next.line}\n`)
+  }
+  later({ files: [{ file: 'audit-2026-11-23.jsonl', lastSeq: 3, lastHash: head.hash }] })
+  expect(await audit('verify')).toBe(0)
+  expect(said.join('\n')).toContain('it begins with seq 4: what was before was removed on 1970-01-01, as entry 5 says: older than 400 days')
+  later({ files: [{ file: 'audit-2026-11-23.jsonl', lastSeq: 3, lastHash: NO_ENTRY.hash }] })
+  expect(await audit('verify')).toBe(1)
+  expect(said.at(-1)).toBe(
+    'broken: audit-2026-11-24.jsonl line 1: the beginning is missing: it begins with seq 4, and no entry says that what was before was removed',
+  )
+  said = []
+  expect(await audit('verify', '--file', join(state, 'audit', 'audit-2026-11-24.jsonl'))).toBe(0)
+  expect(said.join('\n')).toContain('it begins with seq 4: what was before is in earlier files')
 })
 
 it.each([

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { existsSync } from 'node:fs'
+import type { AuditEntry, AuditLink } from '../../shared/runtime/audit-chain.ts'
 import { auditDirOf, auditFilesIn, readAudit, type AuditReading } from '../../shared/runtime/audit-files.ts'
 import { badInput } from './arguments.ts'
 import type { Command } from './command.ts'
@@ -20,10 +21,11 @@ export const auditCommand: Command = {
     if (given.positionals[0] !== 'verify') throw badInput(`assay audit: expected verify, got ${given.positionals[0] ?? 'nothing'}`)
     const kept = given.text('head')?.toLowerCase() ?? null
     if (kept !== null && !HASH.test(kept)) throw badInput(`--head: expected 64 hex digits, got ${kept}`)
-    const files = given.list('file').length > 0 ? given.list('file') : await trailOf(process.env['ASSAY_STATE_DIR'] ?? '.assay')
+    const isWhole = given.list('file').length === 0
+    const files = isWhole ? await trailOf(process.env['ASSAY_STATE_DIR'] ?? '.assay') : given.list('file')
     const gone = files.filter((file) => !existsSync(file))
     if (gone.length > 0) throw badInput(`--file: ${gone.join(', ')} is not there`)
-    const told = toldReading(files, await readAudit(files, { kept }))
+    const told = toldReading(files, await readAudit(files, { kept }), isWhole)
     terminal.out(given.flag('json') ? JSON.stringify(told.json, null, 2) : told.lines.join('\n'))
     return told.intact ? exitCodes.pass.code : exitCodes.fail.code
   },
@@ -36,12 +38,22 @@ async function trailOf(stateDir: string): Promise<string[]> {
   return files
 }
 
+/** `isWhole`: the files are all there are, and must begin where the trail began or say why not. */
 export function toldReading(
   files: readonly string[],
-  { entries, first, head, broken, knowsKept }: AuditReading,
+  { entries, first, anchor, head, broken, knowsKept }: AuditReading,
+  isWhole: boolean,
 ): { intact: boolean; lines: string[]; json: object } {
+  const beginsLater = first !== null && first.seq > 1
   const problem =
     broken ??
+    (beginsLater && isWhole && anchor === null
+      ? {
+          file: basename(files[0] ?? ''),
+          line: 1,
+          problem: `the beginning is missing: ${beginning(first)}, and no entry says that what was before was removed`,
+        }
+      : null) ??
     (knowsKept === false ? { file: basename(files.at(-1) ?? ''), line: null, problem: 'the head that was kept is not in it' } : null)
   const names = files.map((file) => basename(file))
   const json = {
@@ -51,6 +63,7 @@ export function toldReading(
     firstSeq: first?.seq ?? null,
     head: head?.hash ?? null,
     lastSeq: head?.seq ?? null,
+    removedBefore: anchor === null ? null : { entrySeq: anchor.seq, writtenAtMs: anchor['writtenAtMs'] ?? null },
     broken: problem,
   }
   if (problem !== null) {
@@ -59,11 +72,20 @@ export function toldReading(
   }
   const lines = [
     `intact: ${entries} entries in ${files.length === 1 ? (names[0] ?? '') : `${files.length} files`}, seq ${first?.seq ?? 0} to ${head?.seq ?? 0}`,
-    ...(first !== null && first.seq > 1 ? [`it begins with seq ${first.seq}: what was before is in earlier files`] : []),
+    ...(beginsLater ? [`${beginning(first)}: what was before ${whereBefore(anchor)}`] : []),
     `head ${head?.hash ?? ''}`,
     ...(knowsKept === null
       ? ['Keep the head elsewhere: only by it (--head) a trail that was cut off at its end shows.']
       : ['the head that was kept is in it']),
   ]
   return { intact: true, lines, json }
+}
+
+const beginning = ({ seq }: AuditLink) => `it begins with seq ${seq}`
+
+function whereBefore(anchor: AuditEntry | null): string {
+  if (anchor === null) return 'is in earlier files'
+  const { writtenAtMs, reason, seq } = anchor
+  const when = typeof writtenAtMs === 'number' ? ` on ${new Date(writtenAtMs).toISOString().slice(0, 10)}` : ''
+  return `was removed${when}, as entry ${seq} says${typeof reason === 'string' ? `: ${reason}` : ''}`
 }

@@ -55,7 +55,7 @@ function reads(played: Played, hop: string, ...[last, { without = [], twice, fau
     type: 'batch-read',
     runId: RUN,
     hop,
-    batch: { partition: 0, offsetFirst: 100, offsetLast, records, otherRecords: 0 },
+    batch: { partition: 0, offsetFirst: 100, offsetLast, records, otherOffsets: [] },
   })
 }
 
@@ -157,7 +157,7 @@ describe('the ingestion-checker', () => {
         type: 'batch-read',
         runId: RUN,
         hop: CLEAN,
-        batch: { partition: 0, offsetFirst: 110, offsetLast: 110, records: [late], otherRecords: 0 },
+        batch: { partition: 0, offsetFirst: 110, offsetLast: 110, records: [late], otherOffsets: [] },
       })
       .until(12_000)
     expect(accusations(played)).toEqual([`late ${CLEAN} 0/4-4`])

@@ -56,7 +56,7 @@ export class Reading {
     // Markers and aborted records move the position without a batch.
     this.#timer = setInterval(() => {
       for (const [partition, next] of this.#reader.positions())
-        this.#advance({ runId, hop }, { partition, next, records: [], otherRecords: 0 }, send)
+        this.#advance({ runId, hop }, { partition, next, records: [], otherOffsets: [] }, send)
     }, POSITION_EVERY_MS)
   }
 
@@ -71,29 +71,29 @@ export class Reading {
     send: (event: CheckerEvent) => void,
   ): Promise<void> {
     const records: SightedRecord[] = []
-    let otherRecords = 0
+    const otherOffsets: number[] = []
     for (const record of batch.records) {
       // Records are many: only those that something has to be asked for are waited for.
       const sighting = this.#sight(batch.partition, record)
       const sighted = sighting instanceof Promise ? await sighting : sighting
-      if (sighted === null) otherRecords++
+      if (sighted === null) otherOffsets.push(record.offset)
       else records.push(sighted)
     }
     this.#of.ports.metrics.add('assay_checker_canaries_total', records.length)
     const last = batch.records.at(-1)
-    if (last !== undefined) this.#advance(at, { partition: batch.partition, next: last.offset + 1, records, otherRecords }, send)
+    if (last !== undefined) this.#advance(at, { partition: batch.partition, next: last.offset + 1, records, otherOffsets }, send)
   }
 
   #advance(
     at: { runId: string; hop: string },
-    to: { partition: number; next: number; records: readonly SightedRecord[]; otherRecords: number },
+    to: { partition: number; next: number; records: readonly SightedRecord[]; otherOffsets: readonly number[] },
     send: (event: CheckerEvent) => void,
   ): void {
     const offsetFirst = this.#sent.get(to.partition) ?? 0
     if (to.next <= offsetFirst) return
     this.#sent.set(to.partition, to.next)
-    const { partition, records, otherRecords } = to
-    send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherRecords } })
+    const { partition, records, otherOffsets } = to
+    send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherOffsets } })
   }
 
   #sight(partition: number, record: ReadRecord): Sighted | Promise<Sighted> {

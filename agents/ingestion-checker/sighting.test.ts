@@ -40,7 +40,7 @@ const batch = (records: readonly SightedRecord[], said: Partial<ReadBatch> = {})
   offsetFirst: 10,
   offsetLast: 19,
   records,
-  otherRecords: 2,
+  otherOffsets: [13, 14],
   ...said,
 })
 const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
@@ -72,12 +72,19 @@ describe('reading a batch', () => {
     expect(JSON.stringify(sightingOf(RAW, context.pending))).toBe(once)
   })
 
+  test('of which a part was read before counts no record of that part again', () => {
+    const context = contextOf()
+    foldBatch(context, batch([record(8, 10)], { offsetLast: 13, otherOffsets: [11, 13] }))
+    foldBatch(context, batch([record(8, 10), record(9, 15)], { otherOffsets: [11, 13, 14, 16] }))
+    expect(sightingOf(RAW, context.pending)).toMatchObject({ canaries: [{ stream: 0, ranges: [8, 9] }], repeats: [], otherRecords: 4 })
+  })
+
   test('is told as what it covered, batches joined, partitions in order', () => {
     const context = contextOf()
     expect(hasNews(context.pending)).toBe(false)
-    foldBatch(context, batch([], { partition: 1, offsetFirst: 0, offsetLast: 3 }))
+    foldBatch(context, batch([], { partition: 1, offsetFirst: 0, offsetLast: 3, otherOffsets: [1, 3] }))
     foldBatch(context, batch([record(8, 12)]))
-    foldBatch(context, batch([record(9, 21, { appendedAtMs: 8_000 })], { offsetFirst: 20, offsetLast: 25, otherRecords: 0 }))
+    foldBatch(context, batch([record(9, 21, { appendedAtMs: 8_000 })], { offsetFirst: 20, offsetLast: 25, otherOffsets: [] }))
     expect(sightingOf(RAW, context.pending)).toMatchObject({
       covered: [
         { partition: 0, offsetFirst: 10, offsetLast: 25 },

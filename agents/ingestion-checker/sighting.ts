@@ -27,7 +27,8 @@ export interface ReadBatch {
   readonly offsetFirst: number
   readonly offsetLast: number
   readonly records: readonly SightedRecord[]
-  readonly otherRecords: number
+  /** Of records that are no canaries of the run. */
+  readonly otherOffsets: readonly number[]
 }
 
 /** Something to judge once the hop before has been read that far. */
@@ -83,7 +84,7 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
     offsetFirst: covered?.offsetFirst ?? from,
     offsetLast: batch.offsetLast,
   })
-  pending.otherRecords += batch.otherRecords
+  for (const offset of batch.otherOffsets) if (offset >= position) pending.otherRecords++
   return suspicions
 }
 

@@ -27,7 +27,7 @@ export async function main(): Promise<void> {
         agent,
         topology,
         reportsDir,
-        fetchRaw: config.archivesRecords ? rawAccess(topology, kafka) : null,
+        fetchRaw: config.archivesRecords ? rawAccess(topology, kafka, agent) : null,
         annotator: createAnnotator(config.grafana, agent),
         alerter: createAlerter(config.alertmanager, agent),
         audit: createAuditObserver(agent, topology),

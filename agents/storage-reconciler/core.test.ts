@@ -257,6 +257,14 @@ describe('a storage-reconciler in trouble', () => {
     expect(over.saidOf('evidence-missing')).toEqual([])
   })
 
+  test('says so when it was away until its time was over', () => {
+    const away = sighted(begun(), 9)
+    away.nowMs = 60_000
+    away.restart().until(60_400)
+    expect(away.saidOf('evidence-missing')).toMatchObject([{ hop: TABLE, reason: 'nobody read it until the time for it was over' }])
+    expect(outcome(away)).toEqual(['inconclusive: not done within 50000 ms'])
+  })
+
   test('stops when the run is cancelled, and tells what it holds back', () => {
     const played = reads(sighted(begun(), 3), readingOf('8', 0, 9))
     played

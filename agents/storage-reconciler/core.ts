@@ -102,12 +102,15 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
       effects.push(...carryOnCleanUp(state, due))
       continue
     }
-    if (!active.has(run.runId)) {
+    const isTakenOver = !active.has(run.runId)
+    if (isTakenOver) {
       const work: ReconcilerWork = { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: null }
       active.set(run.runId, work)
       effects.push(...follow(state, work))
     }
     const stop = stopReason(works, run, stage)
+    if (stop !== null && isTakenOver)
+      for (const table of active.get(run.runId)?.tables.values() ?? []) table.trouble = 'nobody read it until the time for it was over'
     effects.push(...(stop === null ? carryOn(state, due) : giveUp(state, due, stop)))
   }
   for (const runId of active.keys()) {

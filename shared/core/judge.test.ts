@@ -224,9 +224,9 @@ describe('a fault of ours', () => {
     ['whose recovery nobody saw', life.slice(0, 4), 'inconclusive', /no evidence that the pipeline recovered/],
     [
       'that was not recovered from',
-      [...life.slice(0, 4), changed('not-recovered', 6_000, { detail: 'lag grows' })],
+      [...life.slice(0, 4), changed('not-recovered', 6_000, { detail: 'too late', recoveryMs: 3_500 })],
       'fail',
-      /^not-recovered: pause of sink: lag grows/,
+      /^not-recovered: pause of sink: too late/,
     ],
     [
       'that could not be healed',
@@ -238,6 +238,59 @@ describe('a fault of ours', () => {
     const judgement = history(...facts)
     expect(judgement.verdict).toBe(verdict)
     expect(judgement.reasons).toEqual([expect.stringMatching(reason)])
+  })
+
+  describe('of which the injector saw no recovery in time', () => {
+    /** All acknowledged when it healed; the table has what `rows` say, and its reader ended its stage at 9,000. */
+    const unseen = ({ rows, committedAtMs = 0, ended = 9_000 }: { rows: number; committedAtMs?: number; ended?: number | null }) => [
+      ...cleanFacts(chaosPlan).flatMap((fact): RunFact[] => {
+        if (fact.kind === 'snapshot-reconciled')
+          return [{ ...fact, committedAtMs, canaries: [0, 1].map((stream) => ({ stream, ranges: [0, rows - 1] })) }]
+        if (fact.kind !== 'stage-ended' || fact.stage !== 'reconcile') return [fact]
+        return ended === null ? [] : [{ ...fact, outcome: rows < 20 ? ('inconclusive' as const) : ('ok' as const), atMs: ended }]
+      }),
+      ...life.slice(0, 4),
+      changed('not-recovered', 5_200, { detail: 'lag grows' }),
+    ]
+    const unread = told('evidence-missing', { agent: 'storage-reconciler', reason: 'catalog away' })
+
+    test.each<[what: string, facts: RunFact[], verdict: string, reason: RegExp | null]>([
+      ['though the table was read to the end', unseen({ rows: 10 }), 'fail', /^not-recovered: pause of sink: lag grows$/],
+      [
+        'since its commit, read later, came too late',
+        unseen({ rows: 20, committedAtMs: 5_001 }),
+        'fail',
+        /3001 ms after the healing, later/,
+      ],
+      ['though its commit, read later, was in time', unseen({ rows: 20, committedAtMs: 5_000 }), 'pass', null],
+      [
+        'and the reader of the table never came back',
+        unseen({ rows: 10, ended: null }),
+        'inconclusive',
+        /not known: stage reconcile .* did not end/,
+      ],
+      ['and the reader of the table had ended', unseen({ rows: 10, ended: 5_199 }), 'inconclusive', /not known: .* ended before/],
+      ['and the table could not be read', [...unseen({ rows: 10 }), unread], 'inconclusive', /not known: table:lake.trades: catalog away/],
+    ])('%s', (...[, facts, verdict, reason]) => {
+      const judgement = judged(facts)
+      expect(judgement.verdict).toBe(verdict)
+      expect(judgement.reasons.some((text) => text.startsWith('not-recovered'))).toBe(verdict === 'fail')
+      if (reason !== null) expect(judgement.reasons).toContainEqual(expect.stringMatching(reason))
+    })
+
+    test('tells the recovery that was read later', () => {
+      expect(judged(unseen({ rows: 20, committedAtMs: 2_700 })).recoveries).toEqual([{ fault: 'pause', target: 'sink', recoveryMs: 700 }])
+    })
+  })
+
+  test.each<[what: string, seq: number, life: RunFact[], verdict: string]>([
+    ['was to be sent before the recovery', 12, life, 'pass'],
+    ['was to be sent behind it', 13, life, 'fail'],
+    ['was to be sent behind it, were it known', 13, life.slice(0, 4), 'inconclusive'],
+    ['was to be sent behind one that took long', 13, [...life.slice(0, 4), changed('recovered', 4_000, { recoveryMs: 2_000 })], 'pass'],
+  ])('excuses what came late and %s', (...[, seq, facts, verdict]) => {
+    // Of stream 0, canary 12 is meant for 2,400 and canary 13 for 2,600.
+    expect(history(...facts, found({ violation: 'late', atMs: 3_000, ranges: [12, seq] })).verdict).toBe(verdict)
   })
 
   test.each<[what: string, violation: Fact<'violation-found'>['violation'], atMs: number, verdict: string]>([

@@ -5,6 +5,7 @@ import { agentOfTask } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../topology/topology.ts'
 import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
+import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
 import type { LatencySketch } from './latency-sketch.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
@@ -23,7 +24,8 @@ interface Reason {
 export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
   if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence)
-  const counted = violations.filter((violation) => !isForgiven(evidence, run, violation))
+  const windows = faultWindows(evidence, run)
+  const counted = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
@@ -39,7 +41,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
     unknown: unknownOf(evidence).size,
     failed: evidence.failed.size,
     hops,
-    recoveries: recoveriesOf(evidence),
+    recoveries: recoveriesOf(run, evidence),
   }
 }
 
@@ -98,25 +100,6 @@ function canariesBy<Key>(violations: readonly Violation[], keyOf: (violation: Vi
   return [...groups]
 }
 
-/** Late because of a fault of ours from which the pipeline recovered in time: expected degradation, not a failure. */
-export function isForgiven(evidence: Evidence, run: RunState, violation: Violation): boolean {
-  if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false
-  return faultWindows(evidence, run).some(({ fromMs, untilMs }) => violation.atMs >= fromMs && violation.atMs <= untilMs)
-}
-
-/** From injection to recovery, or to the end of what the plan allows for it. */
-export function faultWindows(evidence: Evidence, run: RunState): { fromMs: number; untilMs: number }[] {
-  return run.resolved.plan.stages.flatMap((stage) => {
-    if (stage.task !== 'inject-fault') return []
-    const at = (phase: Fact<'fault-changed'>['phase']) =>
-      evidence.faults.find((fault) => fault.stage === stage.stage && fault.phase === phase)
-    const injected = at('injected')
-    const healed = at('healed')
-    if (injected === undefined || healed === undefined) return []
-    return [{ fromMs: injected.atMs, untilMs: healed.atMs + stage.recoverWithinMs }]
-  })
-}
-
 function budgetReasons(run: RunState, hops: readonly HopSummary[]): Reason[] {
   const { budgets } = run.resolved.plan
   return hops.flatMap((hop): Reason[] => {
@@ -131,23 +114,6 @@ function budgetReasons(run: RunState, hops: readonly HopSummary[]): Reason[] {
       reasons.push({ verdict: 'fail', text: `p95 of ${hop.hop} is ${hop.p95Ms.toFixed(1)} ms, more than ${budgets.apiP95Ms} ms` })
     }
     return reasons
-  })
-}
-
-function faultReasons(run: RunState, evidence: Evidence): Reason[] {
-  return run.resolved.plan.stages.flatMap((stage): Reason[] => {
-    if (stage.task !== 'inject-fault') return []
-    const phases = new Map(evidence.faults.filter((fault) => fault.stage === stage.stage).map((fault) => [fault.phase, fault]))
-    const what = `${stage.fault} of ${stage.target}`
-    const failedHeal = phases.get('heal-failed')
-    if (failedHeal !== undefined) return [{ verdict: 'inconclusive', text: `${what} could not be healed: ${failedHeal.detail}` }]
-    const notRecovered = phases.get('not-recovered')
-    if (notRecovered !== undefined) return [{ verdict: 'fail', text: `not-recovered: ${what}: ${notRecovered.detail}` }]
-    const isVoid = phases.get('void')
-    if (isVoid !== undefined) return [{ verdict: 'inconclusive', text: `${what} did not take hold: ${isVoid.detail}` }]
-    if (!phases.has('bit')) return [{ verdict: 'inconclusive', text: `no evidence that ${what} took hold` }]
-    if (!phases.has('recovered')) return [{ verdict: 'inconclusive', text: `no evidence that the pipeline recovered from ${what}` }]
-    return []
   })
 }
 
@@ -291,9 +257,3 @@ const quantiles = (latency: LatencySketch | null) => ({
   p99Ms: latency?.quantile(0.99) ?? null,
   maxMs: latency?.maxMs ?? null,
 })
-
-function recoveriesOf(evidence: Evidence): Judgement['recoveries'] {
-  return evidence.faults
-    .filter(({ phase }) => phase === 'recovered' || phase === 'not-recovered')
-    .map(({ fault, target, recoveryMs }) => ({ fault, target, recoveryMs }))
-}

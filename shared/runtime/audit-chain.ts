@@ -24,6 +24,23 @@ export type AuditEntry = AuditBody & AuditLink & { readonly hash: string }
 export const NO_ENTRY: AuditHead = { seq: 0, hash: '0'.repeat(64) }
 /** Each file begins with an entry of this kind, so that lines missing at its start show. */
 export const OPENED = 'file-opened'
+/** Says which files are about to be removed: the chain begins anew behind one of them, and is whole all the same. */
+export const REMOVED = 'files-removed'
+
+/** A file that is removed for its age, with the head it leaves. Null where it held no entry. */
+export interface RemovedFile {
+  readonly file: string
+  readonly lastSeq: number | null
+  readonly lastHash: string | null
+}
+
+/** Whether the entry says that all before `first` was removed on purpose. */
+export function anchors({ kind, files }: AuditEntry, first: AuditLink): boolean {
+  if (kind !== REMOVED || !Array.isArray(files)) return false
+  return (files as readonly (Partial<RemovedFile> | null)[]).some(
+    (removed) => removed?.lastSeq === first.seq - 1 && removed.lastHash === first.prev,
+  )
+}
 
 export interface AuditHead {
   readonly seq: number

@@ -1,10 +1,11 @@
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { AuditCheck, type AuditEntry, type AuditHead } from './audit-chain.ts'
+import { anchors, AuditCheck, type AuditEntry, type AuditHead } from './audit-chain.ts'
 
 /** `audit-2026-11-23.jsonl`: one file a day, by UTC. */
 export const auditFileName = (day: string) => `audit-${day}.jsonl`
+export const auditDay = (file: string) => basename(file).slice('audit-'.length, -'.jsonl'.length)
 export const dayOf = (atMs: number) => new Date(atMs).toISOString().slice(0, 10)
 const auditFilePattern = /^audit-\d{4}-\d{2}-\d{2}\.jsonl$/
 
@@ -35,6 +36,8 @@ export interface AuditReading {
   readonly entries: number
   /** Null when there is no entry. */
   readonly first: AuditEntry | null
+  /** The entry that says that what was before `first` was removed for its age; null where there is none. */
+  readonly anchor: AuditEntry | null
   readonly head: AuditHead | null
   readonly broken: AuditBreak | null
   /** A last line without its end, as a crash leaves one. */
@@ -54,6 +57,7 @@ export async function readAudit(files: readonly string[], { onEntry, kept = null
   const check = new AuditCheck()
   let entries = 0
   let first: AuditEntry | null = null
+  let anchor: AuditEntry | null = null
   let broken: AuditBreak | null = null
   let torn: AuditReading['torn'] = null
   let knowsKept = false
@@ -74,12 +78,13 @@ export async function readAudit(files: readonly string[], { onEntry, kept = null
       }
       entries++
       first ??= checked.entry
+      if (anchors(checked.entry, first)) anchor = checked.entry
       if (checked.entry.hash === kept) knowsKept = true
       onEntry?.(checked.entry)
     }
     if (line === 0) broken ??= { file: basename(file), line: 1, problem: 'the file is empty' }
   }
-  return { entries, first, head: check.head, broken, torn, knowsKept: kept === null ? null : knowsKept }
+  return { entries, first, anchor, head: check.head, broken, torn, knowsKept: kept === null ? null : knowsKept }
 }
 
 interface LinePart {

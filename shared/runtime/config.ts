@@ -6,6 +6,8 @@ import { logLevels } from './log.ts'
 type Environment = Readonly<Record<string, string | undefined>>
 
 const port = z.coerce.number().int().min(0).max(65_535)
+const days = z.coerce.number().int().min(0).max(36_500)
+const count = z.coerce.number().int().min(0)
 const brokerList = z
   .string()
   .regex(/^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$/, 'expected host:port, several divided by commas')
@@ -49,6 +51,11 @@ const variables = z.object({
     .describe(
       'Whether the archive of a run that did not pass holds the records that findings name, and manifests, as the pipeline has them.',
     ),
+  ASSAY_AUDIT_KEEP_DAYS: days.default(400).describe('How long files of the audit trail are kept; 0: for ever.'),
+  ASSAY_REPORTS_KEEP_DAYS: days.default(30).describe("How long a run's reports are kept, with its archive; 0: for ever."),
+  ASSAY_REPORTS_KEEP_RUNS: count
+    .default(10000)
+    .describe('Of so many runs that passed, and of as many that did not, the newest, reports are kept; 0: of all.'),
   ASSAY_PAGE_TOKEN: z
     .string()
     .min(16)
@@ -85,6 +92,9 @@ export interface AgentConfig {
   readonly alertmanager: { readonly url: string; readonly links: { readonly reporter: string; readonly jaeger: string | null } } | null
   readonly grafana: { readonly url: string; readonly token: string } | null
   readonly archivesRecords: boolean
+  /** 0: for ever, and of all runs. */
+  readonly auditKeepDays: number
+  readonly reportsKept: { readonly days: number; readonly runs: number }
   readonly pageToken: string | null
   readonly jaegerUi: string | null
   readonly pipeline: {
@@ -134,6 +144,8 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     grafana: grafanaOf(v),
     alertmanager: alertmanagerOf(v),
     archivesRecords: v.ASSAY_ARCHIVE_RECORDS === 'true',
+    auditKeepDays: v.ASSAY_AUDIT_KEEP_DAYS,
+    reportsKept: { days: v.ASSAY_REPORTS_KEEP_DAYS, runs: v.ASSAY_REPORTS_KEEP_RUNS },
     pageToken: v.ASSAY_PAGE_TOKEN ?? null,
     jaegerUi: v.ASSAY_JAEGER_UI ?? null,
     pipeline: pipelineOf(v),

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { comparePlanted } from '../../compose/local/planted.ts'
@@ -6,6 +8,8 @@ import { deterministicRunId, spanIdOf, traceIdOf } from '../../shared/core/ident
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCollector, type Collector } from './collector.ts'
 import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
+
+const execute = promisify(execFile)
 
 /** Real servers, real agents, real runs: what a user would see, judged twice. */
 let live: LiveStack
@@ -31,6 +35,22 @@ function expectSameVerdict({ judged, again }: LiveRun): void {
 
 async function killInTurn(agents: readonly string[]): Promise<void> {
   for (const agent of agents) await live.killAndRestart(agent)
+}
+
+interface ArchivedPlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+async function filesIn(archive: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>()
+  const { stdout } = await execute('tar', ['-tzf', archive])
+  for (const name of stdout.split('\n').filter((line) => line !== '' && !line.endsWith('/'))) {
+    const { stdout: text } = await execute('tar', ['-xOzf', archive, name], { maxBuffer: 64 * 1024 * 1024 })
+    files.set(name.slice(name.indexOf('/') + 1), text)
+  }
+  return files
 }
 
 const seen = ({ judged }: LiveRun) => Object.fromEntries(judged.hops.map(({ hop, sighted }) => [hop, sighted]))
@@ -116,7 +136,31 @@ describe('a pipeline that errs', () => {
     const violations = [...run.evidence.violations.values()]
     expect(new Set(violations.map(({ violation }) => violation)).size).toBe(defects.length)
     for (const { traceId, violation } of violations) await expectViolationSpan(traceId, violation)
+    await expectRawRecords(run, ['lost', 'corrupted'])
   })
+
+  /** The archive holds records that were planted, byte by byte as they stand in Kafka. */
+  async function expectRawRecords({ judged }: LiveRun, kinds: readonly string[]): Promise<void> {
+    const path = judged.reports.find((report) => report.endsWith('artefacts.tar.gz')) ?? ''
+    let files = await filesIn(path)
+    for (let turn = 0; turn < 300 && files.get('CONTENTS.txt')?.includes('not fetched') === true; turn++) {
+      await sleep(100)
+      files = await filesIn(path)
+    }
+    const linesOf = (name: string) => (files.get(name) ?? '').split('\n').filter(Boolean)
+    const keyOf = ({ topic, partition, offset }: ArchivedPlace) => `${topic}/${partition}/${offset}`
+    const raw = new Map(
+      linesOf('raw-records.jsonl').map((line) => {
+        const record = JSON.parse(line) as ArchivedPlace & { valueBase64: string }
+        return [keyOf(record), Buffer.from(record.valueBase64, 'base64')]
+      }),
+    )
+    const findings = linesOf('records.jsonl').map((line) => JSON.parse(line) as ArchivedPlace & { canaryId: string; kind: string })
+    for (const kind of kinds) {
+      const held = findings.filter((finding) => finding.kind === kind && raw.get(keyOf(finding))?.includes(finding.canaryId) === true)
+      expect({ kind, some: held.length > 0, contents: files.get('CONTENTS.txt') }).toMatchObject({ some: true })
+    }
+  }
 
   async function expectViolationSpan(traceId: string, violation: string): Promise<void> {
     const kept = () => collector.spans().some((span) => span.traceId === traceId && span.events.includes(`assay.${violation}`))

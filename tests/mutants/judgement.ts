@@ -8,6 +8,7 @@ const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')
 const evidence = at('shared/core/evidence.ts')
 const judge = at('shared/core/judge.ts')
+const faults = at('shared/core/faults.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
 const book = at('shared/core/run-book.ts')
 const corrections = at('shared/core/corrections.ts')
@@ -28,7 +29,7 @@ const changes = at('shared/iceberg/changes.ts')
 const bounds = at('shared/iceberg/column-bounds.ts')
 const table = at('agents/storage-reconciler/table-work.ts')
 const probes = at('agents/query-prober/judging.ts')
-const recovery = at('agents/chaos-injector/recovery.ts')
+const recovery = at('shared/core/recovery.ts')
 
 /** Mistakes that an author of judgement code could make: each must be found by a table or by the simulation. */
 export const mutants: readonly Mutant[] = [
@@ -79,14 +80,18 @@ export const mutants: readonly Mutant[] = [
   judge('the mildest reason wins', 'severity[b.verdict] - severity[a.verdict]', 'severity[a.verdict] - severity[b.verdict]'),
   judge(
     'every violation is forgiven',
-    'const counted = violations.filter((violation) => !isForgiven(evidence, run, violation))',
+    'const counted = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))',
     'const counted = violations.slice(0, 0)',
   ),
-  judge(
-    'a loss during a fault is forgiven',
-    "if (violation.violation !== 'late' && violation.violation !== 'stale' && violation.violation !== 'slow') return false",
-    '',
+  faults('a loss during a fault is forgiven', "if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false", ''),
+  faults(
+    'a fault excuses for as long as the plan would have allowed',
+    'Math.min(allowedUntilMs, healed.atMs + recoveryMs)',
+    'allowedUntilMs',
   ),
+  faults('a fault excuses nothing but what is told before the recovery', 'atMs > window.allowedUntilMs', 'atMs > window.untilMs'),
+  faults('what a reader who was away did not see did not recover', "if (known?.phase === 'recovered') return []", ''),
+  faults('a reader that never came back has seen all', 'if (ended === null) return `', 'if (ended === undefined) return `'),
   judge('no acknowledgement is a pass', "if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')", ''),
   judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
   judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),
@@ -96,7 +101,7 @@ export const mutants: readonly Mutant[] = [
     'evidence.heard >= published.factsHeard) break',
     'evidence.heard > published.factsHeard) break',
   ),
-  judge('a fault that did not bite is a pass', "if (!phases.has('bit')) return [{", "if (phases.has('nothing' as never)) return [{"),
+  faults('a fault that did not bite is a pass', "if (phase('bit') === undefined) return [{", "if (phase('bit') === null) return [{"),
   book('a cancelled run begins stages', 'if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false', ''),
   book('clean-up waits for success', 'progress(name).ended !== null || (off', "progress(name).ended?.outcome === 'ok' || (off"),
   book('exclusive runs go on beside others', 'if (!isOver(book, other, nowMs)) return null', ''),
@@ -109,6 +114,7 @@ export const mutants: readonly Mutant[] = [
   corrections('an arrival in time becomes late', 'takeBack(difference(here, late), null)', "takeBack(difference(here, late), 'late')"),
   content('rounding half up is corruption', 'if (found === away && rest * 2n >= unit) return true', ''),
   content('any shorter number is a loss of precision', 'if (found === down) return true', 'if (found <= whole) return true'),
+  sighting('others that were counted before count again', 'if (offset >= position) pending.otherRecords++', 'pending.otherRecords++'),
   sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
   sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
   sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),

@@ -36,6 +36,8 @@ function typeText(written: string): string {
     brokerList: 'host:port, several divided by commas',
     url: 'URL',
     port: 'port, 0–65535',
+    days: 'days',
+    count: 'whole number',
     'enum(logLevels)': 'log level',
     'string()': 'text',
   }

@@ -155,7 +155,7 @@ function readForEver(
         type: 'batch-read',
         runId: effect.runId,
         hop: effect.hop,
-        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherRecords: 0 },
+        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherOffsets: [] },
       })
     }
     later(50 + prng.below(250), poll)

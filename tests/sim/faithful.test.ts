@@ -35,6 +35,34 @@ describe('the agents together, on a pipeline that is faithful', () => {
       expect(recovered).toBeGreaterThan(40)
     },
   )
+  test.each([
+    { downMs: 35_000, verdict: 'pass' },
+    { downMs: Infinity, verdict: 'inconclusive' },
+  ])('never say that a pipeline did not recover when nobody read its table for $downMs ms', ({ downMs, verdict: expected }) => {
+    let blind = 0
+    for (const seed of seeds.slice(0, 60)) {
+      const { verdict, found, facts } = simulate({ seed, defect: 'none', pauses: true, crash: 'storage-reconciler', downMs })
+      if (!facts.some((fact) => fact.kind === 'fault-changed' && fact.phase === 'not-recovered')) continue
+      blind++
+      expect({ seed, found, verdict: verdict.verdict }).toEqual({ seed, found: [], verdict: expected })
+      if (expected === 'inconclusive')
+        expect(verdict.reasons.join()).toContain('whether the pipeline recovered from pause of sink is not known')
+      else expect(verdict.recoveries).toEqual([{ fault: 'pause', target: 'sink', recoveryMs: expect.any(Number) as number }])
+    }
+    expect(blind).toBeGreaterThan(5)
+  })
+  test('say so of a sink that never goes on', () => {
+    let stuck = 0
+    for (const seed of seeds.slice(0, 40)) {
+      const { verdict, found, facts } = simulate({ seed, defect: 'none', pauses: true, staysPaused: true })
+      // Paused when all was in the table already.
+      if (facts.some((fact) => fact.kind === 'fault-changed' && fact.phase === 'recovered')) continue
+      stuck++
+      expect({ seed, found, verdict: verdict.verdict }).toEqual({ seed, found: [], verdict: 'fail' })
+      expect(verdict.reasons[0]).toMatch(/^not-recovered: pause of sink: \d+ of \d+ canaries are not in table/)
+    }
+    expect(stuck).toBeGreaterThan(5)
+  })
   test('give one trace for one seed', () => {
     for (const seed of seeds.slice(0, 20)) expect(simulate({ seed, defect: 'delay' }).trace).toBe(simulate({ seed, defect: 'delay' }).trace)
   })

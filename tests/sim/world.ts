@@ -1,5 +1,5 @@
 import type { ControlMessage } from '../../schemas/control.ts'
-import type { Fact, ResultMessage } from '../../schemas/results.ts'
+import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { AgentName } from '../../shared/core/agent.ts'
 import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import type { Judgement } from '../../shared/core/judge.ts'
@@ -21,10 +21,14 @@ export interface Scenario {
   readonly defect: PlantedDefect | 'none'
   /** An agent that is killed in mid-run and started again. */
   readonly crash?: AgentName | undefined
+  /** How long it stays down; left out, some seconds, and with Infinity for ever. */
+  readonly downMs?: number | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
   /** Whether the run pauses the sink for a while. */
   readonly pauses?: boolean
+  /** A sink that was paused never goes on. */
+  readonly staysPaused?: boolean
   /** Whether canaries go in outside of Kafka, by way of a gateway. */
   readonly source?: boolean
 }
@@ -37,6 +41,7 @@ export interface SimReport {
   readonly planted: readonly Planted[]
   /** What the ledger says: a generator that died vouches for less than it wrote. */
   readonly ledger: { readonly acknowledged: CanarySet; readonly failed: CanarySet }
+  readonly facts: readonly RunFact[]
   readonly trace: string
 }
 
@@ -62,14 +67,32 @@ stages:
 ${pauses ? FAULT_STAGES : ''}`
 }
 
+/** A sink that is paused once stays so. */
+function neverGoesOn(pipeline: SimPipeline): void {
+  const pause = pipeline.pauseSink.bind(pipeline)
+  pipeline.pauseSink = (paused) => {
+    if (paused) pause(true)
+  }
+}
+
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
-export function simulate({ seed, defect, crash, absent, pauses = false, source = false }: Scenario): SimReport {
+export function simulate({
+  seed,
+  defect,
+  crash,
+  downMs,
+  absent,
+  pauses = false,
+  staysPaused = false,
+  source = false,
+}: Scenario): SimReport {
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
   const size = prng.stream('size')
   const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
+  if (staysPaused) neverGoesOn(pipeline)
   const world: World = {
     clock,
     prng,
@@ -97,7 +120,8 @@ export function simulate({ seed, defect, crash, absent, pauses = false, source =
     if (process.name !== crash) continue
     const killAtMs = 1_500 + start.below(9_000)
     clock.later(killAtMs, process.kill)
-    clock.later(killAtMs + 200 + start.below(4_000), process.start)
+    const backAfterMs = downMs ?? 200 + start.below(4_000)
+    if (backAfterMs < Infinity) clock.later(killAtMs + backAfterMs, process.start)
   }
   clock.later(start.below(2_000), () => {
     world.control.append({ kind: 'run-requested', runId: RUN_ID, plan: 'sim', parameters: {}, window: null, requestedBy: 'sim' })
@@ -117,6 +141,7 @@ export function simulate({ seed, defect, crash, absent, pauses = false, source =
     recomputed: recomputed?.judgement ?? null,
     found: [...new Set(found)].sort(),
     planted: pipeline.planted,
+    facts,
     ledger: { acknowledged: recomputed?.evidence.acknowledged ?? new CanarySet(), failed: recomputed?.evidence.failed ?? new CanarySet() },
     trace: lines.join('\n'),
   }

@@ -21,6 +21,7 @@ export function createAuditObserver(
     dir: auditDirOf(config.stateDir),
     log,
     nowMs: () => clock.nowMs(),
+    keepDays: config.auditKeepDays,
     settings: config.environment,
     environment: {
       kind: 'started',

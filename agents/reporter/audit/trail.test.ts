@@ -28,8 +28,8 @@ afterEach(() => {
 
 const facts = (from: number, count: number): AuditFact[] =>
   Array.from({ length: count }, (_, i) => ({ kind: 'stage', key: `stage/${from + i}`, stage: `s${from + i}` }))
-const started = (settings: Record<string, string> = {}) =>
-  createAuditTrail({ dir: join(dir, 'audit'), log, nowMs: () => nowMs, environment: { kind: 'started', version: '1' }, settings })
+const started = (settings: Record<string, string> = {}, keepDays = 0) =>
+  createAuditTrail({ dir: join(dir, 'audit'), log, nowMs: () => nowMs, keepDays, environment: { kind: 'started', version: '1' }, settings })
 
 /** One life of the reporter. */
 async function life(told: readonly AuditFact[], settings: Record<string, string> = {}): Promise<void> {

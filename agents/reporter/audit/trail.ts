@@ -2,10 +2,11 @@ import { chmod, mkdir, open, stat, truncate, type FileHandle } from 'node:fs/pro
 import { basename, join } from 'node:path'
 import { keepNewest } from '../../../shared/core/bounded.ts'
 import { auditLine, NO_ENTRY, OPENED, sha256, type AuditBody, type AuditHead } from '../../../shared/runtime/audit-chain.ts'
-import { auditFileName, auditFilesIn, dayOf, readAudit, type AuditReading } from '../../../shared/runtime/audit-files.ts'
+import { auditDay, auditFileName, auditFilesIn, dayOf, readAudit, type AuditReading } from '../../../shared/runtime/audit-files.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
 import type { AuditFact } from './entries.ts'
 import { createRedactor, type Redactor } from './redacted.ts'
+import { announcementOf, expiredFiles, removeFiles } from './retention.ts'
 
 /** Entries that wait for the disk; beyond, they are left out, and an entry says how many. */
 export const PENDING_MAX = 10_000
@@ -20,6 +21,8 @@ export interface AuditTrailPorts {
   readonly dir: string
   readonly log: Log
   readonly nowMs: () => number
+  /** Files of earlier days are removed, and the trail says which; 0 keeps all. */
+  readonly keepDays: number
   /** Who writes, and where: the first entry of each start. Secrets in it are hidden like everywhere. */
   readonly environment: AuditBody
   /** Settings, whose secret values must not appear. */
@@ -82,6 +85,8 @@ class TrailWriter {
   #file: OpenFile | null = null
   #head: AuditHead = NO_ENTRY
   #begun = false
+  /** Announced with the next entries, and removed when these are on the disk. */
+  #expired: readonly string[] = []
   #notBeforeMs = 0
 
   constructor(ports: AuditTrailPorts) {
@@ -120,6 +125,7 @@ class TrailWriter {
         this.#pending.unshift(...facts)
         throw error
       }
+      await this.#removeExpired()
       for (const { kind } of facts)
         if (kind === 'judged') this.#ports.log.info({ auditSeq: this.#head.seq, auditHead: this.#head.hash }, 'audit trail')
       keepNewest(this.#keys, KEYS_MAX)
@@ -138,7 +144,7 @@ class TrailWriter {
 
   /** Ready to append: gives what has to be told first, of a start, a repair, or of files that are not as they were left. */
   async #open(): Promise<AuditBody[]> {
-    const { dir, nowMs, log } = this.#ports
+    const { dir, nowMs, log, keepDays } = this.#ports
     const day = dayOf(nowMs())
     const file = this.#file
     const changed = file === null ? null : await changeOf(file)
@@ -157,7 +163,19 @@ class TrailWriter {
     const target = last !== undefined && basename(last) > basename(path) ? last : path
     this.#file = await openFile(target)
     if (this.#file.size === 0) bodies.unshift({ kind: OPENED, before: last === undefined ? null : basename(last) })
+    this.#expired = expiredFiles(files, { keepDays, nowMs: nowMs() })
+    if (this.#expired.length > 0) bodies.push(await announcementOf(this.#expired, keepDays))
     return bodies
+  }
+
+  /** What will not go stays in the trail, and is announced anew when the next file is begun. */
+  async #removeExpired(): Promise<void> {
+    const { log, dir } = this.#ports
+    const files = this.#expired.map((file) => basename(file))
+    const problem = await removeFiles(this.#expired)
+    this.#expired = []
+    if (problem !== null) log.warn({ err: problem, dir, files }, 'old files of the audit trail could not be removed')
+    else if (files.length > 0) log.info({ dir, files }, 'old files of the audit trail were removed')
   }
 
   /** Takes head and keys over from what is there, and cuts a torn last line off: it was never synced, so nobody relied on it. */
@@ -203,7 +221,7 @@ async function openFile(path: string): Promise<OpenFile> {
   const handle = await open(path, 'a', 0o600)
   await chmod(path, 0o600)
   const { size, ino } = await handle.stat()
-  return { handle, path, day: basename(path).slice('audit-'.length, -'.jsonl'.length), inode: ino, size }
+  return { handle, path, day: auditDay(path), inode: ino, size }
 }
 
 /** How a file differs from how it was left, or null. */

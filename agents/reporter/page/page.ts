@@ -1,5 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { existsSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { join } from 'node:path'
 import { isBusEvent, type BusEvent } from '../../../shared/core/bus-events.ts'
 import type { RunWorks } from '../../../shared/core/run-work.ts'
 import type { AgentPorts } from '../../../shared/runtime/run-agent.ts'
@@ -24,7 +26,7 @@ import {
 import { plainHops } from './run-view.ts'
 import { createPageServer, type PageServer } from './server.ts'
 import { createStreams, STREAMS_MAX } from './streams.ts'
-import type { PageView, PlanView } from './views.ts'
+import type { PageView, PlanView, RunView } from './views.ts'
 import { createWishes } from './wishes.ts'
 
 export interface PageOptions {
@@ -64,7 +66,7 @@ export async function createPage(options: PageOptions): Promise<Page> {
 
   const tell = (known: RunWorks) => {
     const startedMs = clock.nowMs()
-    const focus = putViews(board, { pages, works: known, wishes: streams.wishes() })
+    const focus = putViews(board, { pages, works: known, wishes: streams.wishes(), reportsDir })
     const common = ['page', 'agents', 'requests']
     const rows = [...board.keys()].filter((key) => key.startsWith('row/'))
     streams.tell(
@@ -89,7 +91,8 @@ export async function createPage(options: PageOptions): Promise<Page> {
     },
     run(runId) {
       const run = works?.base.book.runs.get(runId)
-      return works === null || run === undefined ? null : { run: runView(pages, works, run), violations: violationsView(pages, run) }
+      if (works === null || run === undefined) return null
+      return { run: linked(reportsDir, runView(pages, works, run)), violations: violationsView(pages, run) }
     },
     latestFailed: () => (works === null ? null : (latestFailed(works.base.book)?.runId ?? null)),
     listen(response, wish) {
@@ -129,10 +132,15 @@ interface Shown {
   readonly pages: PageBook
   readonly works: RunWorks
   readonly wishes: ReadonlySet<string>
+  readonly reportsDir: string
 }
 
+/** Without links to reports that were removed for their age, or lie elsewhere. */
+const linked = (reportsDir: string, view: RunView): RunView =>
+  view.reports.length === 0 || existsSync(join(reportsDir, view.runId)) ? view : { ...view, reports: [] }
+
 /** Brings the board up to date with all that somebody looks at; gives the run that a wish means. */
-function putViews(board: Board, { pages, works, wishes }: Shown): (wish: string) => string | null {
+function putViews(board: Board, { pages, works, wishes, reportsDir }: Shown): (wish: string) => string | null {
   const { book, nowMs } = works.base
   const runs = shownRuns(book)
   const latest = latestRun(book, nowMs)
@@ -150,7 +158,7 @@ function putViews(board: Board, { pages, works, wishes }: Shown): (wish: string)
   for (const wish of wishes) {
     const run = book.runs.get(focus(wish) ?? '')
     if (run === undefined) continue
-    put(`run/${run.runId}`, runView(pages, works, run))
+    put(`run/${run.runId}`, linked(reportsDir, runView(pages, works, run)))
     put(`violations/${run.runId}`, violationsView(pages, run))
   }
   for (const key of [...board.keys()]) if (!current.has(key)) board.remove(key)

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -29,7 +29,11 @@ beforeAll(async () => {
   const log = createLog({ agent: 'reporter', instance: '0', level: 'silent' })
   page = await createPage({ agent: { clock, bus, log }, topology, plans: new Map(), reportsDir, pageToken: TOKEN, jaegerUi: null })
   const works = initWorks(configOf('reporter'))
-  for (const fact of [...cleanFacts(), told('violation-found'), told('run-judged', { verdict: 'fail' })]) {
+  for (const fact of [
+    ...cleanFacts(),
+    told('violation-found'),
+    told('run-judged', { verdict: 'fail', reports: [`/elsewhere/${RUN}/report.html`] }),
+  ]) {
     foldWorks(works, { type: 'fact', fact })
     page.onStep({ type: 'fact', fact }, works)
   }
@@ -118,6 +122,15 @@ describe('the page’s server', () => {
     expect((await get(`/api/runs/${OTHER}/files`)).json()).toEqual({ isKnown: false, files: [] })
     expect((await get('/runs/latest-failed')).headers.location).toBe(`/runs/${RUN}`)
     expect((await get('/events?run=nonsense')).statusCode).toBe(400)
+  })
+
+  test('links no reports that were removed', async () => {
+    const linked = async () => ((await get(`/api/runs/${RUN}`)).json() as { run: { reports: string[] } }).run.reports
+    expect(await linked()).toEqual(['report.html'])
+    const folderOf = (name: string) => join(folder, 'reports', name)
+    renameSync(folderOf(RUN), folderOf('gone'))
+    expect(await linked()).toEqual([])
+    renameSync(folderOf('gone'), folderOf(RUN))
   })
 
   const post = (url: string, body: string, headers: Record<string, string> = {}) =>

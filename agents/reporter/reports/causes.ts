@@ -1,7 +1,7 @@
 import type { ViolationKind } from '../../../schemas/parts.ts'
 import { violationKinds } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
-import { faultWindows, isForgiven } from '../../../shared/core/judge.ts'
+import { faultWindows, forgives, type FaultWindow } from '../../../shared/core/faults.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName, SOURCE_HOP } from '../../../topology/topology.ts'
 import { locate, type LocatedViolation } from './locate.ts'
@@ -65,26 +65,19 @@ interface Group {
 }
 
 function groupsOf(run: RunState, evidence: Evidence): Map<string, Group> {
-  const windows = namedWindows(run, evidence)
+  const windows = faultWindows(evidence, run)
   const groups = new Map<string, Group>()
   for (const violation of standingViolations(evidence)) {
-    const faults = windows.filter(({ fromMs, untilMs }) => fromMs <= violation.atMs && violation.atMs <= untilMs).map(({ name }) => name)
-    const counts = faults.length === 0 || !isForgiven(evidence, run, violation)
+    const forgiving = windows.filter((window) => forgives(window, { evidence, run, violation }))
+    const isInForce = ({ fromMs, untilMs }: FaultWindow) => fromMs <= violation.atMs && violation.atMs <= untilMs
+    const faults = windows.filter((window) => forgiving.includes(window) || isInForce(window)).map(({ name }) => name)
+    const counts = forgiving.length === 0
     const key = JSON.stringify([violation.violation, violation.hop, violation.field, counts, faults])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { counts, faults, violations: [violation] })
     else group.violations.push(violation)
   }
   return groups
-}
-
-/** As judged: from injection to the end of what the plan allows for recovery. */
-export function namedWindows(run: RunState, evidence: Evidence): { name: string; fromMs: number; untilMs: number }[] {
-  return run.resolved.plan.stages.flatMap((stage) => {
-    if (stage.task !== 'inject-fault') return []
-    const alone = { ...run, resolved: { ...run.resolved, plan: { ...run.resolved.plan, stages: [stage] } } }
-    return faultWindows(evidence, alone).map((window) => ({ ...window, name: `${stage.fault} of ${stage.target}` }))
-  })
 }
 
 function split(run: RunState, group: Group, expectedAt: ReadonlyMap<string, number>): Cause[] {

@@ -5,8 +5,10 @@ import type { Topology } from '../../../topology/topology.ts'
 import { createRedactor } from '../audit/redacted.ts'
 import type { ReporterEvent, WriteReports } from '../core.ts'
 import { FactKeeper } from './fact-keeper.ts'
+import { inTurn } from './fetch-raw.ts'
 import { createLogKeeper } from './log-keeper.ts'
 import type { RawEvidence } from './raw-evidence.ts'
+import { createReportSweeper } from './report-retention.ts'
 import type { ReportEnvironment, ReportSource } from './report-source.ts'
 import { writeReports } from './write-reports.ts'
 
@@ -28,17 +30,10 @@ export interface RunReports {
 export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw = null }: RunReportsPorts): RunReports {
   const facts = new FactKeeper()
   const { log, linesOf } = createLogKeeper(agent.log, { nowMs, hide: createRedactor(agent.config?.environment ?? {}) })
+  const kept = agent.config?.reportsKept ?? { days: 0, runs: 0 }
+  const sweeper = createReportSweeper({ reportsDir, kept, log: agent.log, nowMs })
   const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
-  // One at a time: a verdict that is amended meanwhile must not be overtaken by the archive of the one before.
-  let fetching: Promise<unknown> = Promise.resolve()
-  const fetchInTurn =
-    fetchRaw === null
-      ? null
-      : (source: ReportSource) => {
-          const fetched = fetching.then(() => fetchRaw(source))
-          fetching = fetched
-          return fetched
-        }
+  const fetchInTurn = fetchRaw === null ? null : inTurn(fetchRaw)
   return {
     hear(event) {
       if (event.type === 'fact') facts.hear(event.fact)
@@ -48,6 +43,7 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
         { run, evidence, judgement, atMs, environment },
         { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf, fetchRaw: fetchInTurn },
       )
+      void sweeper.sweep()
       return paths
     },
   }

@@ -1,6 +1,6 @@
 import { SOURCE_HOP } from '../../../topology/topology.ts'
 import type { Segment } from '../../../shared/core/evidence.ts'
-import { namedWindows } from './causes.ts'
+import { faultWindows } from '../../../shared/core/faults.ts'
 import { axisText, drawChart, quietAxis, type ChartOption } from './charts.ts'
 import { countText } from './figures.ts'
 import { sizeOf } from '../../../shared/core/range-set.ts'
@@ -65,7 +65,7 @@ export function timeLine(source: ReportSource): TimeLine | null {
   const lines = arrivalsOf(source)
   if (lines.length === 0) return null
   const since = (ms: number) => (ms - fromMs) / 1000
-  const faults = namedWindows(run, evidence)
+  const faults = faultWindows(evidence, run)
   const healedMs = (name: string) =>
     evidence.faults.find(({ fault, target, phase }) => `${fault} of ${target}` === name && phase === 'healed')?.atMs
   const option: ChartOption = {

@@ -1,6 +1,6 @@
 import type { Fact } from '../../schemas/results.ts'
-import { CanarySet } from '../../shared/core/canary-set.ts'
-import type { Evidence } from '../../shared/core/evidence.ts'
+import { CanarySet } from './canary-set.ts'
+import type { Evidence } from './evidence.ts'
 
 export interface RecoveryQuestion {
   readonly evidence: Evidence

@@ -1,0 +1,125 @@
+import type { Verdict } from '../../schemas/parts.ts'
+import type { Fact } from '../../schemas/results.ts'
+import type { Stage } from '../../topology/plan.ts'
+import { hopName } from '../../topology/topology.ts'
+import { intendedAtMs } from './canary.ts'
+import type { Evidence, Violation } from './evidence.ts'
+import { recoveryOf, type Recovery } from './recovery.ts'
+import type { RunState } from './run-book.ts'
+import { production } from './run-work.ts'
+
+type FaultStage = Extract<Stage, { task: 'inject-fault' }>
+type Change = Fact<'fault-changed'>
+
+/** Unix ms. `untilMs`: the recovery, or the end of what the plan allows for it, `allowedUntilMs`, where none is known. */
+export interface FaultWindow {
+  readonly name: string
+  readonly fromMs: number
+  readonly untilMs: number
+  readonly allowedUntilMs: number
+}
+
+export interface FaultReason {
+  readonly verdict: Exclude<Verdict, 'pass'>
+  readonly text: string
+}
+
+const faultStages = ({ resolved }: RunState) => resolved.plan.stages.filter((stage): stage is FaultStage => stage.task === 'inject-fault')
+
+const phaseOf = ({ faults }: Evidence, { stage }: FaultStage, phase: Change['phase']): Change | undefined =>
+  faults.find((fault) => fault.stage === stage && fault.phase === phase)
+
+const nameOf = ({ fault, target }: FaultStage) => `${fault} of ${target}`
+
+/** From injection to recovery. */
+export function faultWindows(evidence: Evidence, run: RunState): FaultWindow[] {
+  return faultStages(run).flatMap((stage) => {
+    const injected = phaseOf(evidence, stage, 'injected')
+    const healed = phaseOf(evidence, stage, 'healed')
+    if (injected === undefined || healed === undefined) return []
+    const recoveryMs = knownRecovery(evidence, run, stage)?.recoveryMs ?? Infinity
+    const allowedUntilMs = healed.atMs + stage.recoverWithinMs
+    const untilMs = Math.min(allowedUntilMs, healed.atMs + recoveryMs)
+    return [{ name: nameOf(stage), fromMs: injected.atMs, untilMs, allowedUntilMs }]
+  })
+}
+
+/**
+ * Whether a fault of ours explains it: expected degradation, not a failure. A canary that was to be sent before the recovery may come late after it; one that was to be sent behind it meets a pipeline
+ * that is whole again. Nothing told after the end of what the plan allows is forgiven.
+ */
+export function forgives(
+  window: FaultWindow,
+  { evidence, run, violation }: { evidence: Evidence; run: RunState; violation: Violation },
+): boolean {
+  const { violation: kind, stream, standing, atMs } = violation
+  if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false
+  if (atMs < window.fromMs || atMs > window.allowedUntilMs) return false
+  const produced = production(run)
+  if (produced === null) return atMs <= window.untilMs
+  const clock = { load: run.resolved.plan.load, epochMs: produced.epochMs, shifts: evidence.shifts }
+  return intendedAtMs(clock, stream, standing.ranges.at(-1) ?? 0) <= window.untilMs
+}
+
+export function faultReasons(run: RunState, evidence: Evidence): FaultReason[] {
+  return faultStages(run).flatMap((stage): FaultReason[] => {
+    const phase = (name: Change['phase']) => phaseOf(evidence, stage, name)
+    const what = nameOf(stage)
+    const failedHeal = phase('heal-failed')
+    if (failedHeal !== undefined) return [{ verdict: 'inconclusive', text: `${what} could not be healed: ${failedHeal.detail}` }]
+    const notRecovered = phase('not-recovered')
+    if (notRecovered !== undefined) return notRecoveredReasons({ run, evidence, stage }, notRecovered)
+    const isVoid = phase('void')
+    if (isVoid !== undefined) return [{ verdict: 'inconclusive', text: `${what} did not take hold: ${isVoid.detail}` }]
+    if (phase('bit') === undefined) return [{ verdict: 'inconclusive', text: `no evidence that ${what} took hold` }]
+    if (phase('recovered') === undefined) return [{ verdict: 'inconclusive', text: `no evidence that the pipeline recovered from ${what}` }]
+    return []
+  })
+}
+
+/** Recoveries as they are known now: what the tables show may have been read after the injector's patience ended. */
+export function recoveriesOf(run: RunState, evidence: Evidence): { fault: Change['fault']; target: string; recoveryMs: number | null }[] {
+  return faultStages(run).flatMap((stage) => {
+    const known = knownRecovery(evidence, run, stage)
+    return known === null ? [] : [{ fault: stage.fault, target: stage.target, recoveryMs: known.recoveryMs }]
+  })
+}
+
+/** As the injector told it; where it saw none in time, as the commits that are known now show it. */
+function knownRecovery(evidence: Evidence, run: RunState, stage: FaultStage): Recovery | null {
+  const recovered = phaseOf(evidence, stage, 'recovered')
+  if (recovered !== undefined) return { phase: 'recovered', recoveryMs: recovered.recoveryMs, detail: recovered.detail }
+  const told = phaseOf(evidence, stage, 'not-recovered')
+  const healed = phaseOf(evidence, stage, 'healed')
+  if (told === undefined) return null
+  const asTold: Recovery = { phase: 'not-recovered', recoveryMs: told.recoveryMs, detail: told.detail }
+  if (told.recoveryMs !== null || healed === undefined) return asTold
+  const tables = run.resolved.hops.filter(({ kind }) => kind === 'table').map(hopName)
+  const shown = recoveryOf({ evidence, healed, tables, recoverWithinMs: stage.recoverWithinMs, hasProduced: true, nowMs: Infinity })
+  return shown?.recoveryMs == null ? asTold : shown
+}
+
+function notRecoveredReasons(
+  { run, evidence, stage }: { run: RunState; evidence: Evidence; stage: FaultStage },
+  told: Change,
+): FaultReason[] {
+  const known = knownRecovery(evidence, run, stage)
+  if (known?.phase === 'recovered') return []
+  const blindness = known?.recoveryMs == null ? blindnessUntil(told.atMs, { run, evidence }) : null
+  if (blindness !== null)
+    return [{ verdict: 'inconclusive', text: `whether the pipeline recovered from ${nameOf(stage)} is not known: ${blindness}` }]
+  return [{ verdict: 'fail', text: `not-recovered: ${nameOf(stage)}: ${(known ?? told).detail}` }]
+}
+
+/** Why nobody can say what the tables held at that time; null when they were read as far. */
+function blindnessUntil(atMs: number, { run, evidence }: { run: RunState; evidence: Evidence }): string | null {
+  const stages = run.resolved.plan.stages.filter(({ task }) => task === 'reconcile-table')
+  if (stages.length === 0) return 'no stage of the plan looks at the table'
+  for (const { stage } of stages) {
+    const ended = run.stages.get(stage)?.ended ?? null
+    if (ended === null) return `stage ${stage} of storage-reconciler did not end`
+    if (ended.atMs < atMs) return `stage ${stage} of storage-reconciler ended before`
+  }
+  const missing = evidence.missing.find(({ agent }) => agent === 'storage-reconciler')
+  return missing === undefined ? null : `${missing.hop}: ${missing.reason}`
+}
