@@ -8,10 +8,8 @@ export const EXPORT_TIMEOUT_MS = 5_000
 type Done = Parameters<SpanExporter['export']>[1]
 type Code = Parameters<Done>[0]['code']
 // Their enum stands in a package that only the exporters depend on.
-/* eslint-disable @typescript-eslint/no-unsafe-enum-assignment */
 const SUCCESS = 0 as Code
 const FAILED = 1 as Code
-/* eslint-enable @typescript-eslint/no-unsafe-enum-assignment */
 
 /**
  * How finished spans leave, by setting. Libraries are loaded with the first span that is exported: an agent that

@@ -58,9 +58,9 @@ function answerTo(
   const shown = pipeline.snapshots.filter(({ committedAtMs }) => committedAtMs <= clock.nowMs() - API_LAG_MS)
   const snapshotId = shown.at(-1)?.snapshotId ?? null
   const [first, last] = question.kind === 'window' ? [question.seqFirst, question.seqLast] : [question.seq, question.seq]
-  const rows = shown
-    .flatMap((snapshot) => snapshot.rows)
-    .filter(({ stream, seq }) => stream === question.stream && first <= seq && seq <= last)
+  const rows = shown.flatMap((snapshot) =>
+    snapshot.rows.filter(({ stream, seq }) => stream === question.stream && first <= seq && seq <= last),
+  )
   if (question.kind === 'canary' && rows.length === 0) return { ...common, snapshotId, status: 404 }
   const count = rows.length + (hop === STATS_HOP ? miscount(rows, pipeline.isMiscounted) : 0)
   const isChanged = rows.some(({ fault }) => fault === 'corrupted' || fault === 'precision-lost')

@@ -15,7 +15,7 @@ const defects = Object.keys(every) as PlantedDefect[]
 
 describe('the agents together, on a pipeline whose canaries go in outside of Kafka', () => {
   test('accuse no faithful one, whoever of them is killed', () => {
-    for (const seed of seeds.slice(0, 200)) {
+    for (const seed of seeds.slice(0, 100)) {
       const crash = ([undefined, 'ingestion-checker', 'storage-reconciler', undefined] as const)[seed % 4]
       const { verdict, found } = simulate({ seed, defect: 'none', source: true, crash })
       expect({ seed, verdict: verdict.verdict, found, reasons: verdict.reasons }).toEqual({ seed, verdict: 'pass', found: [], reasons: [] })
@@ -25,7 +25,7 @@ describe('the agents together, on a pipeline whose canaries go in outside of Kaf
 
   test.each(defects)('name exactly the records of a planted %s', (defect) => {
     let plantedRuns = 0
-    const own = seeds.filter((_, index) => index % 8 === defects.indexOf(defect) % 8)
+    const own = seeds.filter((_, index) => index % defects.length === defects.indexOf(defect))
     for (const seed of own) {
       const report = simulate({ seed, defect, source: true })
       const expected = mustBeFoundBehindSource(defect, report)

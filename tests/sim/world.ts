@@ -75,6 +75,19 @@ function neverGoesOn(pipeline: SimPipeline): void {
   }
 }
 
+/** Looks at each entry once. */
+function firstVerdict(entries: World['results']['entries']): () => Fact<'run-judged'> | null {
+  let looked = 0
+  let verdict: Fact<'run-judged'> | null = null
+  return () => {
+    for (; verdict === null && looked < entries.length; looked++) {
+      const message = entries[looked]?.message
+      if (message?.kind === 'run-judged') verdict = message
+    }
+    return verdict
+  }
+}
+
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
 export function simulate({
   seed,
@@ -126,8 +139,8 @@ export function simulate({
   clock.later(start.below(2_000), () => {
     world.control.append({ kind: 'run-requested', runId: RUN_ID, plan: 'sim', parameters: {}, window: null, requestedBy: 'sim' })
   })
-  const judged = () => world.results.entries.find(({ message }) => message.kind === 'run-judged')
-  clock.runUntil(() => judged() !== undefined, STEPS_MAX)
+  const judged = firstVerdict(world.results.entries)
+  clock.runUntil(() => judged() !== null, STEPS_MAX)
   const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
   const recomputed = judgeFromTopics(facts)
   const found =
@@ -137,7 +150,7 @@ export function simulate({
           [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`),
         )
   return {
-    verdict: judged()?.message as Fact<'run-judged'>,
+    verdict: judged() as Fact<'run-judged'>,
     recomputed: recomputed?.judgement ?? null,
     found: [...new Set(found)].sort(),
     planted: pipeline.planted,
