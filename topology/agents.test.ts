@@ -42,7 +42,7 @@ test.each([
     'ingestion-checker',
     ['topic raw: Read', 'topic clean: Read', 'group normaliser: Describe', 'group assay.ingestion-checker: Read, Delete'],
   ],
-  ['storage-reconciler', ['topic clean: Describe', 'group connect-sink: Describe']],
+  ['storage-reconciler', ['topic clean: Read', 'group connect-sink: Describe', 'group assay.storage-reconciler: Read, Delete']],
   ['query-prober', []],
   ['chaos-injector', []],
   ['reporter', ['topic raw: Read', 'topic clean: Read', 'group assay.reporter: Read, Delete']],
@@ -59,7 +59,7 @@ test('only the generator writes to the pipeline, and nobody creates or deletes a
 })
 
 test('the commands are for one cluster, and safe to paste', () => {
-  expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })).toHaveLength(10)
+  expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })).toHaveLength(11)
   expect(aclCommands(acls, { cluster: 'pipeline', bootstrap: 'kafka:9092' })[0]).toBe(
     'kafka-acls --bootstrap-server kafka:9092 --add --allow-principal User:assay-generator --operation Write --topic raw',
   )

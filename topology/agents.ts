@@ -32,7 +32,7 @@ export const agentUses: Readonly<Record<AgentName, AgentUse>> = {
   'storage-reconciler': {
     writesControl: false,
     pipeline: 'watches-topics',
-    why: 'compares the table with the offsets of the last topic and of the sink',
+    why: 'looks where lost canaries stand in the topic before the table, and how far the sink has read',
   },
   'query-prober': { writesControl: false, pipeline: 'none', why: 'asks endpoints and engines, no Kafka of the pipeline' },
   'chaos-injector': { writesControl: false, pipeline: 'none', why: 'disturbs by drivers of its own' },
@@ -112,11 +112,13 @@ function pipelineAcls(agent: AgentName, { hops }: Pick<Topology, 'hops'>): Acl[]
     case 'reads-records':
       return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), groupsAcl(agent, 'pipeline')]
     case 'watches-topics': {
-      const sources = tables.flatMap(({ sourceOffsets }) => (sourceOffsets === null ? [] : [sourceOffsets.topic]))
+      const sources = tables.flatMap((table) => hops.slice(0, hops.indexOf(table)).findLast((hop) => hop.kind === 'topic')?.topic ?? [])
       const groups = tables.flatMap(({ sinkGroup }) => (sinkGroup === null ? [] : [sinkGroup]))
-      return [...new Set(sources)]
-        .map((topic) => acl('topic', topic, 'Describe'))
-        .concat([...new Set(groups)].map((group) => acl('group', group, 'Describe')))
+      return [
+        ...[...new Set(sources)].map((topic) => acl('topic', topic, 'Read')),
+        ...[...new Set(groups)].map((group) => acl('group', group, 'Describe')),
+        groupsAcl(agent, 'pipeline'),
+      ]
     }
     default:
       return agentUses[agent].pipeline satisfies never

@@ -112,7 +112,7 @@ export class Story {
   }
 
   produced(first: number, last: number): void {
-    const nothing = { unknown: [], failed: [], offsets: [], latency: emptyLatency() }
+    const nothing = { unknown: [], failed: [], offsets: [], latency: emptyLatency(), heldBackMs: 0 }
     this.tell({ kind: 'canaries-produced', hop: 'topic:raw', acknowledged: one(first, last), ...nothing })
   }
 

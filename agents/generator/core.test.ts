@@ -24,6 +24,7 @@ const outcomeOf = (said: Partial<ChunkOutcome>): ChunkOutcome => ({
   failed: [],
   offsets: [],
   latency: latencyOf(),
+  heldBackMs: 0,
   reason: null,
   ...said,
 })

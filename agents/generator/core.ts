@@ -28,6 +28,8 @@ export interface ChunkOutcome {
   readonly failed: readonly { readonly stream: number; readonly ranges: Ranges }[]
   readonly offsets: readonly OffsetRange[]
   readonly latency: LatencySketchWire
+  /** The longest a canary waited in this process beyond its intended send time; waiting for the broker aside. */
+  readonly heldBackMs: number
   readonly reason: string | null
 }
 
@@ -213,6 +215,7 @@ function vouch(
       failed: wire(outcome.failed),
       offsets: outcome.offsets.map((range) => ({ ...range })),
       latency: outcome.latency,
+      heldBackMs: outcome.heldBackMs,
     }),
   ]
 }

@@ -123,16 +123,24 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     }
     const due = inOrder(chunk, (stream, seq) => intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
     const turns: Promise<void>[] = []
+    // How much of being late is the broker's doing: what is left of it is our own.
+    let waitedMs = 0
     for (let next = 0; next < due.length;) {
       const waitMs = (due[next] as Due).dueMs - clock.nowMs()
-      if (waitMs > 0) await sleep(Math.max(TURN_MS, waitMs))
+      if (waitMs > 0) {
+        waitedMs = 0
+        await sleep(Math.max(TURN_MS, waitMs))
+      }
       // A slow broker makes turns larger, up to their limit, and then later: latency counts from when a canary was due.
+      const fullMs = clock.nowMs()
       while (this.#underWay.size >= TURNS_UNDER_WAY_MAX) await Promise.race(this.#underWay)
       if (this.#closing) return
       const nowMs = clock.nowMs()
+      waitedMs += nowMs - fullMs
       const first = next
       while (next < due.length && next - first < TURN_CANARIES_MAX && (due[next] as Due).dueMs <= nowMs) next++
       if (next === first) continue
+      tally.heldBack(nowMs - (due[first] as Due).dueMs - waitedMs)
       const sending = this.#sendTurn({ runId, turn: due.slice(first, next), source, resolved }, tally).finally(() =>
         this.#underWay.delete(sending),
       )
@@ -214,7 +222,12 @@ class ChunkTally {
   readonly #sets = { acknowledged: new CanarySet(), unknown: new CanarySet(), failed: new CanarySet() }
   readonly #offsets = new Map<number, OffsetRange>()
   readonly #latency = new LatencySketch()
+  #heldBackMs = 0
   #reason: string | null = null
+
+  heldBack(ms: number): void {
+    this.#heldBackMs = Math.max(this.#heldBackMs, Math.round(ms))
+  }
 
   add({ stream, seq }: Due, outcome: RecordOutcome, latencyMs: number): void {
     this.#sets[outcome.outcome].add(stream, seq)
@@ -245,6 +258,7 @@ class ChunkTally {
       failed: this.#sets.failed.toWire(),
       offsets: [...this.#offsets.values()].sort((a, b) => a.partition - b.partition),
       latency: this.#latency.toWire(),
+      heldBackMs: this.#heldBackMs,
       reason: this.#reason,
     }
   }

@@ -129,6 +129,7 @@ export class Story {
       failed: [],
       offsets: [],
       latency: emptyLatency(),
+      heldBackMs: 0,
     })
     this.sighted(canaries)
   }

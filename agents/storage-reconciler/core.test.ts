@@ -111,6 +111,13 @@ describe('the storage-reconciler', () => {
     expect(played.saidOf('snapshot-reconciled')).toHaveLength(1)
   })
 
+  test('tells rows that were never sent, and waits for them at no hop', () => {
+    const played = endTopics(sighted(begun(), 9).hear(told('canaries-intended', { canaries: one(0, 9) })))
+    reads(played, readingOf('8', 0, 9, { canaries: [...one(0, 9), { stream: 7, ranges: [3, 4] }] })).until(4_000)
+    expect(outcome(played)).toEqual(['ok'])
+    expect(accusations(played)).toEqual(['unexpected 7/3-3', 'unexpected 7/4-4'])
+  })
+
   test('does not end while topics are still being sighted', () => {
     const played = reads(sighted(begun(), 9), readingOf('8', 0, 9))
       .hear(told('stage-ended', { stage: 'produce' }))
@@ -149,6 +156,29 @@ describe('a row that is not there', () => {
     const played = reads(sighted(begun(), 9), readingOf('8', 0, 9, { canaries: some, sourceOffsets: [] })).until(10_200)
     expect(played.take('look-again')).toEqual([])
     expect(played.until(10_600).take('look-again')).toMatchObject([{ suspects: [4, 5, 6, 7].map((seq) => ({ stream: 0, seq })) }])
+  })
+
+  describe('with a whole partition, where no stored offset tells', () => {
+    const sinkAt = (played: Played, next: number) =>
+      played.step({ type: 'sink-moved', runId: RUN, hop: TABLE, offsets: [{ partition: 0, next }] })
+    const others = (snapshotId: string, committedAtMs: number) =>
+      readingOf(snapshotId, 0, 9, { canaries: [], sourceOffsets: [], committedAtMs })
+
+    test('is looked for once the sink has read beyond it, had its time, and committed since', () => {
+      const played = sinkAt(sighted(begun(), 9).until(1_000), 10)
+      reads(played, others('8', 2_000)).until(10_900)
+      expect(played.take('look-again')).toEqual([])
+      expect(played.until(11_400).take('look-again')).toMatchObject([{ suspects: { length: 10 } }])
+    })
+
+    test.each([
+      ['has read beyond it', 9, 2_000],
+      ['has committed since', 10, 900],
+    ])('is not accused before the sink %s', (_, next, committedAtMs) => {
+      const played = sinkAt(sighted(begun(), 9).until(1_000), next)
+      reads(played, others('8', committedAtMs)).until(30_000)
+      expect(played.take('look-again')).toEqual([])
+    })
   })
 
   test('is taken back when it comes after all', () => {

@@ -10,6 +10,7 @@ import {
   foldWorks,
   hopsOfKind,
   initWorks,
+  production,
   sayEnded,
   sayMissing,
   sayStarted,
@@ -19,7 +20,7 @@ import {
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { beganBehind, foldAfterLook, foldLook, isTableDone, judgeLoss } from './loss.ts'
-import { sayBroken } from './table-findings.ts'
+import { sayBroken, unexpected } from './table-findings.ts'
 import { isMove, newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
 interface ReconcilerWork {
@@ -80,6 +81,9 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
       return [sayMissing(state.works, { runId: run.runId, hop: table.name }, event.reason)]
     case 'metadata-broken':
       return sayBroken(state.works, { run, table }, event)
+    case 'sink-moved':
+      table.sink.push({ atMs: state.works.base.nowMs, offsets: new Map(event.offsets.map(({ partition, next }) => [partition, next])) })
+      return []
     case 'looked-again':
       return foldLook(state.works, { run, table }, event.result)
     case 'trouble':
@@ -173,6 +177,7 @@ function carryOn(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEf
     done &&= isTableDone(works, { run, table })
   }
   if (!done) return effects
+  for (const table of work.tables.values()) effects.push(...unexpected(works, { run, table }))
   return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, { outcome: 'ok' }), ...stopWork(state, run.runId)]
 }
 
@@ -181,6 +186,7 @@ function giveUp(state: ReconcilerState, { run, stage }: DueStage, stop: NonNulla
   const effects: ReconcilerEffect[] = []
   for (const table of state.active.get(run.runId)?.tables.values() ?? []) {
     effects.push(...tellSnapshots(works, { run, table }, 'all'))
+    if (production(run)?.ended != null) effects.push(...unexpected(works, { run, table }))
     if (stop.outcome === 'inconclusive' && table.trouble !== null)
       effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, table.trouble))
   }

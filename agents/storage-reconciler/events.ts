@@ -75,6 +75,13 @@ export type ReconcilerEvent =
     }
   /** Snapshots that can no longer be followed one by one; what they did is not known. */
   | { readonly type: 'lineage-broken'; readonly runId: string; readonly hop: string; readonly reason: string }
+  /** How far the sink's group has come, where that moved: by partition, the first offset it has not done with. */
+  | {
+      readonly type: 'sink-moved'
+      readonly runId: string
+      readonly hop: string
+      readonly offsets: readonly { readonly partition: number; readonly next: number }[]
+    }
   | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
   | { readonly type: 'cleaned-up'; readonly runId: string; readonly stage: string; readonly result: CleanUpResult }

@@ -18,8 +18,8 @@ const LOOK_AGAIN_MS = 2_000
 
 /**
  * Asks for a second look at canaries that must be in the table by now: the table holds rows from behind their place
- * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come, or
- * they were in the table and are no more. A table that just stands still has lost nothing yet.
+ * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come, the
+ * sink has read beyond them and committed since, or they were in the table and are no more. A table that just stands still has lost nothing yet.
  */
 export function judgeLoss(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
   const before = hopBefore(run, table.name)
@@ -76,9 +76,21 @@ export function beganBehind(run: RunState): string | null {
 }
 
 function isPassed(works: RunWorks, { run, table }: TableContext, segment: Segment): boolean {
+  const evidence = evidenceOf(works, run.runId)
+  if (isPassedBySink(works, { evidence, table }, segment)) return true
   if (table.hop.sourceOffsets === null) return false
-  const stored = storedOffsets(evidenceOf(works, run.runId), table)
+  const stored = storedOffsets(evidence, table)
   return segment.covered.every(({ partition, offsetLast }) => (stored.get(partition) ?? -1) >= offsetLast)
+}
+
+/**
+ * The sink has read beyond it, had the time it is given, and has committed to the table since: what it read is not to
+ * come any more. Offsets alone prove nothing: a sink stores them before its coordinator commits.
+ */
+function isPassedBySink(works: RunWorks, { evidence, table }: { evidence: Evidence; table: TableWork }, { covered }: Segment): boolean {
+  const passed = table.sink.find(({ offsets }) => covered.every(({ partition, offsetLast }) => (offsets.get(partition) ?? 0) > offsetLast))
+  if (passed === undefined || works.base.nowMs <= passed.atMs + table.hop.giveUpAfterMs) return false
+  return evidence.snapshots.some(({ hop, committedAtMs }) => hop === table.name && committedAtMs > passed.atMs)
 }
 
 /** Of a segment seen long ago, those behind which later canaries of the same stream are in the table. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { createObjectStore } from '../../shared/iceberg/object-store.ts'
 import { createRestCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { openAgentEngine, setUpAgent } from '../../shared/runtime/agent-setup.ts'
+import { openAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
 import { reconcilerCore } from './core.ts'
@@ -33,6 +34,7 @@ export async function main(): Promise<void> {
         new ReconcilerShell({
           topology,
           kafka,
+          admin: openAdmin(kafka),
           registry,
           store,
           db,

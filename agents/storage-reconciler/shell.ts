@@ -11,6 +11,7 @@ import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
@@ -22,6 +23,7 @@ import type { Registry } from '../../shared/runtime/registry.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
+import { SinkProgress } from './sink-progress.ts'
 import { cleanTables } from './table-cleaning.ts'
 import type { TableRows } from './table-files.ts'
 import { TableFollowing } from './table-following.ts'
@@ -29,6 +31,7 @@ import { TableFollowing } from './table-following.ts'
 export interface ReconcilerPorts {
   readonly topology: Topology
   readonly kafka: KafkaLink
+  readonly admin: KafkaAdmin
   readonly registry: Registry
   readonly catalog: TableCatalog
   readonly store: ObjectStore
@@ -101,6 +104,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     this.#spans.close()
     for (const runId of this.#following.keys()) this.#stop(runId)
     await this.#line
+    await this.#ports.admin.close()
     this.#ports.store.close()
     this.#ports.db.close()
     await rm(this.#ports.workDir, { recursive: true, force: true })
@@ -163,11 +167,13 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       },
       effect,
     )
+    const sink = new SinkProgress(this.#ports.admin, table)
     let busy = false
     const timer = setInterval(() => {
       if (busy) return
       busy = true
       void this.#inLine(() => this.#poll({ ...at, following, stop }, send)).finally(() => (busy = false))
+      void this.#watchSink({ ...at, sink, stop }, send)
     }, POLL_MS)
     this.#following.set(runId, [...(this.#following.get(runId) ?? []), { timer, stop }])
   }
@@ -185,6 +191,18 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       if (error instanceof AssayError && error.code === 'TABLE_MISSING' && following.tableUuid === null) return
       this.#ports.log.warn({ runId, err: error }, 'table cannot be followed at the moment')
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
+    }
+  }
+
+  async #watchSink(
+    { sink, stop, ...at }: { runId: string; hop: string; sink: SinkProgress; stop: AbortController },
+    send: Send,
+  ): Promise<void> {
+    try {
+      const offsets = await sink.moved()
+      if (offsets !== null && !stop.signal.aborted) send({ type: 'sink-moved', ...at, offsets })
+    } catch (error) {
+      this.#ports.log.debug({ ...at, err: error }, 'how far the sink has come is not known at the moment')
     }
   }
 

@@ -3,6 +3,7 @@ import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
 import { members } from '../../shared/core/range-set.ts'
 import { evidenceOf, headOf, hopBefore, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
 import type { RowChange } from './row-change.ts'
@@ -21,6 +22,12 @@ export function findingsIn(
     ...change.repeats.map((place) => repeatFinding(table, reading, place)),
     ...late.streams().flatMap((stream) => lateFindings(table, reading, { stream, seqs: [...members(late.ranges(stream))] })),
   ].filter((finding) => !isInherited(works, { run, table }, finding))
+}
+
+/** Canaries whose write failed for certain, or was never meant, where the topic before does not show them. */
+export function unexpected(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
+  const findings = unexpectedAt(evidenceOf(works, run.runId), { hop: table.name, before: hopBefore(run, table.name) })
+  return table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
 }
 
 /** All that is wrong with one file is one finding. */

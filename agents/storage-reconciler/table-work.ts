@@ -5,7 +5,7 @@ import { hopEvidence, lostAt, type Evidence } from '../../shared/core/evidence.t
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, say, sayMissing, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, headOf, hopBefore, production, say, sayMissing, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, violationFact } from '../../shared/core/violations.ts'
 import type { TableHop } from '../../topology/topology.ts'
 import type { LineageMove, PlacedRow, ReconcilerEffect, SnapshotReading } from './events.ts'
@@ -30,6 +30,8 @@ export interface TableWork {
   readonly cleared: Set<object>
   /** May be in a file that nobody can read: not accused. */
   readonly doubted: CanarySet
+  /** How far the sink had come, each time that was seen to move. */
+  readonly sink: { readonly atMs: number; readonly offsets: ReadonlyMap<number, number> }[]
   looking: { readonly suspects: CanarySet; readonly segments: readonly object[] } | null
   looksFailed: number
   nextLookMs: number
@@ -55,6 +57,7 @@ export function newTableWork({ name, hop }: { name: string; hop: TableHop }, evi
     removedFrom: new Map(),
     cleared: new Set(),
     doubted: new CanarySet(),
+    sink: [],
     looking: null,
     looksFailed: 0,
     nextLookMs: 0,
@@ -71,18 +74,23 @@ export const isMove = (item: SnapshotReading | LineageMove): item is LineageMove
  */
 export function tellSnapshots(works: RunWorks, { run, table }: TableContext, force: 'all' | 'decided' = 'decided'): ReconcilerEffect[] {
   const effects: ReconcilerEffect[] = []
+  const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, table.name)
   for (let next = table.waiting[0]; next !== undefined; next = table.waiting[0]) {
     const decided =
       isMove(next) ||
       before === null ||
-      CanarySet.of(next.canaries).minus(hopEvidence(evidenceOf(works, run.runId), before).sighted).size === 0
+      mayBeSighted(run, evidence, CanarySet.of(next.canaries)).minus(hopEvidence(evidence, before).sighted).size === 0
     if (!decided && force === 'decided') break
     table.waiting.shift()
     effects.push(...(isMove(next) ? moveLineage(works, { run, table }, next) : tellSnapshot(works, { run, table }, next)))
   }
   return effects
 }
+
+/** What was refused, or never intended, is waited for at no hop; once all is produced, that is known. */
+const mayBeSighted = (run: RunState, { intended, failed }: Evidence, canaries: CanarySet) =>
+  production(run)?.ended == null ? canaries : canaries.and(intended).minus(failed)
 
 /** So many places of rows that went are kept for the evidence. */
 const REMOVED_PLACES_MAX = 10_000

@@ -13,7 +13,7 @@ const started: RunFact = {
 }
 const produced = (atMs: number, first: number, last: number): RunFact => ({
   ...{ kind: 'canaries-produced', ...head, atMs, hop: 'topic:raw', acknowledged: range(first, last) },
-  ...{ unknown: [], failed: [], offsets: [], latency },
+  ...{ unknown: [], failed: [], offsets: [], latency, heldBackMs: 0 },
 })
 const sighted = (atMs: number, first: number, last: number): RunFact => ({
   ...{ kind: 'hop-sighted', ...head, agent: 'ingestion-checker', atMs, hop: 'topic:raw', covered: [], canaries: range(first, last) },

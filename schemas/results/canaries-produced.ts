@@ -8,4 +8,8 @@ export const canariesProduced = fact('canaries-produced', {
   failed: z.array(streamRanges).describe('Refused for certain: must not appear.'),
   offsets: z.array(offsetRange).describe('Where the acknowledged ones were written.'),
   latency: latencySketch.describe('Intended send time to acknowledgement.'),
+  heldBackMs: z
+    .int()
+    .default(0)
+    .describe('The longest any of these waited in the generator itself beyond its intended send time: not the pipeline’s doing.'),
 }).describe('The ledger: what the generator vouches for.')

@@ -38,6 +38,9 @@ export interface ProbeEvidence {
   errors: number
 }
 
+/** A generator that hands over later than this cannot tell a late pipeline from itself. */
+const HELD_BACK_MAX_MS = 500
+
 /** All that the two topics say about one run's data. A pure fold: every agent that needs it builds the same. */
 export interface Evidence {
   readonly intended: CanarySet
@@ -48,6 +51,8 @@ export interface Evidence {
   readonly produceLatency: LatencySketch
   readonly ledgerFacts: Set<string>
   readonly ledger: Segment[]
+  /** Canaries that the generator itself sent late, and how late at most. */
+  readonly heldBack: { readonly canaries: CanarySet; longestMs: number }
   readonly hops: Map<string, HopEvidence>
   readonly probes: Map<string, ProbeEvidence>
   readonly snapshots: Fact<'snapshot-reconciled'>[]
@@ -67,6 +72,7 @@ export const emptyEvidence = (): Evidence => ({
   produceLatency: new LatencySketch(),
   ledgerFacts: new Set(),
   ledger: [],
+  heldBack: { canaries: new CanarySet(), longestMs: 0 },
   hops: new Map(),
   probes: new Map(),
   snapshots: [],
@@ -163,6 +169,11 @@ function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
   evidence.unknown.addAll(fact.unknown)
   evidence.failed.addAll(fact.failed)
   evidence.produceLatency.merge(fact.latency)
+  if (fact.heldBackMs > HELD_BACK_MAX_MS) {
+    const { heldBack } = evidence
+    heldBack.canaries.addAll([...fact.acknowledged, ...fact.unknown])
+    heldBack.longestMs = Math.max(heldBack.longestMs, fact.heldBackMs)
+  }
   evidence.ledger.push({ covered: fact.offsets, canaries: fact.acknowledged, atMs: fact.atMs })
 }
 

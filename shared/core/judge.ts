@@ -7,6 +7,7 @@ import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
 import type { LatencySketch } from './latency-sketch.ts'
+import { withoutOwnDelay } from './own-delay.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
 
@@ -25,13 +26,15 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence)
   const windows = faultWindows(evidence, run)
-  const counted = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))
+  const unforgiven = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))
+  const { counted, reasons: ownDelays } = withoutOwnDelay(unforgiven, evidence)
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
     ...violationReasons(counted),
     ...budgetReasons(run, hops),
     ...faultReasons(run, evidence),
+    ...ownDelays,
     ...evidenceReasons({ book, run, evidence, hops }),
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {

@@ -75,7 +75,14 @@ const canaries = ([first, last]: Span) => [{ stream: 0, ranges: [first, last] }]
 const covered = ([offsetFirst, offsetLast]: Span) => [{ partition: 0, offsetFirst, offsetLast }]
 
 function produced(head: HeadOf, span: Span): RunFact[] {
-  const ledger = { acknowledged: canaries(span), unknown: [], failed: [], offsets: covered(span), latency: latencyOf(span, 4) }
+  const ledger = {
+    acknowledged: canaries(span),
+    unknown: [],
+    failed: [],
+    offsets: covered(span),
+    latency: latencyOf(span, 4),
+    heldBackMs: 0,
+  }
   return [
     { kind: 'canaries-intended', ...head('generator'), hop: RAW, canaries: canaries(span), placeFirst: span[0], shiftMs: 0 },
     { kind: 'canaries-produced', ...head('generator'), hop: RAW, ...ledger },

@@ -36,8 +36,8 @@ export interface Pipeline {
 
 export type Kafka = ReturnType<typeof connectKafka>
 
-export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 13_000 } as const
-const GIVE_UP_AFTER_MS = 20_000
+export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 17_000 } as const
+const GIVE_UP_AFTER_MS = 21_000
 const PARTITIONS = 4
 const AGENTS = ['generator', 'ingestion-checker', 'storage-reconciler', 'reporter'] as const
 const RAW_SUBJECT = 'market.trades.raw-value'

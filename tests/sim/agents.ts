@@ -18,7 +18,7 @@ const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop ===
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
   core: generatorCore,
-  perform({ clock, pipelineOf, publish, later }, effect, send) {
+  perform({ clock, pipelineOf, publish, later, generatorLagMs }, effect, send) {
     if (effect.type === 'keep-intent') {
       publish(effect.fact)
       later(5 + 100, () => {
@@ -36,7 +36,10 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
       let lastMs = clock.nowMs()
       for (const { stream, ranges } of chunk.canaries) {
         for (const seq of members(ranges)) {
-          const dueMs = Math.max(clock.nowMs(), intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
+          const dueMs = Math.max(
+            clock.nowMs(),
+            intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq) + generatorLagMs,
+          )
           lastMs = Math.max(lastMs, dueMs)
           later(dueMs - clock.nowMs(), () => {
             const written = pipelineOf(runId).write(stream, seq)
@@ -58,6 +61,7 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
           failed: outcome.failed.toWire(),
           offsets: [...outcome.offsets.values()],
           latency: outcome.latency.toWire(),
+          heldBackMs: generatorLagMs,
           reason: null,
         }
         send({ type: 'chunk-written', runId, chunk, outcome: told })

@@ -63,6 +63,17 @@ describe('the agents together, on a pipeline that is faithful', () => {
     }
     expect(stuck).toBeGreaterThan(5)
   })
+  test('say of a generator that sends late what it is: no evidence of a late pipeline', () => {
+    let doubted = 0
+    for (const seed of seeds.slice(0, 40)) {
+      const { verdict, found } = simulate({ seed, defect: 'none', generatorLagMs: 400 + (seed % 4) * 3_000 })
+      const late = found.some((finding) => finding.startsWith('late '))
+      if (late) doubted++
+      expect({ seed, verdict: verdict.verdict }).toEqual({ seed, verdict: late ? 'inconclusive' : 'pass' })
+      for (const reason of verdict.reasons) expect(reason).toContain('the generator itself sent them up to')
+    }
+    expect(doubted).toBeGreaterThan(10)
+  })
   test('give one trace for one seed', () => {
     for (const seed of seeds.slice(0, 20)) expect(simulate({ seed, defect: 'delay' }).trace).toBe(simulate({ seed, defect: 'delay' }).trace)
   })

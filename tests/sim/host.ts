@@ -16,6 +16,8 @@ export interface ShellContext {
   readonly pipelineOf: (runId: string) => SimPipeline
   readonly prng: Prng
   readonly publish: (fact: ResultMessage) => void
+  /** So long the generator sits on each canary beyond its time. */
+  readonly generatorLagMs: number
   /** A timer that dies with the process. */
   readonly later: (delayMs: number, run: () => void) => void
   /** Runs whose reading was stopped. */
@@ -36,6 +38,7 @@ export interface World {
   readonly control: TopicLog<ControlMessage>
   readonly results: TopicLog<ResultMessage>
   readonly plans: ReadonlyMap<string, string>
+  readonly generatorLagMs?: number
   readonly trace: (line: string) => void
 }
 
@@ -69,7 +72,8 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
         results.append(parsed)
       })
     }
-    const context: ShellContext = { clock, pipelineOf: world.pipelineOf, prng, publish, later, stopped: new Set() }
+    const { pipelineOf, generatorLagMs = 0 } = world
+    const context: ShellContext = { clock, pipelineOf, generatorLagMs, prng, publish, later, stopped: new Set() }
     let state: unknown = agent.core.init({
       speaker: { agent: agent.core.name, instance: '0' },
       plans: world.plans,

@@ -31,6 +31,7 @@ export interface Scenario {
   readonly staysPaused?: boolean
   /** Whether canaries go in outside of Kafka, by way of a gateway. */
   readonly source?: boolean
+  readonly generatorLagMs?: number
 }
 
 export interface SimReport {
@@ -89,16 +90,8 @@ function firstVerdict(entries: World['results']['entries']): () => Fact<'run-jud
 }
 
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
-export function simulate({
-  seed,
-  defect,
-  crash,
-  downMs,
-  absent,
-  pauses = false,
-  staysPaused = false,
-  source = false,
-}: Scenario): SimReport {
+export function simulate(scenario: Scenario): SimReport {
+  const { seed, defect, crash, downMs, absent, pauses = false, staysPaused = false, source = false, generatorLagMs = 0 } = scenario
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
@@ -114,6 +107,7 @@ export function simulate({
     control: createTopicLog<ControlMessage>(clock, prng.stream('control'), { repeats: true }),
     results: createTopicLog<ResultMessage>(clock, prng.stream('results'), { repeats: true }),
     plans,
+    generatorLagMs,
     trace: (line) => {
       lines.push(line)
     },

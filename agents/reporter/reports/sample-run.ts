@@ -80,6 +80,7 @@ export function cleanFacts(plan = 'smoke'): RunFact[] {
       failed: [],
       offsets: [{ partition: 0, offsetFirst: 0, offsetLast: CANARIES - 1 }],
       latency: latency(4),
+      heldBackMs: 0,
     },
     ...HOPS.slice(0, 2).map((hop, index): RunFact => sighting(hop, 10 * (index + 1))),
     snapshot(),

@@ -62,6 +62,9 @@ const afterwards = (
     { spoils: true, ...options },
   )
 
+/** Until an agent has asked how far the sink has come. */
+const SINK_SEEN_MS = 4_000
+
 const ids = (placed: readonly Placed[]) => placed.map(({ id }) => id)
 
 async function damage(flow: Flow, location: string, how: 'gone' | 'truncated' | 'flipped'): Promise<void> {
@@ -92,6 +95,15 @@ export const tableCases: readonly SabotageCase[] = [
     await flow.append(placed.slice(0, 60))
     await flow.append(placed.slice(120))
     await flow.sinkDone()
+    return [lost(chosen)]
+  }),
+  atTable('all rows of a partition lost', async (flow, placed) => {
+    const chosen = placed.filter(({ partition }) => partition === 2)
+    const others = except(placed, chosen)
+    await flow.append(others.slice(0, 90))
+    await flow.sinkDone()
+    await flow.pause(SINK_SEEN_MS)
+    await flow.append(others.slice(90))
     return [lost(chosen)]
   }),
   atTable('rows twice in one file', async (flow, placed, chosen) => {
