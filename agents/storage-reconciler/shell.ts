@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
+import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
@@ -61,6 +62,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   readonly #ports: ReconcilerPorts
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
+  readonly #clock = createClock()
   readonly #following = new Map<string, Following[]>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
   #line: Promise<unknown> = Promise.resolve()
@@ -167,7 +169,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
       },
       effect,
     )
-    const sink = new SinkProgress(this.#ports.admin, table)
+    const sink = new SinkProgress(this.#ports.admin, table, this.#clock.nowMs)
     let busy = false
     const timer = setInterval(() => {
       if (busy) return
@@ -218,7 +220,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     metrics.add('assay_reconciler_rows_total', rowsAdded)
     metrics.add('assay_reconciler_bytes_total', bytesAdded)
     const { resolved } = reading.canaries
-    const endMs = Date.now()
+    const endMs = this.#clock.nowMs()
     const detail = writeSnapshotSpan(tracing, { runId, resolved, table: reading.hop, readAtMs: endMs }, snapshot)
     const at = this.#spans.at({ runId, resolved }, hop)
     for (const { stream, ranges } of snapshot.canaries)

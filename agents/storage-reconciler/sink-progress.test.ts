@@ -41,10 +41,10 @@ test.each([
   { sinkGroup: 'sink', sourceOffsets: null },
 ])('asks nothing where the topology does not name group and topic', async (hop) => {
   const groupOffsets = () => Promise.reject(new Error('asked'))
-  expect(await new SinkProgress({ groupOffsets }, hop).moved()).toBeNull()
+  expect(await new SinkProgress({ groupOffsets }, hop, () => 0).moved()).toBeNull()
 })
 
 test('throws what the broker says', async () => {
   const groupOffsets = () => Promise.reject(new Error('not authorised'))
-  await expect(new SinkProgress({ groupOffsets }, { sinkGroup: 'sink', sourceOffsets }).moved()).rejects.toThrow('not authorised')
+  await expect(new SinkProgress({ groupOffsets }, { sinkGroup: 'sink', sourceOffsets }, () => 0).moved()).rejects.toThrow('not authorised')
 })

@@ -14,7 +14,7 @@ export class SinkProgress {
   constructor(
     admin: Pick<KafkaAdmin, 'groupOffsets'>,
     { sinkGroup: group, sourceOffsets }: Pick<TableHop, 'sinkGroup' | 'sourceOffsets'>,
-    nowMs: () => number = Date.now,
+    nowMs: () => number,
   ) {
     this.#admin = admin
     this.#asked = group === null || sourceOffsets === null ? null : { group, topic: sourceOffsets.topic }
