@@ -23,6 +23,9 @@ export interface ReporterPorts {
   readonly page?: Pick<Page, 'onStep' | 'close'>
 }
 
+/** What stops an agent gives it some ten seconds. */
+const SETTLE_MS = 7_000
+
 type Send = (event: ReporterEvent) => void
 
 /** Writes the reports, and shows verdicts as metrics; decides nothing. */
@@ -71,5 +74,6 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect, Repor
     await this.#ports.audit?.close()
     await this.#ports.annotator?.close()
     await this.#ports.page?.close()
+    await this.#reports.settled(SETTLE_MS)
   }
 }

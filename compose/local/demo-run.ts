@@ -27,11 +27,14 @@ export async function runDemo(wish: DemoWish): Promise<number> {
   const stack = await startStack({ dir, progress: terminal.note, serviceEnv: defectEnv(wish), nats: wish.nats, keepReports: true })
   interrupted.takeOver()
   let exitCode: number = exitCodes.ourBug.code
+  const reports: Written[] = []
   try {
-    exitCode = await runOn(stack, { wish, terminal, isOff: interrupted.isOff })
+    exitCode = await runOn(stack, { wish, terminal, isOff: interrupted.isOff, reports })
   } finally {
     terminal.note('stopping …')
     await stack.stop()
+    // The reporter completes the archive of a failed run after the verdict, and before it stops.
+    for (const written of reports) keepReports(written)
     if (exitCode === exitCodes.pass.code) await rm(dir, { recursive: true, force: true })
     else terminal.note(`stopped; logs are kept in ${join(dir, 'logs')}`)
   }
@@ -62,9 +65,16 @@ interface DemoScene {
   readonly wish: DemoWish
   readonly terminal: Terminal
   readonly isOff: () => boolean
+  /** What the run has left. */
+  readonly reports: Written[]
 }
 
-async function runOn(stack: Stack, { wish, terminal, isOff }: DemoScene): Promise<number> {
+interface Written {
+  readonly runId: string
+  readonly files: readonly string[]
+}
+
+async function runOn(stack: Stack, { wish, terminal, isOff, reports }: DemoScene): Promise<number> {
   const environment = { ...process.env, ...stack.env }
   const names = AGENTS.filter((name) => !wish.without.includes(name))
   const agents = await startAgents(stack, names, { progress: terminal.note })
@@ -89,7 +99,7 @@ async function runOn(stack: Stack, { wish, terminal, isOff }: DemoScene): Promis
     const outcome = await awaitOutcome({ followed, limits: { sinceMs }, nowMs: Date.now, onTurn, isOff })
     await kills.done()
     if (outcome === null) return EXIT_INTERRUPTED
-    return tell({ followed, outcome, stack, wish, terminal })
+    return tell({ followed, outcome, stack, wish, terminal, reports })
   } finally {
     await topics.close()
   }
@@ -121,18 +131,20 @@ function plannedKills({ kills }: DemoWish, { stack, agents, terminal }: { stack:
   }
 }
 
-interface Ending {
+interface Ending extends Pick<DemoScene, 'wish' | 'terminal' | 'reports'> {
   readonly followed: FollowedRun
   readonly outcome: RunOutcome
   readonly stack: Stack
-  readonly wish: DemoWish
-  readonly terminal: Terminal
 }
 
-function tell({ followed, outcome, stack, wish, terminal }: Ending): number {
+function tell({ followed, outcome, stack, wish, terminal, reports }: Ending): number {
   const { runId, evidence } = followed
-  const reports = outcome.kind === 'judged' ? keepReports(runId, outcome.judged.reports) : []
-  const shown: RunOutcome = outcome.kind === 'judged' ? { ...outcome, judged: { ...outcome.judged, reports } } : outcome
+  let shown: RunOutcome = outcome
+  if (outcome.kind === 'judged') {
+    const written = { runId, files: outcome.judged.reports }
+    reports.push(written)
+    shown = { ...outcome, judged: { ...outcome.judged, reports: keepReports(written) } }
+  }
   const told = toldOutcome(runId, shown)
   const compared = wish.defect === null ? null : comparison(followed, stack)
   if (wish.json) {
@@ -158,12 +170,12 @@ function tell({ followed, outcome, stack, wish, terminal }: Ending): number {
 function comparison({ runId, evidence }: FollowedRun, stack: Stack): PlantedComparison {
   const log = stack.env['NORMALISER_DEFECT_LOG'] ?? ''
   const effects = existsSync(log) ? parseDefectLog(readFileSync(log, 'utf8')) : []
-  if (existsSync(log)) keepReports(runId, [log])
+  if (existsSync(log)) keepReports({ runId, files: [log] })
   return comparePlanted(runId, effects, evidence)
 }
 
 /** The stack's folder goes with the stack; the reports stay. */
-function keepReports(runId: string, files: readonly string[]): string[] {
+function keepReports({ runId, files }: Written): string[] {
   const dir = join(REPO_DIR, '.assay', 'reports', runId)
   mkdirSync(dir, { recursive: true })
   return files.map((file) => {

@@ -159,9 +159,10 @@ it.each([
 it('holds metadata, manifest list and manifests of the snapshots that findings name, as they are stored', async () => {
   const table = expectedOf('commits')
   const metadata = metadataOf(table)
-  const snapshot = metadata.snapshots.at(-1)
-  const manifestList = await folderStore.get(snapshot?.manifestList ?? '')
-  const manifests = parseManifestList(manifestList, 'list').map(({ path }) => path)
+  // An append: it wrote manifests of its own, and carries others on.
+  const snapshot = metadata.snapshots[1]
+  const listed = parseManifestList(await folderStore.get(snapshot?.manifestList ?? ''), 'list')
+  const manifests = listed.filter(({ addedSnapshotId }) => addedSnapshotId === snapshot?.snapshotId).map(({ path }) => path)
   const named = violation({
     violation: 'corrupted',
     hop: 'table:market.trades',
@@ -177,6 +178,7 @@ it('holds metadata, manifest list and manifests of the snapshots that findings n
   expect(leftOut).toEqual([])
   const expected = [table.metadata, snapshot?.manifestList ?? '', ...manifests]
   expect(manifests.length).toBeGreaterThan(0)
+  expect(listed.length).toBeGreaterThan(manifests.length)
   expect(files.map(({ name }) => name)).toEqual(expected.map((uri) => `market.trades/${basename(uri)}`))
   for (const [at, uri] of expected.entries()) expect(files[at]?.content).toEqual(await folderStore.get(uri))
 })

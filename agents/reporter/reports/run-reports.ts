@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentPorts } from '../../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../../shared/runtime/version.ts'
 import type { Topology } from '../../../topology/topology.ts'
@@ -25,6 +26,8 @@ export interface RunReports {
   hear(event: ReporterEvent): void
   /** Gives the paths of what was written; never rejects. */
   write(judged: Omit<WriteReports, 'type'>): Promise<string[]>
+  /** When the archives have what has to be fetched for them, or the time is up: who stops waits for it. */
+  settled(withinMs: number): Promise<void>
 }
 
 export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw = null }: RunReportsPorts): RunReports {
@@ -33,18 +36,24 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
   const kept = agent.config?.reportsKept ?? { days: 0, runs: 0 }
   const sweeper = createReportSweeper({ reportsDir, kept, log: agent.log, nowMs })
   const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
+  const underWay = new Set<Promise<void>>()
   const fetchInTurn = fetchRaw === null ? null : inTurn(fetchRaw)
   return {
     hear(event) {
       if (event.type === 'fact') facts.hear(event.fact)
     },
     async write({ run, evidence, judgement, atMs }) {
-      const { paths } = await writeReports(
+      const { paths, completed } = await writeReports(
         { run, evidence, judgement, atMs, environment },
         { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf, fetchRaw: fetchInTurn },
       )
+      underWay.add(completed)
+      void completed.finally(() => underWay.delete(completed))
       void sweeper.sweep()
       return paths
+    },
+    async settled(withinMs) {
+      await Promise.race([Promise.all(underWay), sleep(withinMs, undefined, { ref: false })])
     },
   }
 }
