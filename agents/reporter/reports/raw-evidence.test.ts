@@ -1,15 +1,12 @@
-import { basename } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { AssayError } from '../../../shared/core/errors.ts'
-import { parseManifestList } from '../../../shared/iceberg/manifests.ts'
 import type { ReadRecord } from '../../../shared/runtime/kafka-reader.ts'
 import { fetchRawEvidence, inTurn, WAITING_MAX } from './fetch-raw.ts'
 import { FETCH_MS, type Interval, type RawEvidencePorts } from './raw-evidence.ts'
 import { METADATA_BYTES_MAX } from './raw-metadata.ts'
 import { intervalsOf, placesOf, RECORD_BYTES_MAX, RECORDS_BYTES_MAX, RECORDS_MAX } from './raw-records.ts'
 import { tableHop } from '../../../topology/topology.ts'
-import { expectedOf, folderStore, metadataOf } from '../../../tests/corpus/corpus.ts'
 import { cleanFacts, sourceOf, violation } from './sample-run.ts'
 
 const TOPIC = 'market.trades'
@@ -154,33 +151,6 @@ it.each([
     `market.trades: s3://w/meta.json: ${reason}`,
     "market.trades: snapshot 77 is no longer in the table's metadata",
   ])
-})
-
-it('holds metadata, manifest list and manifests of the snapshots that findings name, as they are stored', async () => {
-  const table = expectedOf('commits')
-  const metadata = metadataOf(table)
-  // An append: it wrote manifests of its own, and carries others on.
-  const snapshot = metadata.snapshots[1]
-  const listed = parseManifestList(await folderStore.get(snapshot?.manifestList ?? ''), 'list')
-  const manifests = listed.filter(({ addedSnapshotId }) => addedSnapshotId === snapshot?.snapshotId).map(({ path }) => path)
-  const named = violation({
-    violation: 'corrupted',
-    hop: 'table:market.trades',
-    stream: 2,
-    ranges: [7, 7],
-    snapshotId: `${snapshot?.snapshotId}`,
-  })
-  const { files, leftOut } = await fetchRawEvidence(sourceOf([...cleanFacts(), named]), {
-    ...portsOf(() => Promise.reject(new Error('not asked'))),
-    catalog: { loadTable: () => Promise.resolve({ metadataLocation: table.metadata, metadata }) },
-    store: { ...folderStore, head: async (uri) => ({ sizeBytes: (await folderStore.get(uri)).length }) },
-  })
-  expect(leftOut).toEqual([])
-  const expected = [table.metadata, snapshot?.manifestList ?? '', ...manifests]
-  expect(manifests.length).toBeGreaterThan(0)
-  expect(listed.length).toBeGreaterThan(manifests.length)
-  expect(files.map(({ name }) => name)).toEqual(expected.map((uri) => `market.trades/${basename(uri)}`))
-  for (const [at, uri] of expected.entries()) expect(files[at]?.content).toEqual(await folderStore.get(uri))
 })
 
 it('takes from every group of findings when there are too many', () => {
