@@ -9,6 +9,7 @@ const canaries = at('shared/core/canary-set.ts')
 const evidence = at('shared/core/evidence.ts')
 const judge = at('shared/core/judge.ts')
 const faults = at('shared/core/faults.ts')
+const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
 const book = at('shared/core/run-book.ts')
 const corrections = at('shared/core/corrections.ts')
@@ -80,9 +81,18 @@ export const mutants: readonly Mutant[] = [
   judge('the mildest reason wins', 'severity[b.verdict] - severity[a.verdict]', 'severity[a.verdict] - severity[b.verdict]'),
   judge(
     'every violation is forgiven',
-    'const counted = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))',
-    'const counted = violations.slice(0, 0)',
+    'const unforgiven = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))',
+    'const unforgiven = violations.slice(0, 0)',
   ),
+  ownDelay('what the generator held back is forgiven, whatever is wrong with it', 'ofTime.has(violation.violation) ?', 'ofTime.size > 0 ?'),
+  ownDelay('lateness of others goes with that of our own', 'return rest.length === 0 ? []', 'return rest.length >= 0 ? []'),
+  tableLoss(
+    'what a sink has read is lost though it committed nothing since',
+    'return evidence.snapshots.some(({ hop, committedAtMs }) => hop === table.name && committedAtMs > passed.atMs)',
+    'return true',
+  ),
+  tableLoss('a sink is given no time', 'works.base.nowMs <= passed.atMs + table.hop.giveUpAfterMs', 'works.base.nowMs <= passed.atMs'),
+  table('what was never sent is waited for', 'canaries.and(intended).minus(failed)', 'canaries'),
   faults('a loss during a fault is forgiven', "if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false", ''),
   faults(
     'a fault excuses for as long as the plan would have allowed',
