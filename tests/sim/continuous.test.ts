@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { EVERY_MS, simulateSeries, type SeriesReport } from './series-world.ts'
 
 /** Twelve with `npm run sim`. */
-const HOURS = Number(process.env['SIM_HOURS'] ?? 2)
+const HOURS = Number(process.env['SIM_HOURS'] ?? 1)
 const MINUTES_AWAY = 7
 /** Far enough from each other, from kills and from the time away that the window itself decides its verdict. */
 const isBad = (index: number) => index % 5 === 2
