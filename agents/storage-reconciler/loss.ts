@@ -18,8 +18,9 @@ const LOOK_AGAIN_MS = 2_000
 
 /**
  * Asks for a second look at canaries that must be in the table by now: the table holds rows from behind their place
- * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come, the
- * sink has read beyond them and committed since, or they were in the table and are no more. A table that just stands still has lost nothing yet.
+ * in the topic, or `giveUpAfterMs` has passed since they were seen there and later ones of their stream have come, or
+ * the sink has read beyond them and committed since, or they were in the table and are no more. A table that just
+ * stands still has lost nothing yet.
  */
 export function judgeLoss(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
   const before = hopBefore(run, table.name)

@@ -27,14 +27,14 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   const violations = standingViolations(evidence)
   const windows = faultWindows(evidence, run)
   const unforgiven = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))
-  const { counted, reasons: ownDelays } = withoutOwnDelay(unforgiven, evidence)
+  const { counted, delayed } = withoutOwnDelay(unforgiven, evidence)
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
     ...violationReasons(counted),
     ...budgetReasons(run, hops),
     ...faultReasons(run, evidence),
-    ...ownDelays,
+    ...delayReasons(delayed, evidence),
     ...evidenceReasons({ book, run, evidence, hops }),
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {
@@ -84,12 +84,16 @@ const severity: Record<Verdict, number> = { pass: 0, inconclusive: 1, fail: 2 }
 /** Intended and vouched for in no way, or known to have timed out: may appear once or not at all. */
 export const unknownOf = (evidence: Evidence) => evidence.intended.minus(evidence.acknowledged).minus(evidence.failed)
 
-function violationReasons(violations: readonly Violation[]): Reason[] {
-  return canariesBy(violations, ({ violation, hop }) => `${violation} at ${hop}`).map(([what, canaries]) => ({
-    verdict: 'fail',
-    text: `${canaries.size} ${what}`,
+const byKindAndHop = (violations: readonly Violation[]) => canariesBy(violations, ({ violation, hop }) => `${violation} at ${hop}`)
+
+const violationReasons = (violations: readonly Violation[]): Reason[] =>
+  byKindAndHop(violations).map(([what, canaries]) => ({ verdict: 'fail', text: `${canaries.size} ${what}` }))
+
+const delayReasons = (delayed: readonly Violation[], { heldBack: { longestMs } }: Evidence): Reason[] =>
+  byKindAndHop(delayed).map(([what, canaries]) => ({
+    verdict: 'inconclusive',
+    text: `${canaries.size} ${what} say nothing of the pipeline: the generator itself sent them up to ${longestMs} ms after their time`,
   }))
-}
 
 /** Canaries, each once: a record of which two fields are wrong is one wrong record. */
 function canariesBy<Key>(violations: readonly Violation[], keyOf: (violation: Violation) => Key): [Key, CanarySet][] {
