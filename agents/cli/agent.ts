@@ -1,6 +1,6 @@
 import { agentNames, type AgentName } from '../../shared/core/agent.ts'
 import { InvariantError } from '../../shared/core/errors.ts'
-import { limitHeap } from '../../shared/runtime/heap-limit.ts'
+import { collectGarbage, limitHeap } from '../../shared/runtime/heap-limit.ts'
 import { badInput, nearest } from './arguments.ts'
 import type { Command } from './command.ts'
 
@@ -13,6 +13,7 @@ export const agentCommand: Command = {
     const [name = ''] = given.positionals
     const agent = checkedName(name)
     limitHeap()
+    collectGarbage()
     const main = await loadMain(agent)
     await main()
     return null

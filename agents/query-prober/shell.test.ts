@@ -190,7 +190,10 @@ test('a page that is no JSON, and no answer at all, are told as such', async () 
 })
 
 test('a question is asked at its intended time, and its latency counts from there', async () => {
-  const intendedAtMs = performance.timeOrigin + performance.now() + 150
+  // The first answer opens the engine: what is timed here comes after it.
+  respond = () => json({})
+  await answer({ hop: 'api:trade', question: lookup, intendedAtMs: 0 })
+  const intendedAtMs = performance.timeOrigin + performance.now() + 1_000
   let askedAtMs = 0
   respond = () => {
     askedAtMs = performance.timeOrigin + performance.now()

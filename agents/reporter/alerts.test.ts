@@ -51,6 +51,51 @@ test('goes on as the same alert through further failures, ends with the next pas
   expect(book.due()).toEqual([])
 })
 
+describe('a run that something stands against while it is under way', () => {
+  const failing = (runId = RUN) => ({ runId, planName: 'told', reasons: ['1 lost at topic:raw'], atMs: 500 })
+  const early = () => {
+    const book = bookOf(accepted(), lost)
+    book.failing(failing())
+    return book
+  }
+
+  test('fires at once, and goes on with its verdict', () => {
+    const book = early()
+    expect(book.due()).toMatchObject([
+      {
+        labels: { verdict: 'fail', hop: 'topic:raw' },
+        annotations: { run: RUN, summary: 'A run of told is failing: 1 lost at topic:raw' },
+      },
+    ])
+    book.hear(judged('fail', 1_000))
+    expect(book.due()).toMatchObject([
+      { startsAt: '1970-01-01T00:00:00.500Z', annotations: { summary: expect.stringContaining('failed') as string } },
+    ])
+  })
+
+  test.each(['pass', 'inconclusive'] as const)('is taken back by a verdict that is %s after all', (verdict) => {
+    const book = early()
+    book.hear(judged(verdict, 1_000))
+    expect(book.due()).toMatchObject([{ endsAt: '1970-01-01T00:00:31.000Z' }])
+  })
+
+  test('goes on though a run before it passes', () => {
+    const book = bookOf(accepted(), accepted(undefined, { runId: OTHER }), { ...lost, runId: OTHER })
+    book.failing(failing(OTHER))
+    book.hear(judged('pass', 1_000))
+    expect(book.due()).toMatchObject([{ annotations: { run: OTHER } }])
+    expect(book.due()[0]?.endsAt).toBeUndefined()
+  })
+
+  test('changes nothing where the alert of a run before it fires', () => {
+    const book = bookOf(accepted(), lost, judged('fail', 100), accepted(undefined, { runId: OTHER }))
+    book.failing(failing(OTHER))
+    book.hear(judged('inconclusive', 1_000, OTHER))
+    expect(book.due()).toMatchObject([{ annotations: { run: RUN } }])
+    expect(book.due()[0]?.endsAt).toBeUndefined()
+  })
+})
+
 test('a verdict older than the newest of its plan, heard later, changes nothing; nor does one amended since', () => {
   const heard = [accepted(), lost, accepted(undefined, { runId: OTHER }), judged('pass', 3_000, OTHER)]
   expect(bookOf(...heard, judged('fail', 1_000)).due()).toEqual([])

@@ -2,6 +2,7 @@ import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { keepNewest } from '../../shared/core/bounded.ts'
 import { isoTime, type Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
+import type { TellFailing } from './core.ts'
 
 /** As Alertmanager's API v2 takes it. An alert that is sent again goes on; `endsAt` ends it. */
 export interface FiringAlert {
@@ -27,9 +28,12 @@ const RUNBOOK = 'compose/observability/RUNBOOKS.md#assayrunfailed'
 /** It holds back the rules' own alert of a failed run, and must not end before that one has. */
 const ENDS_AFTER_MS = 30_000
 
+type Failed = Pick<TellFailing, 'runId' | 'planName' | 'reasons' | 'atMs'>
+
 /**
  * What a rule over metrics cannot say, since no id is a label: which run failed, where its report is and which trace to
- * open first. One alert for each plan, from its first failed run to its next that passes. A fold: replay gives the same.
+ * open first. One alert for each plan, from the first violation that stands against a run of it, before its verdict, to
+ * its next run that passes. A fold: replay gives the same.
  */
 export class AlertBook {
   readonly #links: AlertLinks
@@ -38,6 +42,8 @@ export class AlertBook {
   readonly #firing = new Map<string, FiringAlert>()
   /** The newest verdict of each plan: read again, runs of several partitions come in any order. */
   readonly #newest = new Map<string, Pick<Fact<'run-judged'>, 'runId' | 'atMs'>>()
+  /** Runs whose alert fires before their verdict, by plan. */
+  readonly #early = new Map<string, string>()
   #ended: readonly FiringAlert[] = []
 
   constructor(links: AlertLinks) {
@@ -50,6 +56,13 @@ export class AlertBook {
     if (fact.kind === 'run-judged') this.#judged(fact)
   }
 
+  /** A run under way that will hardly pass any more. Where its plan's alert fires already, the verdict will say it. */
+  failing(run: Failed): void {
+    if (this.#firing.has(run.planName)) return
+    this.#early.set(run.planName, run.runId)
+    this.#fire(run, 'is failing')
+  }
+
   /** Those that have ended and were not taken yet, and those that fire. */
   due(): FiringAlert[] {
     return [...this.#ended, ...this.#firing.values()]
@@ -60,36 +73,52 @@ export class AlertBook {
   }
 
   #judged(fact: Fact<'run-judged'>): void {
-    if (fact.verdict === 'inconclusive') return
-    const plan = this.#plans.get(fact.runId) ?? 'unknown'
-    const newest = this.#newest.get(plan)
-    if (newest !== undefined && newest.runId !== fact.runId && (fact.revision > 0 || fact.atMs < newest.atMs)) return
-    keep(this.#newest, plan, fact)
-    const before = this.#firing.get(plan)
-    const now = fact.verdict === 'fail' ? this.#alertOf(fact, plan) : null
-    this.#firing.delete(plan)
-    // The labels are its identity: at another hop it is another alert.
-    const goesOn = before !== undefined && now?.labels['hop'] === before.labels['hop']
-    if (now !== null) {
-      this.#firing.set(plan, goesOn ? { ...now, startsAt: before.startsAt } : now)
-      this.#ended = this.#ended.filter(({ labels }) => !isSame(labels, now.labels))
+    const { runId, verdict, reasons, atMs } = fact
+    const planName = this.#plans.get(runId) ?? 'unknown'
+    const early = this.#early.get(planName)
+    const isEarly = early === runId
+    if (isEarly) this.#early.delete(planName)
+    // What was told early and turned out otherwise is taken back.
+    if (verdict === 'inconclusive') {
+      if (isEarly) this.#end(planName, atMs)
+      return
     }
-    if (before !== undefined && !goesOn)
-      this.#ended = [...this.#ended, { ...before, endsAt: isoTime(fact.atMs + ENDS_AFTER_MS) }].slice(-ENDED_KEPT)
+    const newest = this.#newest.get(planName)
+    if (newest !== undefined && newest.runId !== runId && (fact.revision > 0 || atMs < newest.atMs)) return
+    keep(this.#newest, planName, fact)
+    if (verdict === 'fail') this.#fire({ runId, planName, reasons, atMs }, 'failed')
+    // A run before the one that is failing.
+    else if (early === undefined || isEarly) this.#end(planName, atMs)
   }
 
-  #alertOf(fact: Fact<'run-judged'>, plan: string): FiringAlert {
-    const bad = this.#firstBad.get(fact.runId)
+  #fire(run: Failed, how: 'failed' | 'is failing'): void {
+    const before = this.#firing.get(run.planName)
+    const now = this.#alertOf(run, how)
+    // The labels are its identity: at another hop it is another alert.
+    const goesOn = before?.labels['hop'] === now.labels['hop']
+    if (before !== undefined && !goesOn) this.#end(run.planName, run.atMs)
+    this.#firing.set(run.planName, goesOn ? { ...now, startsAt: before?.startsAt ?? now.startsAt } : now)
+    this.#ended = this.#ended.filter(({ labels }) => !isSame(labels, now.labels))
+  }
+
+  #end(planName: string, atMs: number): void {
+    const before = this.#firing.get(planName)
+    this.#firing.delete(planName)
+    if (before !== undefined) this.#ended = [...this.#ended, { ...before, endsAt: isoTime(atMs + ENDS_AFTER_MS) }].slice(-ENDED_KEPT)
+  }
+
+  #alertOf({ runId, planName, reasons, atMs }: Failed, how: string): FiringAlert {
+    const bad = this.#firstBad.get(runId)
     return {
-      labels: { alertname: 'AssayRunFailed', severity: 'critical', verdict: fact.verdict, plan, hop: bad?.hop ?? 'source' },
+      labels: { alertname: 'AssayRunFailed', severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
       annotations: {
-        summary: `A run of ${plan} failed: ${fact.reasons.slice(0, REASONS_SHOWN).join('; ')}`,
-        run: fact.runId,
-        report: `${this.#links.reporter.replace(/\/+$/, '')}/runs/${fact.runId}`,
+        summary: `A run of ${planName} ${how}: ${reasons.slice(0, REASONS_SHOWN).join('; ')}`,
+        run: runId,
+        report: `${this.#links.reporter.replace(/\/+$/, '')}/runs/${runId}`,
         runbook_url: RUNBOOK,
         ...(bad === undefined ? {} : this.#evidenceOf(bad)),
       },
-      startsAt: isoTime(fact.atMs),
+      startsAt: isoTime(atMs),
     }
   }
 
@@ -112,6 +141,7 @@ function keep<Value>(map: Map<string, Value>, name: string, value: Value): void 
 
 export interface Alerter {
   hear(fact: ResultMessage): void
+  failing(run: Failed): void
   /** What is heard before is history: only what came of it is told. */
   caughtUp(): void
   close(): void
@@ -125,7 +155,7 @@ export function createAlerter(
   access: { readonly url: string; readonly links: AlertLinks } | null,
   { clock, log }: { clock: Clock; log: Pick<Log, 'warn'> },
 ): Alerter {
-  if (access === null) return { hear: () => undefined, caughtUp: () => undefined, close: () => undefined }
+  if (access === null) return { hear: () => undefined, failing: () => undefined, caughtUp: () => undefined, close: () => undefined }
   const book = new AlertBook(access.links)
   let isCaughtUp = false
   let isAway = false
@@ -154,6 +184,10 @@ export function createAlerter(
     hear(fact) {
       book.hear(fact)
       if (fact.kind === 'run-judged' && !isAway) void turn()
+    },
+    failing(run) {
+      book.failing(run)
+      if (!isAway) void turn()
     },
     caughtUp() {
       isCaughtUp = true

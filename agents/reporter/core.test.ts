@@ -35,6 +35,29 @@ describe('the reporter', () => {
     expect(played.take('write-reports')).toEqual([])
   })
 
+  test('tells once that a run fails, long before its verdict', () => {
+    const played = reporter(...clean.slice(0, -1))
+      .caughtUp()
+      .until(1_000)
+    expect(played.take('tell-failing')).toEqual([])
+    played
+      .hear(told('violation-found'))
+      .until(1_400)
+      .hear(told('violation-found', { stream: 1 }))
+      .until(2_000)
+    expect(played.take('tell-failing')).toMatchObject([{ runId: RUN, reasons: [expect.stringContaining('1 lost')] }])
+    expect(played.saidOf('run-judged')).toEqual([])
+  })
+
+  test('does not tell so of what is no evidence against the pipeline', () => {
+    const delayed = [
+      told('canaries-produced', { acknowledged: [{ stream: 0, ranges: [0, 9] }], heldBackMs: 2_000 }),
+      told('violation-found', { violation: 'late', stream: 0, ranges: [3, 4] }),
+    ]
+    const played = reporter(...clean.slice(0, -1), ...delayed)
+    expect(played.caughtUp().until(1_000).take('tell-failing')).toEqual([])
+  })
+
   test('publishes a verdict although a report could not be written', () => {
     const played = reporter(...clean)
       .caughtUp()

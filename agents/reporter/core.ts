@@ -2,7 +2,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { isSameJudgement, judge, type Judgement } from '../../shared/core/judge.ts'
+import { failingReasons, isSameJudgement, judge, type Judgement } from '../../shared/core/judge.ts'
 import { ABANDON_AFTER_MS, admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
 
@@ -17,7 +17,16 @@ export interface WriteReports {
   readonly atMs: number
 }
 
-export type ReporterEffect = BusEffect | WriteReports
+/** Something stands against a run that is under way: nobody need wait for its verdict to know. Once a run. */
+export interface TellFailing {
+  readonly type: 'tell-failing'
+  readonly runId: string
+  readonly planName: string
+  readonly reasons: readonly string[]
+  readonly atMs: number
+}
+
+export type ReporterEffect = BusEffect | WriteReports | TellFailing
 
 interface Reporting {
   readonly judgement: Judgement
@@ -31,6 +40,8 @@ export interface ReporterState {
   readonly reporting: Map<string, Reporting>
   /** How many facts had been heard when a judged run was last judged again. */
   readonly judgedAgain: Map<string, number>
+  /** How many violations a run under way had when it was last looked at; infinite once it was told as failing. */
+  readonly lookedAt: Map<string, number>
 }
 
 /** Late facts come in bursts: one amendment tells of all. */
@@ -38,11 +49,12 @@ const AMEND_AFTER_MS = 5_000
 
 export const reporterCore: AgentCore<AgentBaseConfig, ReporterState, ReporterEvent, ReporterEffect> = {
   name: 'reporter',
-  init: (config) => ({ works: initWorks(config), reporting: new Map(), judgedAgain: new Map() }),
+  init: (config) => ({ works: initWorks(config), reporting: new Map(), judgedAgain: new Map(), lookedAt: new Map() }),
   step(state, event): Step<ReporterState, ReporterEffect> {
     if (isBusEvent(event)) {
       const effects: ReporterEffect[] = foldWorks(state.works, event)
-      if (event.type === 'tick' && state.works.base.caughtUp) effects.push(...judgeWhatIsDone(state), ...amendVerdicts(state))
+      if (event.type === 'tick' && state.works.base.caughtUp)
+        effects.push(...judgeWhatIsDone(state), ...amendVerdicts(state), ...tellWhatFails(state))
       return { state, effects }
     }
     return { state, effects: publishVerdict(state, event.runId, event.paths) }
@@ -77,6 +89,20 @@ function amendVerdicts(state: ReporterState): ReporterEffect[] {
     effects.push(report(state, { run, evidence, judgement, revision: run.judged.revision + 1 }))
   }
   return effects
+}
+
+function tellWhatFails({ works, lookedAt }: ReporterState): TellFailing[] {
+  const { book, nowMs } = works.base
+  for (const runId of lookedAt.keys()) if (!works.evidence.has(runId)) lookedAt.delete(runId)
+  const told: TellFailing[] = []
+  for (const [runId, evidence] of works.evidence) {
+    const run = book.runs.get(runId)
+    if (run === undefined || run.judged !== null || evidence.violations.size <= (lookedAt.get(runId) ?? 0)) continue
+    const reasons = failingReasons(run, evidence)
+    lookedAt.set(runId, reasons.length > 0 ? Infinity : evidence.violations.size)
+    if (reasons.length > 0) told.push({ type: 'tell-failing', runId, planName: run.accepted.planName, reasons, atMs: nowMs })
+  }
+  return told
 }
 
 interface Judged extends Pick<WriteReports, 'run' | 'evidence' | 'judgement'> {

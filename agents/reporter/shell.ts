@@ -52,6 +52,9 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect, Repor
         })
         writeRunSpans(this.#ports.agent.tracing, effect)
         return
+      case 'tell-failing':
+        this.#ports.alerter?.failing(effect)
+        return
       case 'publish':
       case 'request':
         return

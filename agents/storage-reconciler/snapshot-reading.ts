@@ -50,7 +50,7 @@ export async function readSnapshot(reading: TableReading, input: SnapshotInput):
   const { snapshot, since } = input
   const context = readContext(reading, input)
   try {
-    const changes = await readSnapshotChanges(reading.manifests, snapshot)
+    const changes = await readSnapshotChanges(reading.manifests, snapshot, since)
     const live = await readLiveFiles(reading.manifests, snapshot, since)
     const plan = input.isWhole ? planWhole(live) : await planOf(context, { changes, live, since })
     const touched = plan.files.filter(({ before, after }) => before && after).length

@@ -7,7 +7,7 @@ import { AGENT_NAMES, startAgents } from '../../compose/local/agents.ts'
 import { REPO_DIR } from '../../compose/local/layout.ts'
 import { startStack } from '../../compose/local/stack.ts'
 import { createPrng } from '../../shared/core/prng.ts'
-import { isNoise, trendOf, type Sample } from './trend.ts'
+import { isNoise, trendOf, type Sample, type Trend } from './trend.ts'
 import { WindowBook } from './windows.ts'
 
 /**
@@ -28,14 +28,15 @@ if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill
 
 const SAMPLE_EVERY_MS = 15_000
 const PROGRESS_EVERY_MS = 60_000
-/** Heaps grow to their working size first. */
-const WARM_UP_SHARE = 0.25
+/** Heaps grow to their working size first, and the table to the 15 minutes of snapshots that its keeper leaves in it. */
+const WARM_UP_MINUTES = Math.min(16, minutes / 2)
 /** The last windows are judged within their time. */
 const END_LIMIT_MS = 200_000
 const MIB = 1024 * 1024
 
 const note = (line: string) => process.stderr.write(`${line}\n`)
 const resident = new Map<string, Sample[]>()
+const heaps = new Map<string, Sample[]>()
 const handles = new Map<string, Sample[]>()
 const stack = await startStack({ dir: join(REPO_DIR, '.assay', `soak-${process.pid}`), progress: note })
 let isGood = false
@@ -98,6 +99,7 @@ async function sample(name: string, port: number): Promise<void> {
   const read = (metric: string) => new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
   for (const [kept, metric] of [
     [resident, 'process_resident_memory_bytes'],
+    [heaps, 'nodejs_heap_size_used_bytes'],
     [handles, 'process_open_fds'],
   ] as const) {
     const value = Number(read(metric) ?? Number.NaN)
@@ -120,15 +122,19 @@ function tell(book: WindowBook, { kills, fromMs }: { kills: number; fromMs: numb
     [`windows amended: ${count.amended.join(', ') || 'none'}`, true],
   ]
   for (const name of AGENT_NAMES) {
-    const warm = (samples: readonly Sample[] = []) => samples.filter(({ atMs }) => atMs > fromMs + WARM_UP_SHARE * minutes * 60_000)
-    const [memory, open] = [trendOf(warm(resident.get(name))), trendOf(warm(handles.get(name)))]
+    const warm = (samples: readonly Sample[] = []) => samples.filter(({ atMs }) => atMs > fromMs + WARM_UP_MINUTES * 60_000)
+    const [memory, heap, open] = [resident, heaps, handles].map((of) => trendOf(warm(of.get(name)))) as [
+      Trend | null,
+      Trend | null,
+      Trend | null,
+    ]
     const most = Math.max(0, ...(resident.get(name) ?? []).map(({ value }) => value)) / MIB
     // One that was killed begins anew: its trend says nothing.
     const mayGrow = kills > 0
     lines.push([
       memory === null
         ? `${name}: too few samples`
-        : `${name}: at most ${most.toFixed(0)} MiB, ${(memory.perHour / MIB).toFixed(1)} MiB an hour, noise ${(memory.noise / MIB).toFixed(1)} MiB; ${(open?.perHour ?? 0).toFixed(1)} open files an hour`,
+        : `${name}: at most ${most.toFixed(0)} MiB, ${(memory.perHour / MIB).toFixed(1)} MiB an hour (heap ${((heap?.perHour ?? 0) / MIB).toFixed(1)}), noise ${(memory.noise / MIB).toFixed(1)} MiB; ${(open?.perHour ?? 0).toFixed(1)} open files an hour`,
       memory !== null && (mayGrow || (isNoise(memory) && (open === null || isNoise(open)))),
     ])
   }

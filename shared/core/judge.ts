@@ -25,9 +25,7 @@ interface Reason {
 export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
   if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence)
-  const windows = faultWindows(evidence, run)
-  const unforgiven = violations.filter((violation) => !windows.some((window) => forgives(window, { evidence, run, violation })))
-  const { counted, delayed } = withoutOwnDelay(unforgiven, evidence)
+  const { counted, delayed } = heldAgainst(run, evidence)
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
@@ -47,6 +45,20 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
     recoveries: recoveriesOf(run, evidence),
   }
 }
+
+/** Violations that stand, that no fault of ours excuses, and those among them that our own delay may explain. */
+function heldAgainst(run: RunState, evidence: Evidence) {
+  const windows = faultWindows(evidence, run)
+  const isForgiven = (violation: Violation) => windows.some((window) => forgives(window, { evidence, run, violation }))
+  return withoutOwnDelay(
+    standingViolations(evidence).filter((violation) => !isForgiven(violation)),
+    evidence,
+  )
+}
+
+/** Why a run fails already, as far as is known while it is under way; a verdict can only come when its evidence is whole. */
+export const failingReasons = (run: RunState, evidence: Evidence): string[] =>
+  violationReasons(heldAgainst(run, evidence).counted).map(({ text }) => text)
 
 /** Of windows that nobody ran there is no evidence at all. */
 function judgeMissed({ accepted: { window } }: RunState): Judgement {

@@ -11,7 +11,7 @@ import { parseManifest, parseManifestList } from './manifests.ts'
 import type { ManifestEntry, ManifestFile } from './manifests.ts'
 import { currentSnapshot, followLineage, parseTableMetadata } from './metadata.ts'
 import type { Snapshot, TableMetadata } from './metadata.ts'
-import { ManifestReader, readLiveFiles, readSnapshotChanges } from './snapshot-reader.ts'
+import { beginningAt, ManifestReader, readLiveFiles, readSnapshotChanges } from './snapshot-reader.ts'
 
 /** Tables written by real writers: `appends` by PyIceberg 0.12, `deletes` by DuckDB 1.5.5, both through the Java REST catalog. */
 async function fixture(name: 'appends' | 'deletes') {
@@ -69,6 +69,19 @@ describe('a table appended to three times and overwritten once', () => {
     // Field 7 is the Kafka offset, a long, little-endian: rows 300 to 499 over four partitions.
     expect(Buffer.from(file?.lowerBounds.get(7) ?? []).readBigInt64LE()).toBe(75n)
     expect(Buffer.from(file?.upperBounds.get(7) ?? []).readBigInt64LE()).toBe(124n)
+  })
+
+  test('who follows since a snapshot keeps no entry of older files, and sees them go all the same', async () => {
+    const { metadata, store } = await fixture('appends')
+    const last = snapshotAt(metadata, 3)
+    const since = beginningAt(metadata, snapshotAt(metadata, 2).snapshotId)
+    const { added, removed } = await readSnapshotChanges(store, last, since)
+    expect([counts(added), counts(removed)]).toEqual([[290], [300]])
+    const manifests = await store.list(last)
+    const kept = async (from: typeof since) => [...(await store.entries(manifests, from)).values()].flat().length
+    expect([await kept(since), await kept(null), await kept(since)]).toEqual([2, 4, 2])
+    expect(counts((await readLiveFiles(store, last, since)).data)).toEqual([290])
+    expect(counts((await readLiveFiles(store, last)).data).sort()).toEqual([20, 200, 290])
   })
 
   test('what is live at the end is what was added and not removed', async () => {

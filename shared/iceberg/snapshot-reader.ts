@@ -13,10 +13,18 @@ const MAX_ENTRIES_KEPT = 30_000
 
 export type ObjectReader = Pick<ObjectStore, 'get'>
 
-/** Manifests never change: the ones read last are kept parsed, so that who follows a table reads each of them once. */
+interface KeptManifest {
+  readonly since: Beginning | null
+  readonly entries: ManifestEntry[]
+}
+
+/**
+ * Manifests never change: the ones read last are kept parsed, so that who follows a table reads each of them once. Of one
+ * that writers have merged, most entries are older than a run: they are let go.
+ */
 export class ManifestReader implements ObjectReader {
   readonly #store: ObjectReader
-  readonly #kept = new Map<string, ManifestEntry[]>()
+  readonly #kept = new Map<string, KeptManifest>()
   #entriesKept = 0
   #list: { uri: string; manifests: ManifestFile[] } | null = null
 
@@ -35,36 +43,50 @@ export class ManifestReader implements ObjectReader {
     return manifests
   }
 
-  async entries(manifests: readonly ManifestFile[]): Promise<Map<string, ManifestEntry[]>> {
+  /** By path: entries of files written behind `since`, and of deleted ones. */
+  async entries(manifests: readonly ManifestFile[], since: Beginning | null): Promise<Map<string, ManifestEntry[]>> {
     const entries = new Map<string, ManifestEntry[]>()
     for (let at = 0; at < manifests.length; at += CONCURRENT_READS) {
       const batch = manifests.slice(at, at + CONCURRENT_READS)
-      const read = await Promise.all(
-        batch.map(async (manifest) => this.#kept.get(manifest.path) ?? parseManifest(await this.get(manifest.path), manifest)),
-      )
-      batch.forEach((manifest, i) => {
-        entries.set(manifest.path, read[i] as ManifestEntry[])
-        this.#keep(manifest.path, read[i] as ManifestEntry[])
+      const read = await Promise.all(batch.map((manifest) => this.#read(manifest, since)))
+      batch.forEach(({ path }, i) => {
+        const kept = read[i] as KeptManifest
+        entries.set(path, kept.entries)
+        this.#keep(path, kept)
       })
     }
     return entries
   }
 
-  #keep(path: string, entries: ManifestEntry[]): void {
-    if (!this.#kept.delete(path)) this.#entriesKept += entries.length
-    this.#kept.set(path, entries)
-    for (const [oldest, { length }] of this.#kept) {
+  async #read(manifest: ManifestFile, since: Beginning | null): Promise<KeptManifest> {
+    const kept = this.#kept.get(manifest.path)
+    if (kept?.since === since) return kept
+    const entries = parseManifest(await this.get(manifest.path), manifest)
+    const matters = ({ status, fileSequenceNumber: sequenceNumber, snapshotId: by }: ManifestEntry) =>
+      status === 'deleted' || isWrittenSince(since, { sequenceNumber, by })
+    return { since, entries: entries.filter(matters) }
+  }
+
+  #keep(path: string, kept: KeptManifest): void {
+    this.#entriesKept += kept.entries.length - (this.#kept.get(path)?.entries.length ?? 0)
+    this.#kept.delete(path)
+    this.#kept.set(path, kept)
+    for (const [oldest, { entries }] of this.#kept) {
       if (this.#entriesKept <= MAX_ENTRIES_KEPT) return
       this.#kept.delete(oldest)
-      this.#entriesKept -= length
+      this.#entriesKept -= entries.length
     }
   }
 }
 
-/** Reads the manifest list and the manifests the snapshot wrote, and no data file. Throws METADATA_BROKEN, OBJECT_MISSING, OBJECT_STORE_UNAVAILABLE. */
-export async function readSnapshotChanges(reader: ManifestReader, snapshot: Snapshot): Promise<SnapshotChanges> {
+/** What a snapshot behind `since` changed: reads the manifest list and the manifests it wrote, and no data file. Throws METADATA_BROKEN, OBJECT_MISSING, OBJECT_STORE_UNAVAILABLE. */
+export async function readSnapshotChanges(
+  reader: ManifestReader,
+  snapshot: Snapshot,
+  since: Beginning | null = null,
+): Promise<SnapshotChanges> {
   const manifests = await reader.list(snapshot)
-  return changesOf(snapshot, manifests, await reader.entries(manifestsOf(snapshot, manifests)))
+  return changesOf(snapshot, manifests, await reader.entries(manifestsOf(snapshot, manifests), since))
 }
 
 export interface LiveFiles {
@@ -107,7 +129,7 @@ export async function readLiveFiles(reader: ManifestReader, snapshot: Snapshot, 
   const manifests = (await reader.list(snapshot)).filter(({ sequenceNumber, addedSnapshotId: by }) =>
     isWrittenSince(since, { sequenceNumber, by }),
   )
-  const entriesByManifest = await reader.entries(manifests)
+  const entriesByManifest = await reader.entries(manifests, since)
   const live: LiveFiles = { data: [], deletes: [], duplicatePaths: [] }
   for (const entries of entriesByManifest.values()) {
     for (const entry of entries) {

@@ -85,13 +85,13 @@ const fromRules =
 const runFailed = `## AssayRunFailed
 
 Severity critical. The reporter itself tells Alertmanager (\`ASSAY_ALERTMANAGER_URL\`), since no metric may carry the id of a run: one
-alert for each plan, from its first run that fails to its next that passes.
+alert for each plan, from the first thing that stands against a run of it, before the verdict, to its next run that passes.
 
 A run has found the pipeline wrong. The alert says which run, at which hop first, what was expected and found there.
 
 **Look**
 
-* The report behind the link in the alert: its causes, both looks, and the commands by which to see a bad record yourself.
+* The page behind the link in the alert, and after the verdict the report there: its causes, both looks, and the commands by which to see a bad record yourself.
 * The trace of the first bad record, by its id in Jaeger.
 
 **Do**

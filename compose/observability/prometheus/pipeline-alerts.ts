@@ -16,7 +16,7 @@ const found = (violations: string) =>
 const degraded = '=~"late|stale|slow"'
 const noFaultLately = 'unless on () (sum(max_over_time(assay_fault_active[5m])) > 0)'
 
-const where = 'The reporter alerts beside this one as AssayRunFailed, with run, report and trace, once the run is judged.'
+const where = 'The reporter alerts beside this one as AssayRunFailed, with run, report and trace.'
 const readReport =
   'Open the report of the latest failed run: `/runs/latest-failed` of the reporter, or the link in the alert AssayRunFailed.'
 
