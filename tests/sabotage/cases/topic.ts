@@ -1,4 +1,4 @@
-import { cutDecimals, PRICE_SCALE } from '../../../compose/reference/decimal.ts'
+import { cutDecimals, NOTIONAL_SCALE, PRICE_SCALE } from '../../../compose/reference/decimal.ts'
 import type { NormalisedTrade } from '../../../compose/reference/trade.ts'
 import type { Expected, Planted, SabotageCase } from '../case.ts'
 import type { Flow, Outgoing } from '../flow.ts'
@@ -175,12 +175,14 @@ export const topicCases: readonly SabotageCase[] = [
         return { ...record, seq, id, trade: { ...record.trade, trade_id: id } }
       })
       await flow.passFaithfully([...flow.records, ...strangers])
-      // Their content is that of others, which is true to say as well.
-      const besides = ['corrupted', 'header-lost'] as const
+      // Their content is that of others, which is true to say as well, wherever it is seen.
+      const besides = { canaries: strangers, optional: true } as const
       return {
         expected: [
           { violation: 'unexpected', at: 'topic', canaries: strangers },
-          ...besides.map((violation) => ({ violation, at: 'topic', canaries: strangers, optional: true }) as const),
+          { violation: 'header-lost', at: 'topic', ...besides },
+          { violation: 'corrupted', at: 'topic', ...besides },
+          { violation: 'corrupted', at: 'table', ...besides },
         ],
       }
     },
@@ -197,7 +199,8 @@ export const topicCases: readonly SabotageCase[] = [
     },
   },
   changed('quantity', ({ quantity }) => ({ quantity: quantity === 1n ? 2n : 1n })),
-  changed('notional', ({ notional }) => ({ notional: notional + 1n })),
+  // Not by its last digit: what ends in a nought then may be rounded.
+  changed('notional', ({ notional }) => ({ notional: notional + 10n ** BigInt(NOTIONAL_SCALE) + 1n })),
   changed('price', ({ price }) => ({ price: -price - 1n })),
   changed('side', ({ side }) => ({ side: side === 'BUY' ? 'SELL' : 'BUY' })),
   changed('symbol', ({ symbol }) => ({ symbol: `${symbol}X` })),
