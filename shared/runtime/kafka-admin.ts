@@ -37,7 +37,7 @@ export interface KafkaAdmin {
 export function openAdmin(link: KafkaLink): KafkaAdmin {
   const session = new AdminSession(link)
   return {
-    ensureTopics: (specs) => session.do('verify topics', (admin) => ensureTopics(admin, specs)),
+    ensureTopics: (specs) => session.do('verify topics', (admin) => ensureTopics(admin, specs), isSpreading),
     topicOffsets: (topic) => session.do(`read offsets of topic ${topic}`, (admin) => topicOffsets(admin, topic)),
     offsetsByTime: (topic, atMs) =>
       session.do(`read offsets by time of topic ${topic}`, async (admin) => {
@@ -62,14 +62,14 @@ class AdminSession {
     this.#link = link
   }
 
-  async do<T>(doing: string, exchange: (admin: Admin) => Promise<T>): Promise<T> {
+  async do<T>(doing: string, exchange: (admin: Admin) => Promise<T>, passes = passesByItself): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         this.#admin ??= connect(this.#link)
         return await exchange(await this.#admin)
       } catch (error) {
         await this.close()
-        if (attempt >= ATTEMPTS_MAX || !passesByItself(error)) throw kafkaUnavailable(this.#link, doing, error)
+        if (attempt >= ATTEMPTS_MAX || !passes(error)) throw kafkaUnavailable(this.#link, doing, error)
         await new Promise((resolve) => setTimeout(resolve, RETRY_DELAY_MS))
       }
     }
@@ -88,6 +88,9 @@ const RETRY_DELAY_MS = 500
 
 /** A group's coordinator that is just moving or loading; kafkajs repeats the other exchanges by itself, not these. */
 const passesByItself = (error: unknown) => /COORDINATOR|GROUP_LOAD_IN_PROGRESS/.test(kafkaErrorType(error))
+
+/** A topic that was just made, of which not every broker has heard. */
+const isSpreading = (error: unknown) => passesByItself(error) || kafkaErrorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION'
 
 async function connect(link: KafkaLink): Promise<Admin> {
   const admin = link.client.admin()

@@ -71,7 +71,7 @@ public class TableWriter {
       Types.NestedField.optional(14, "_kafka_metadata_timestamp", Types.LongType.get()));
 
   final RESTCatalog catalog = new RESTCatalog();
-  final TableIdentifier id;
+  TableIdentifier id;
 
   TableWriter(Map<String, String> environment, TableIdentifier id) {
     this.id = id;
@@ -102,6 +102,7 @@ public class TableWriter {
   void perform(JsonNode wish, ObjectNode answer) throws Exception {
     switch (wish.get("op").asText()) {
       case "create" -> create(wish);
+      case "warm-up" -> warmUp(wish);
       case "append" -> append(wish, answer);
       case "append-again" -> appendAgain(wish);
       case "rewrite" -> rewrite(wish);
@@ -127,6 +128,20 @@ public class TableWriter {
 
   Table table() {
     return catalog.loadTable(id);
+  }
+
+  /** The first commits of a fresh process take seconds, which are no lateness of the pipeline: they go to a table of their own. */
+  void warmUp(JsonNode wish) throws Exception {
+    TableIdentifier own = id;
+    id = TableIdentifier.of(own.namespace(), own.name() + "_warm_up");
+    try {
+      create(wish);
+      append(wish, json.createObjectNode());
+      rewrite(json.createObjectNode());
+      catalog.dropTable(id, false);
+    } finally {
+      id = own;
+    }
   }
 
   void create(JsonNode wish) {

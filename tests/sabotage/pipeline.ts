@@ -70,6 +70,7 @@ export async function openPipeline(ground: Ground, table: SabotageCase['table'])
   await createTopics(kafka, [names.raw, names.topic], PARTITIONS)
   await createAssayTopics(environment)
   const writer = startWriter(classPath, stack.env, names.table)
+  await writer.do('warm-up', { rows: [{ trade_id: 'warm' }] })
   await writer.do('create', { ...table })
   const argsOf = (agent: string) => ['agents/cli/main.ts', 'agent', agent.split('.')[0] ?? agent]
   const agentNames = AGENTS.map((agent) => `${agent}.${name}`)
