@@ -49,17 +49,19 @@ export function grafanaFiles(): Readonly<Record<string, string>> {
 
 /** The panel that shows most of the metrics of an expression; of equals the first, and the overview is before all. */
 export function panelAbout(expr: string): PanelPlace | null {
-  // Panels ask for what is exported; what a recording stands for is that.
-  const wanted = metricsIn(recordings.reduce((text, recording) => text.replaceAll(recording.record, recording.expr), expr))
+  const wanted = metricsIn(unrecorded(expr))
   let found: { readonly place: PanelPlace; readonly shared: number } | null = null
   for (const { uid, built } of builtBoards) {
     for (const panel of built.panels ?? []) {
-      const shared = metricsIn(JSON.stringify(panel)).intersection(wanted).size
+      const shared = metricsIn(unrecorded(JSON.stringify(panel))).intersection(wanted).size
       if (panel.id !== undefined && shared > (found?.shared ?? 0)) found = { place: { dashboardUid: uid, panelId: panel.id }, shared }
     }
   }
   return found?.place ?? null
 }
+
+/** What a recording stands for is what is exported. */
+const unrecorded = (text: string) => recordings.reduce((given, { record, expr }) => given.replaceAll(record, expr), text)
 
 const metricsIn = (text: string) => new Set(text.match(/\b(assay|process|nodejs)[_:][a-z0-9_:]+|\bup\b/g))
 

@@ -1,4 +1,4 @@
-import { agentNames } from '../../../shared/core/agent.ts'
+import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 
 export interface ScrapeTarget {
   readonly agent: string
@@ -17,6 +17,9 @@ export interface PrometheusWish {
 }
 
 const AGENT_PORT = 8_080
+
+/** In no default profile: Prometheus asks for it all the same, so that it is seen as soon as it is started. */
+export const OPTIONAL_AGENT: AgentName = 'chaos-injector'
 
 /** The agents as they are found within Compose. */
 export const composedTargets: readonly ScrapeTarget[] = agentNames.map((agent) => ({ agent, address: `${agent}:${AGENT_PORT}` }))

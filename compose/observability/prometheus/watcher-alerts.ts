@@ -75,12 +75,13 @@ const agentAlerts: readonly Alert[] = [
   {
     name: 'AssayAgentDown',
     group: 'assay-watcher',
-    expr: 'up{job="assay"} == 0',
+    expr: 'assay:agent:up == 0',
     for: '30s',
     keepFiringFor: '15s',
     labels: { severity: 'warning' },
     annotations: { summary: '{{ $labels.agent }} cannot be scraped', description: 'Prometheus gets no answer from its `/metrics`.' },
-    means: 'The agent is down, or its event loop is stuck, or the network between is.',
+    means:
+      'The agent is down, or its event loop is stuck, or the network between is. The chaos-injector, which a stack need not have, is missed for a day from its last answer.',
     look: [readLogs, 'Is its heartbeat still heard? Then it works, and only cannot be asked.'],
     act: ['Start it again: it goes on from its own facts.'],
   },

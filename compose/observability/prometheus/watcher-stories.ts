@@ -47,6 +47,7 @@ const verdictStories: readonly Story[] = [
 ]
 
 const agent = 'agent="generator"'
+const injector = 'agent="chaos-injector"'
 
 const agentStories: readonly Story[] = [
   {
@@ -64,7 +65,28 @@ const agentStories: readonly Story[] = [
     alert: 'AssayAgentDown',
     every: '5s',
     series: { [`up{job="assay", ${agent}}`]: '1x5 0x20', 'up{job="assay", agent="reporter"}': '1x5 0x2 1x18' },
-    at: { '50s': [], '65s': [`${warning}, job="assay", ${agent}`] },
+    at: { '50s': [], '65s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'an agent of the stack that never came up is down',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${agent}}`]: '0x20' },
+    at: { '25s': [], '40s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'an injector that is in no profile is not missed, however long',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${injector}}`]: '0x800', [`up{job="assay", ${agent}}`]: '1x800' },
+    at: { '45s': [], '5m': [], '1h': [] },
+  },
+  {
+    title: 'an injector that was there and is gone is down',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${injector}}`]: '0x10 1x10 0x700' },
+    at: { '100s': [], '150s': [`${warning}, ${injector}`], '1h': [`${warning}, ${injector}`] },
   },
   {
     title: 'catching up takes a while, not two minutes',

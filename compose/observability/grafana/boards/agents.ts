@@ -32,7 +32,7 @@ function alivePanels() {
       width: 9,
       height: 7,
       words: upWords,
-      queries: [{ expr: `max by (agent) (up${these})`, legend: '{{agent}}' }],
+      queries: [{ expr: 'max by (agent) (assay:agent:up{agent=~"$agent"})', legend: '{{agent}}' }],
     }),
     states({
       title: 'Caught up',

@@ -74,16 +74,17 @@ function verdictPanels() {
       unit: 'short',
       width: 2,
       steps: none,
-      queries: [{ expr: 'count(ALERTS{alertstate="firing", alertname!="Watchdog"}) or vector(0)', legend: 'firing' }],
+      queries: [{ expr: 'count(ALERTS{alertstate="firing", alertname!="AssayWatchdog"}) or vector(0)', legend: 'firing' }],
     }),
     stat({
-      title: 'Agents up',
-      description: 'Agents that answer the scrape, of six. A missing one makes runs inconclusive, not failed.',
+      title: 'Agents missing',
+      description:
+        'Agents of the stack that do not answer the scrape. A missing one makes runs inconclusive, not failed. An injector that was never started is none of the stack.',
       unit: 'short',
       width: 3,
-      steps: above(5, 6),
+      steps: none,
       link: toAgents,
-      queries: [{ expr: 'count(count by (agent) (up{job="assay"} == 1))', legend: 'up' }],
+      queries: [{ expr: 'count(assay:agent:up == 0) or 0 * count(assay:agent:up)', legend: 'missing' }],
     }),
   ]
 }
