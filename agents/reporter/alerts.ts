@@ -19,6 +19,9 @@ export interface AlertLinks {
   readonly jaeger: string | null
 }
 
+/** The name of the one alert that no rule makes. */
+export const RUN_FAILED = 'AssayRunFailed'
+
 const RUNS_KEPT = 256
 const ENDED_KEPT = 64
 const REASONS_SHOWN = 3
@@ -110,7 +113,7 @@ export class AlertBook {
   #alertOf({ runId, planName, reasons, atMs }: Failed, how: string): FiringAlert {
     const bad = this.#firstBad.get(runId)
     return {
-      labels: { alertname: 'AssayRunFailed', severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
+      labels: { alertname: RUN_FAILED, severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
       annotations: {
         summary: `A run of ${planName} ${how}: ${reasons.slice(0, REASONS_SHOWN).join('; ')}`,
         run: runId,

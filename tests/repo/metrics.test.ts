@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { RUN_FAILED } from '../../agents/reporter/alerts.ts'
+import { alertmanagerSettings } from '../../compose/observability/alertmanager/settings.ts'
 import { alerts, recordings } from '../../compose/observability/prometheus/rules.ts'
 import { stories } from '../../compose/observability/prometheus/stories.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
@@ -51,6 +53,14 @@ describe('rules', async () => {
       expect(used.filter((label) => !has.has(label))).toEqual([])
     },
   )
+
+  test('Alertmanager routes and inhibits by names of alerts that exist', () => {
+    const named = [...JSON.stringify(alertmanagerSettings()).matchAll(/alertname=~\\"([^\\]+)\\"/g)].flatMap(([, names = '']) => names.split('|'))
+    // The last is the reporter's own.
+    const there = [...alerts.map(({ name }) => name), RUN_FAILED]
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter((name) => !there.includes(name))).toEqual([])
+  })
 
   test.each(alerts.map(({ name }) => name))('%s is shown guilty and innocent', (name) => {
     const times = stories
