@@ -94,6 +94,7 @@ test('a planted loss fires within a minute, reaches a webhook with run, hop and 
   const lost = tell(true)
   const violation = await awaited('firing', { alertname: 'AssayViolation', hop: CLEAN, violation: 'lost' }, LIMIT_MS)
   expect((violation?.atMs ?? Infinity) - lost.atMs).toBeLessThan(LIMIT_MS)
+  expect(await alerting.exemplars('assay_hop_violations_total{violation="lost"}')).toEqual([TRACE])
   const failed = await awaited('firing', { alertname: 'AssayRunFailed' }, LIMIT_MS)
   expect(failed).toMatchObject({
     labels: { hop: CLEAN, verdict: 'fail', plan: 'told', severity: 'critical' },

@@ -1,7 +1,7 @@
 import { boardUrl, type Board } from '../board.ts'
 import { API_P95_SECONDS, BURN, FIDELITY_SLO, HEARTBEAT_SECONDS } from '../limits.ts'
 import { above, below, bars, good, lines, none, stat, table, type Link } from '../panels.ts'
-import { badShare, burn, lastVerdict, onceJudged, quantile, sinceTimestamp, verdictsInRange } from '../promql.ts'
+import { badShare, burn, hopQuantile, lastVerdict, onceJudged, quantile, sinceTimestamp, verdictsInRange } from '../promql.ts'
 import { verdictWords } from '../words.ts'
 
 const toHop: Link = { title: 'Open this hop', url: boardUrl('assay-hop', 'var-hop=${__field.labels.hop}') }
@@ -157,7 +157,7 @@ function speedPanels() {
       min: 0,
       log: true,
       link: toHop,
-      queries: [{ expr: quantile(q, 'assay_hop_latency_seconds'), legend: '{{hop}}', exemplars: true }],
+      queries: [{ expr: hopQuantile(q), legend: '{{hop}}', exemplars: true }],
     })
   return [
     percentile(0.5, 'Latency p50 per hop'),
