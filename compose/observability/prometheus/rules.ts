@@ -40,6 +40,7 @@ export const recordings: readonly Recording[] = [
     expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_hop_latency_seconds_bucket[5m])))',
     every: '5s',
   },
+  { record: 'assay:hop_freshness_seconds:max', expr: 'max by (hop) (assay_hop_freshness_seconds)', every: '5s' },
   {
     record: 'assay:prober_latency_seconds:p95_5m',
     expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_prober_latency_seconds_bucket[5m])))',
