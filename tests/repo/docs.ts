@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { reportSchema } from '../../agents/reporter/reports/json.ts'
 import { grafanaFiles } from '../../compose/observability/grafana/generated.ts'
 import { prometheusFiles } from '../../compose/observability/prometheus/generated.ts'
+import { runbooksPage } from '../../compose/observability/prometheus/runbooks.ts'
 import { errorCodes } from '../../shared/core/errors.ts'
 import type { MetricRow } from '../../shared/runtime/metrics.ts'
 import { agentMetrics } from '../../shared/runtime/run-agent.ts'
@@ -23,6 +24,7 @@ export const generatedDocs: Readonly<Record<string, () => string | Promise<strin
   'shared/runtime/METRICS.md': async () => renderMetrics(await metricTables()),
   'topology/TOPOLOGY.md': renderTopologyDoc,
   'schemas/report.schema.json': () => `${JSON.stringify(z.toJSONSchema(reportSchema, { io: 'input' }), null, 2)}\n`,
+  'agents/reporter/page/browser/runbooks.html': runbooksPage,
   ...Object.fromEntries(Object.entries(prometheusFiles()).map(([path, text]) => [`compose/${path}`, () => text])),
   ...Object.fromEntries(Object.entries(grafanaFiles()).map(([path, text]) => [`compose/observability/grafana/${path}`, () => text])),
 }

@@ -44,6 +44,9 @@ describe('rules', async () => {
       expect(['critical', 'warning', 'none']).toContain(labels['severity'])
       expect([means, ...look, ...act].every((text) => text.length > 10)).toBe(true)
       expect(read('compose/observability/RUNBOOKS.md')).toContain(`## ${name}\n`)
+      const [, anchor] =
+        new RegExp(`alert: "${name}"[^]*?/runbooks#(\\w+)"`).exec(read('compose/observability/prometheus/rules/alerts.yml')) ?? []
+      expect(read('agents/reporter/page/browser/runbooks.html')).toContain(`<section id="${anchor ?? 'nowhere'}"`)
       const has = readPromql(expr, known).labels ?? new Set()
       const used = [
         ...Object.values(annotations)
@@ -55,7 +58,9 @@ describe('rules', async () => {
   )
 
   test('Alertmanager routes and inhibits by names of alerts that exist', () => {
-    const named = [...JSON.stringify(alertmanagerSettings()).matchAll(/alertname=~\\"([^\\]+)\\"/g)].flatMap(([, names = '']) => names.split('|'))
+    const named = [...JSON.stringify(alertmanagerSettings()).matchAll(/alertname=~\\"([^\\]+)\\"/g)].flatMap(([, names = '']) =>
+      names.split('|'),
+    )
     // The last is the reporter's own.
     const there = [...alerts.map(({ name }) => name), RUN_FAILED]
     expect(named.length).toBeGreaterThan(5)

@@ -1,5 +1,6 @@
 import { yamlText } from '../../../schemas/yaml-text.ts'
 import { alerts, recordings } from '../prometheus/rules.ts'
+import { runbookLink } from '../prometheus/runbooks.ts'
 import { alertRules, type PanelPlace } from './alert-rules.ts'
 import { BOARD_TAG, buildBoard, type Board } from './board.ts'
 import { agents } from './boards/agents.ts'
@@ -7,7 +8,7 @@ import { faults } from './boards/faults.ts'
 import { hop } from './boards/hop.ts'
 import { overview } from './boards/overview.ts'
 import { run } from './boards/run.ts'
-import { dataSources } from './data-sources.ts'
+import { dataSources, fromEnvironment } from './data-sources.ts'
 import { contactPoints, notificationPolicies } from './notification.ts'
 
 export const boards: readonly Board[] = [overview, run, hop, faults, agents]
@@ -33,7 +34,12 @@ const dashboardProvider = {
 } as const
 
 /** The watchdog, which always fires, is for Alertmanager's dead-man alone. */
-const worthTelling = alerts.filter(({ labels }) => labels['severity'] !== 'none')
+const worthTelling = alerts
+  .filter(({ labels }) => labels['severity'] !== 'none')
+  .map((alert) => ({
+    ...alert,
+    annotations: { ...alert.annotations, runbook_url: runbookLink(fromEnvironment('ASSAY_REPORTER_URL'), alert.name) },
+  }))
 
 /** Every file that Grafana starts with, by its path in this folder. */
 export function grafanaFiles(): Readonly<Record<string, string>> {
