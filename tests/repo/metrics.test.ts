@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { RUN_FAILED } from '../../agents/reporter/alerts.ts'
 import { alertmanagerSettings } from '../../compose/observability/alertmanager/settings.ts'
+import { grafanaFiles } from '../../compose/observability/grafana/generated.ts'
 import { alerts, recordings } from '../../compose/observability/prometheus/rules.ts'
 import { stories } from '../../compose/observability/prometheus/stories.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
@@ -28,6 +29,16 @@ describe('METRICS.md', async () => {
       expect(sorted(exported.map((line) => line.split(' ')[0] as string)).filter((name) => !series.some((of) => of === name))).toEqual([])
     },
   )
+
+  test('names what every process exports besides, which alerts and dashboards use, and nothing else', async () => {
+    const documented = documentedMetrics('every process')
+    expect(sorted(typesIn((await createMetrics([]).text()).text))).toEqual(sorted(documented))
+    const names = documented.map((line) => line.split(' ')[0] as string)
+    const boards = Object.values(grafanaFiles()).join('\n')
+    const used = sorted([...alerts.map(({ expr }) => expr), boards].join('\n').match(/\b(process|nodejs)_[a-z0-9_]+/g) ?? [])
+    expect(used.length).toBeGreaterThan(4)
+    expect(used.filter((name) => !names.includes(name.replace(/_(sum|count|bucket)$/, '')))).toEqual([])
+  })
 })
 
 describe('rules', async () => {

@@ -133,7 +133,7 @@ const factAlerts: readonly Alert[] = [
   {
     name: 'AssayFactsRefused',
     group: 'assay-watcher',
-    expr: 'assay_bus_facts_refused > 0',
+    expr: 'assay_bus_facts_refused_total > 0',
     keepFiringFor: '5m',
     labels: { severity: 'critical' },
     annotations: {
@@ -162,7 +162,7 @@ const factAlerts: readonly Alert[] = [
   {
     name: 'AssayFactsUnreadable',
     group: 'assay-watcher',
-    expr: 'assay_bus_unreadable_facts > 0',
+    expr: 'assay_bus_unreadable_facts_total > 0',
     // Over a restart, after which they are read again.
     keepFiringFor: '5m',
     labels: { severity: 'warning' },

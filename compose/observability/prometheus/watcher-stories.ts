@@ -151,7 +151,7 @@ const factStories: readonly Story[] = [
     title: 'one lost fact is too many',
     alert: 'AssayFactsRefused',
     every: '5s',
-    series: { [`assay_bus_facts_refused{${agent}}`]: '0x5 1x5 0x80' },
+    series: { [`assay_bus_facts_refused_total{${agent}}`]: '0x5 1x5 0x80' },
     at: { '25s': [], '30s': [`${critical}, ${agent}`], '3m': [`${critical}, ${agent}`], '7m': [] },
   },
   {
@@ -165,14 +165,14 @@ const factStories: readonly Story[] = [
     title: 'one that cannot be read is told',
     alert: 'AssayFactsUnreadable',
     every: '5s',
-    series: { [`assay_bus_unreadable_facts{${agent}}`]: '0x5 1x5' },
+    series: { [`assay_bus_unreadable_facts_total{${agent}}`]: '0x5 1x5' },
     at: { '25s': [], '30s': [`${warning}, ${agent}`] },
   },
   {
     title: 'a restart, after which they are read again, makes it no second alert',
     alert: 'AssayFactsUnreadable',
     every: '5s',
-    series: { [`assay_bus_unreadable_facts{${agent}}`]: '1x5 0x6 1x20 0x70' },
+    series: { [`assay_bus_unreadable_facts_total{${agent}}`]: '1x5 0x6 1x20 0x70' },
     at: { '25s': [`${warning}, ${agent}`], '50s': [`${warning}, ${agent}`], '100s': [`${warning}, ${agent}`], '9m': [] },
   },
 ]
