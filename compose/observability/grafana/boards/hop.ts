@@ -15,7 +15,7 @@ export const hop: Board = {
       kind: 'label',
       name: 'hop',
       label: 'Hop',
-      description: 'A source, topic, table, query or endpoint of the pipeline.',
+      description: 'The source, a topic, a table or an endpoint of the pipeline.',
       metric: 'assay_hop_fidelity_ratio',
     },
   ],
@@ -24,7 +24,7 @@ export const hop: Board = {
     { title: 'What went wrong', panels: defectPanels() },
     { title: 'Traces of what went wrong here', panels: tracePanels() },
     { title: 'How long it takes', panels: latencyPanels() },
-    { title: 'Questions asked here (queries and endpoints)', panels: questionPanels() },
+    { title: 'Questions asked here (endpoints)', panels: questionPanels() },
   ],
 }
 
