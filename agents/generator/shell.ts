@@ -15,12 +15,14 @@ import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
 import { outcomeDetail } from '../../shared/runtime/hop-spans.ts'
 import type { Sighting } from '../../shared/runtime/recent-sightings.ts'
+import { createTracedLatencies, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { canaryWriter, type CanaryWriter, type OutgoingCanary } from './canary-writers.ts'
 import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
+import { TRACED } from './metrics.ts'
 import type { Chunk } from './pace.ts'
 
 export interface GeneratorPorts {
@@ -54,6 +56,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   readonly #ports: GeneratorPorts
   readonly #writer: CanaryWriter
   readonly #spans: CanarySpans
+  readonly #traced: TracedLatencies
   readonly #sources = new Map<string, Promise<RunSource>>()
   /** By run: resolved once the last chunk's canaries are handed over in order. */
   readonly #written = new Map<string, Promise<void>>()
@@ -64,6 +67,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     this.#ports = ports
     this.#writer = canaryWriter(ports, ports.topology.hops)
     this.#spans = createCanarySpans({ tracing: ports.agent.tracing, agent: 'generator', hops: ports.topology.hops })
+    this.#traced = createTracedLatencies({ name: TRACED, hops: [SOURCE_HOP], ...ports.agent })
   }
 
   perform(effect: GeneratorEffect, send: Send): void {
@@ -175,6 +179,8 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       tally.add(canary, outcome, endMs - canary.dueMs)
       metrics.add('assay_generator_canaries_total', 1, { outcome: outcome.outcome })
       this.#spans.sighted(at, sightingOf(canary, { outcome, endMs }))
+      if (outcome.outcome === 'acknowledged')
+        this.#traced.measured(resolved.plan, { runId, hop: SOURCE_HOP }, { ...canary, latencyMs: endMs - canary.dueMs })
     }
     metrics.observe('assay_generator_write_seconds', (endMs - startMs) / 1000)
   }

@@ -13,7 +13,7 @@ export async function main(): Promise<void> {
     coreConfig: base,
     config,
     version: ASSAY_VERSION,
-    metrics: checkerMetrics,
+    metrics: checkerMetrics(topology),
     createShell: ({ log, metrics, tracing }) =>
       Promise.resolve(new CheckerShell({ topology, kafka, nats, registry, db, log, metrics, tracing })),
   })

@@ -13,9 +13,11 @@ import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
+import { createTracedLatencies, hopNames, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
-import type { CheckerEffect, CheckerEvent } from './core.ts'
+import type { CheckerEffect, CheckerEvent, CheckerState } from './core.ts'
 import { hopLog, type HopLog } from './hop-logs.ts'
+import { TRACED } from './metrics.ts'
 import { Reading } from './reading.ts'
 
 export interface CheckerPorts {
@@ -36,18 +38,20 @@ type Send = (event: CheckerEvent) => void
 type Effect<Type extends CheckerEffect['type']> = Extract<CheckerEffect, { type: Type }>
 
 /** Reads topics and sources, asks brokers and registry, compares content; decides nothing. */
-export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
+export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerState> {
   readonly #ports: CheckerPorts
   readonly #admin: KafkaAdmin
   readonly #readings = new Map<string, Reading[]>()
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
+  readonly #traced: TracedLatencies
 
   constructor(ports: CheckerPorts) {
     this.#ports = ports
     this.#admin = openAdmin(ports.kafka)
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'ingestion-checker', hops: ports.topology.hops })
+    this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'source', 'topic') })
   }
 
   perform(effect: CheckerEffect, send: Send): void {
@@ -75,8 +79,14 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
     }
   }
 
-  onStep(event: CheckerEvent, effects: readonly CheckerEffect[]): void {
+  onStep(event: CheckerEvent, effects: readonly CheckerEffect[], { works }: CheckerState): void {
     this.#spans.onStep(event, effects)
+    if (event.type === 'batch-read')
+      this.#traced.seen(
+        works,
+        event,
+        event.batch.records.map(({ stream, seq, appendedAtMs: atMs }) => ({ stream, seq, atMs })),
+      )
   }
 
   async close(): Promise<void> {

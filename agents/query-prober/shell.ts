@@ -5,10 +5,10 @@ import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
-import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
+import { createCanarySpans, isTraced, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
 import { answerDetail } from '../../shared/runtime/hop-spans.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Metrics } from '../../shared/runtime/metrics.ts'
+import type { Metrics, TracedValue } from '../../shared/runtime/metrics.ts'
 import { traceparent, type Tracing } from '../../shared/runtime/tracing.ts'
 import { hopName, type ApiHop, type TableHop, type Topology } from '../../topology/topology.ts'
 import type { Answer, ProberEffect, ProberEvent } from './events.ts'
@@ -139,15 +139,20 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     }
   }
 
+  /** With its trace where that one is sent. */
+  #traced({ runId, question }: Pick<Effect<'ask'>, 'runId' | 'question'>, value: number): number | TracedValue {
+    const resolved = this.#runs.get(runId)?.canaries.resolved
+    if (question.kind !== 'canary' || resolved === undefined || !this.#ports.tracing.isOn) return value
+    const { stream, seq } = question
+    return isTraced(resolved.plan, stream, seq) ? { value, traceId: traceIdOf({ runId, stream, seq }) } : value
+  }
+
   #observe({ hop, runId, question }: Effect<'ask'>, { answer, fromMs }: { answer: Answer; fromMs: number }): void {
     const { metrics } = this.#ports
     const isWrong = answer.status !== 200 || answer.mismatches.length > 0
     if (question.kind === 'canary' || question.kind === 'window') {
       metrics.add('assay_prober_answers_total', 1, { hop, outcome: answer.status !== 200 ? 'refused' : isWrong ? 'different' : 'right' })
-      const value = answer.latencyMs / 1000
-      const traced =
-        question.kind === 'canary' ? { value, traceId: traceIdOf({ runId, stream: question.stream, seq: question.seq }) } : value
-      metrics.observe('assay_prober_latency_seconds', traced, { hop })
+      metrics.observe('assay_prober_latency_seconds', this.#traced({ runId, question }, answer.latencyMs / 1000), { hop })
     }
     const resolved = this.#runs.get(runId)?.canaries.resolved
     if (question.kind !== 'canary' || resolved === undefined) return

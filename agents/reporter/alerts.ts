@@ -19,11 +19,14 @@ export interface AlertLinks {
   readonly jaeger: string | null
 }
 
+/** The name of the one alert that no rule makes. */
+export const RUN_FAILED = 'AssayRunFailed'
+
 const RUNS_KEPT = 256
 const ENDED_KEPT = 64
 const REASONS_SHOWN = 3
 const TEXT_CHARS_MAX = 1_000
-const RUNBOOK = 'compose/observability/RUNBOOKS.md#assayrunfailed'
+const RUNBOOK = '/runbooks#assayrunfailed'
 
 /** It holds back the rules' own alert of a failed run, and must not end before that one has. */
 const ENDS_AFTER_MS = 30_000
@@ -109,13 +112,14 @@ export class AlertBook {
 
   #alertOf({ runId, planName, reasons, atMs }: Failed, how: string): FiringAlert {
     const bad = this.#firstBad.get(runId)
+    const page = this.#links.reporter.replace(/\/+$/, '')
     return {
-      labels: { alertname: 'AssayRunFailed', severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
+      labels: { alertname: RUN_FAILED, severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
       annotations: {
         summary: `A run of ${planName} ${how}: ${reasons.slice(0, REASONS_SHOWN).join('; ')}`,
         run: runId,
-        report: `${this.#links.reporter.replace(/\/+$/, '')}/runs/${runId}`,
-        runbook_url: RUNBOOK,
+        report: `${page}/runs/${runId}`,
+        runbook_url: `${page}${RUNBOOK}`,
         ...(bad === undefined ? {} : this.#evidenceOf(bad)),
       },
       startsAt: isoTime(atMs),

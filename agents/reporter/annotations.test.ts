@@ -153,6 +153,28 @@ describe('the annotator', () => {
     expect(said).toEqual([])
   })
 
+  test('marks a fault while it happens, and not again with the verdict', async () => {
+    const { asked, url } = await grafana(200)
+    const { made } = annotator(url)
+    made.hear(faultAt('injected', 10))
+    made.caughtUp()
+    made.hear(faultAt('bit', 20))
+    made.hear(faultAt('healed', 30))
+    made.hear(faultAt('healed', 30))
+    made.hear(faultAt('recovered', 40))
+    made.tell(chaos)
+    await vi.waitFor(() => {
+      expect(asked).toHaveLength(3)
+    })
+    const bodies = asked.map(({ body }) => documented.parse(body))
+    expect(bodies.map(({ time, timeEnd, tags }) => [time, timeEnd, tags[1]])).toEqual([
+      [10, 30, 'fault'],
+      [40, undefined, 'fault'],
+      [JUDGED_AT_MS, undefined, 'verdict'],
+    ])
+    expect(bodies[1]?.text).toContain('recovered 1.5 s after it was healed')
+  })
+
   test('keeps what an ailing Grafana did not take, asks once a turn, and says so once', async () => {
     const { asked, url } = await grafana(503, 429, 200)
     const { made, said, turn } = annotator(url)

@@ -1,19 +1,10 @@
-import type { Fact } from '../../schemas/results.ts'
+import type { ResultMessage } from '../../schemas/results.ts'
 import { keepNewest } from '../../shared/core/bounded.ts'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { JudgedRun } from '../../shared/runtime/run-spans.ts'
-
-/** A mark on Grafana's graphs: a point, or a window where it has an end. Unix ms. */
-export interface Annotation {
-  /** What it is about: posted once. */
-  readonly key: string
-  readonly time: number
-  readonly timeEnd?: number
-  readonly tags: readonly string[]
-  /** HTML, as Grafana shows it. */
-  readonly text: string
-}
+import { escaped, textOf, type Annotation } from './annotation.ts'
+import { FaultMarks, faultWindows } from './fault-annotations.ts'
 
 export interface GrafanaAccess {
   /** Base URL; its path is kept. */
@@ -25,12 +16,14 @@ export interface GrafanaAccess {
 export interface Annotator {
   /** Marks the verdict and the faults of a run. Returns at once, and never throws. */
   tell(judged: JudgedRun): void
+  /** Marks a fault as its steps are told. */
+  hear(fact: ResultMessage): void
+  caughtUp(): void
   close(): Promise<void>
 }
 
 const REASONS_SHOWN = 5
 const HOPS_TAGGED = 5
-const TEXT_CHARS_MAX = 2_000
 const QUEUE_MAX = 500
 const KEYS_KEPT = 2_000
 /** Turns: what waits is tried once in each while Grafana is away. */
@@ -58,50 +51,6 @@ export function annotationsOf({ run, evidence, judgement, atMs }: JudgedRun, bas
   return [...faultWindows(runId, evidence.faults, atMs), verdictMark]
 }
 
-/** From injection to heal; to the verdict where none was told. */
-function faultWindows(runId: string, facts: readonly Fact<'fault-changed'>[], judgedAtMs: number): Annotation[] {
-  const byStage = Map.groupBy(facts, ({ stage }) => stage)
-  return [...byStage].flatMap(([stage, steps]): Annotation[] => {
-    const at = (...phases: Fact<'fault-changed'>['phase'][]) => steps.find(({ phase }) => phases.includes(phase))
-    const injected = at('injected')
-    if (injected === undefined) return []
-    const { fault, target } = injected
-    const healed = at('healed')
-    const end = at('recovered', 'not-recovered', 'heal-failed', 'void')
-    return [
-      {
-        key: `fault ${runId} ${stage}`,
-        time: injected.atMs,
-        timeEnd: healed?.atMs ?? judgedAtMs,
-        tags: ['assay', 'fault', `fault:${fault}`, `target:${target}`],
-        text: textOf(
-          `<b>${escaped(fault)}</b> of ${escaped(target)}`,
-          [`<li>${healed === undefined ? 'no heal was told' : endText(end)}</li>`],
-          `run ${escaped(runId)}`,
-        ),
-      },
-    ]
-  })
-}
-
-function endText(end: Fact<'fault-changed'> | undefined): string {
-  if (end === undefined) return 'healed; no recovery was told'
-  if (end.phase === 'recovered' && end.recoveryMs !== null) return `recovered ${(end.recoveryMs / 1000).toFixed(1)} s after it was healed`
-  return `${end.phase}: ${escaped(end.detail)}`
-}
-
-/** List items are left out, last first, until the text is short enough. */
-function textOf(head: string, items: readonly string[], foot: string): string {
-  for (let kept = items.length; kept > 0; kept--) {
-    const text = `${head}<ul>${items.slice(0, kept).join('')}</ul>${foot}`
-    if (text.length <= TEXT_CHARS_MAX) return text
-  }
-  return `${head}<br>${foot}`
-}
-
-const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
-const escaped = (text: string) => text.replaceAll(/[&<>"']/g, (character) => entities[character] as string)
-
 /**
  * Posts over Grafana's HTTP API, one at a time, in order; without access, nothing. While Grafana is away the newest wait in a bounded queue; what
  * it refuses is logged and let go. Nobody waits for any of it.
@@ -110,7 +59,9 @@ export function createAnnotator(
   access: GrafanaAccess | null,
   { clock, log }: { clock: Clock; log: Pick<Log, 'warn' | 'error'> },
 ): Annotator {
-  if (access === null) return { tell: () => undefined, close: () => Promise.resolve() }
+  if (access === null)
+    return { tell: () => undefined, hear: () => undefined, caughtUp: () => undefined, close: () => Promise.resolve() }
+  const faults = new FaultMarks()
   const queue: Annotation[] = []
   const known = new Set<string>()
   const ended = new AbortController()
@@ -142,16 +93,27 @@ export function createAnnotator(
   }
   const stopTurns = clock.every(TURN_MS, turn)
 
+  const post = (annotations: readonly Annotation[]) => {
+    if (annotations.length === 0) return
+    for (const annotation of annotations) {
+      if (known.has(annotation.key)) continue
+      known.add(annotation.key)
+      queue.push(annotation)
+    }
+    dropped += queue.splice(0, queue.length - QUEUE_MAX).length
+    keepNewest(known, KEYS_KEPT)
+    if (!isAway) turn()
+  }
+
   return {
     tell(judged) {
-      for (const annotation of annotationsOf(judged, basePathOf(access))) {
-        if (known.has(annotation.key)) continue
-        known.add(annotation.key)
-        queue.push(annotation)
-      }
-      dropped += queue.splice(0, queue.length - QUEUE_MAX).length
-      keepNewest(known, KEYS_KEPT)
-      if (!isAway) turn()
+      post(annotationsOf(judged, basePathOf(access)))
+    },
+    hear(fact) {
+      post(faults.hear(fact))
+    },
+    caughtUp() {
+      faults.caughtUp()
     },
     async close() {
       stopTurns()

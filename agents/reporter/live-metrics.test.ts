@@ -182,3 +182,14 @@ test.each([
 ])('inconclusive because "%s" is %s', (text, reason) => {
   expect(inconclusiveReasonOf(text)).toBe(reason)
 })
+
+test('a violation carries the trace of its canary', async () => {
+  const metrics = createMetrics(reporterMetrics(topology), { processMetrics: false })
+  const live = new LiveMetrics(topology, metrics)
+  const works = initWorks(configOf('reporter'))
+  const traceId = 'a'.repeat(32)
+  for (const event of [CAUGHT_UP, ...heard([accepted(), told('violation-found', { ranges: [5, 7], traceId })])])
+    live.onStep(event, foldWorks(works, event), works)
+  const { text } = await metrics.text('application/openmetrics-text')
+  expect(text).toContain(`assay_hop_violations_total{hop="${TABLE}",violation="lost"} 3 # {trace_id="${traceId}"} 3 `)
+})

@@ -5,12 +5,13 @@ import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import { intendedAtMs, type SendClock } from '../../shared/core/canary.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
+import { traceIdOf } from '../../shared/core/identity.ts'
 import { isWatched } from '../../shared/core/judge.ts'
 import { countsOf } from '../../shared/core/latency-sketch.ts'
 import { sizeOf } from '../../shared/core/range-set.ts'
 import { isRunFact, type RunState } from '../../shared/core/run-book.ts'
 import { production, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
-import type { CountedValue, Metrics } from '../../shared/runtime/metrics.ts'
+import type { CountedValue, Metrics, TracedValue } from '../../shared/runtime/metrics.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasonOf } from './inconclusive-reasons.ts'
 import { createWatch } from './watched.ts'
@@ -146,7 +147,7 @@ export class LiveMetrics {
     const isNews = this.#isNews(live, fact, evidence)
     switch (fact.kind) {
       case 'violation-found':
-        if (isNews) this.#stand(live, fact, sizeOf(fact.ranges))
+        if (isNews) this.#stand(live, fact, { value: sizeOf(fact.ranges), traceId: fact.traceId })
         return
       case 'correction':
         this.#correct(live, fact, evidence)
@@ -174,12 +175,13 @@ export class LiveMetrics {
     return size > before
   }
 
-  #stand({ standing }: Live, { hop, violation }: { hop: string; violation: ViolationKind }, canaries: number): void {
-    standing.set(`${hop} ${violation}`, (standing.get(`${hop} ${violation}`) ?? 0) + canaries)
+  #stand({ standing }: Live, { hop, violation }: { hop: string; violation: ViolationKind }, canaries: TracedValue): void {
+    standing.set(`${hop} ${violation}`, (standing.get(`${hop} ${violation}`) ?? 0) + canaries.value)
     if (this.#caughtUp && this.#hops.has(hop)) this.#metrics.add('assay_hop_violations_total', canaries, { hop, violation })
   }
 
-  #correct(live: Live, { hop, violation, becomes }: Fact<'correction'>, evidence: Evidence): void {
+  #correct(live: Live, fact: Fact<'correction'>, evidence: Evidence): void {
+    const { hop, violation, becomes } = fact
     const key = `${hop} ${violation}`
     let left = 0
     for (const known of evidence.violations.values()) if (known.hop === hop && known.violation === violation) left += known.standing.size
@@ -187,7 +189,7 @@ export class LiveMetrics {
     if (taken <= 0) return
     live.standing.set(key, left)
     if (this.#caughtUp && this.#hops.has(hop)) this.#metrics.add('assay_hop_corrections_total', taken, { hop, violation })
-    if (becomes !== null) this.#stand(live, { hop, violation: becomes }, taken)
+    if (becomes !== null) this.#stand(live, { hop, violation: becomes }, { value: taken, traceId: firstTraceOf(fact) })
   }
 
   #latencies(hop: string, sketch: LatencySketchWire): void {
@@ -238,6 +240,9 @@ function countVerdict(fact: Fact<'run-judged'>, metrics: Sink, hops: ReadonlySet
     metrics.add('assay_hop_canaries_bad_total', fidelity === null ? 0 : Math.round((1 - fidelity) * expected), { hop })
   }
 }
+
+/** Each of them has its trace: that of the first. */
+const firstTraceOf = ({ runId, stream, ranges }: Fact<'correction'>) => traceIdOf({ runId, stream, seq: ranges[0] ?? 0 })
 
 /** Where a fact sighted which canaries, and all that were sighted there. */
 function sightingOf(fact: RunFact, evidence: Evidence): readonly [string, CanarySet | undefined, readonly { stream: number }[]] | null {

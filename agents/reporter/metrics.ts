@@ -2,6 +2,7 @@ import { resultMessages } from '../../schemas/results.ts'
 import { violationKinds } from '../../schemas/parts.ts'
 import { agentNames } from '../../shared/core/agent.ts'
 import type { MetricRow } from '../../shared/runtime/metrics.ts'
+import { LATENCY_BUCKETS } from '../../shared/runtime/traced-latency.ts'
 import { faultKinds } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasons } from './inconclusive-reasons.ts'
@@ -11,7 +12,6 @@ const counter = (name: string, unit: string, help: string): MetricRow => ({ name
 const gauge = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'gauge', unit, help })
 
 const verdicts = { verdict: ['pass', 'fail', 'inconclusive'] }
-const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 20, 30, 60, 120]
 
 /** Hops are the topology's, so that every series exists from the start. What is told live is not told again after a restart. */
 export const reporterMetrics = (topology: Topology): readonly MetricRow[] => [
@@ -54,6 +54,7 @@ function hopRows({ hops }: Topology): readonly MetricRow[] {
     {
       ...counter('assay_hop_violations_total', 'canaries', 'Canaries found wrong, by hop and kind, as findings come.'),
       labels: { hop, violation: [...violationKinds] },
+      traced: true,
     },
     {
       ...counter('assay_hop_corrections_total', 'canaries', 'Canaries of which a finding was taken back.'),

@@ -67,8 +67,10 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect, Repor
     this.#live.onStep(event, effects, state.works)
     this.#reports.hear(event)
     this.#ports.audit?.hear(event, state)
-    if (event.type === 'fact') this.#ports.alerter?.hear(event.fact)
-    else if (event.type === 'caught-up') this.#ports.alerter?.caughtUp()
+    for (const hearer of [this.#ports.alerter, this.#ports.annotator]) {
+      if (event.type === 'fact') hearer?.hear(event.fact)
+      else if (event.type === 'caught-up') hearer?.caughtUp()
+    }
     this.#ports.page?.onStep(event, state.works)
   }
 

@@ -28,7 +28,7 @@ export async function main(): Promise<void> {
     coreConfig: base,
     config,
     version: ASSAY_VERSION,
-    metrics: reconcilerMetrics,
+    metrics: reconcilerMetrics(topology),
     createShell: ({ log, metrics, tracing }) =>
       Promise.resolve(
         new ReconcilerShell({

@@ -18,11 +18,14 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
 import { writeSnapshotSpan } from '../../shared/runtime/run-spans.ts'
+import { allAt, createTracedLatencies, hopNames, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
+import type { ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
+import { TRACED } from './metrics.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
 import { SinkProgress } from './sink-progress.ts'
 import { cleanTables } from './table-cleaning.ts'
@@ -58,10 +61,11 @@ interface Following {
 }
 
 /** Asks catalog and object store, reads files, compares content; decides nothing. */
-export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect> {
+export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect, ReconcilerState> {
   readonly #ports: ReconcilerPorts
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
+  readonly #traced: TracedLatencies
   readonly #clock = createClock()
   readonly #following = new Map<string, Following[]>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
@@ -71,6 +75,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     this.#ports = ports
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'storage-reconciler', hops: ports.topology.hops })
+    this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'table') })
   }
 
   perform(effect: ReconcilerEffect, send: Send): void {
@@ -98,8 +103,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     }
   }
 
-  onStep(event: ReconcilerEvent, effects: readonly ReconcilerEffect[]): void {
+  onStep(event: ReconcilerEvent, effects: readonly ReconcilerEffect[], { works }: ReconcilerState): void {
     this.#spans.onStep(event, effects)
+    for (const effect of effects) {
+      if (effect.type !== 'publish' || effect.fact.kind !== 'snapshot-reconciled') continue
+      this.#traced.seen(works, effect.fact, allAt(effect.fact.canaries, effect.fact.committedAtMs))
+    }
   }
 
   async close(): Promise<void> {

@@ -234,3 +234,10 @@ test('an answer over many canaries is a trace of its first', () => {
     [traceIdOf({ ...GOOD, seq: 3 }), spanIdOf(traceIdOf({ ...GOOD, seq: 3 }), TABLE)],
   ])
 })
+
+test('every span of a bad canary is one to keep, and none of a good one', () => {
+  const kept = (canary: CanaryId) => run.filter(({ traceId }) => traceId === traceIdOf(canary)).map(({ isKept }) => isKept === true)
+  expect(kept(LOST).length).toBeGreaterThan(1)
+  expect(new Set(kept(LOST))).toEqual(new Set([true]))
+  expect(new Set(kept(GOOD))).toEqual(new Set([false]))
+})

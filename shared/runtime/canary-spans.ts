@@ -87,8 +87,10 @@ class Spans implements CanarySpans {
 
   constructor(of: CanarySpansOf) {
     this.#of = of
-    this.#held = new HeldSpans((span) => {
-      of.tracing.span(span)
+    this.#held = new HeldSpans((span, canary) => {
+      // A trace is of use whole: what the other hops saw of a bad canary is kept like the finding.
+      const isBad = this.#bad.get(canary.runId)?.has(canaryCode(canary)) === true
+      of.tracing.span(isBad ? { ...span, isKept: true } : span)
     })
   }
 
@@ -178,17 +180,23 @@ class Spans implements CanarySpans {
   }
 
   #turn(nowMs: number): void {
+    this.#admitWanted()
+    this.#held.turn(nowMs)
+  }
+
+  #admitWanted(): void {
     if (this.#wanted.size > 0) {
       for (const { place, sighting } of this.#recent.take(this.#wanted)) this.#admit(place, sighting)
       this.#wanted = new Map()
     }
     for (const { canary, fact } of this.#told) this.#held.tell(this.#face(fact.hop), canary, fact)
     this.#told = []
-    this.#held.turn(nowMs)
   }
 
   /** The verdict is out: nothing will be told about the run any more. */
   #end(runId: string, atMs: number): void {
+    // Now, while it is known which of them are bad.
+    this.#admitWanted()
     this.#held.endRun(runId)
     for (const tally of this.#tallies.values())
       if (tally.runId === runId && tally.isOwn && tally.untraced > 0) writeUntraced(this.#of.tracing, tally, atMs)

@@ -19,6 +19,8 @@ interface Held {
   sinceMs: number | null
 }
 
+type Write = (span: FinishedSpan, canary: CanaryId) => void
+
 const HOLD_MS = 5_000
 const HELD_MAX = 4_096
 const WRITTEN_MAX = 16_384
@@ -30,11 +32,11 @@ const EVENTS_MAX = 64
  * span of its own under it.
  */
 export class HeldSpans {
-  readonly #write: (span: FinishedSpan) => void
+  readonly #write: Write
   readonly #held = new Map<string, Held>()
   readonly #written = new Set<string>()
 
-  constructor(write: (span: FinishedSpan) => void) {
+  constructor(write: Write) {
     this.#write = write
   }
 
@@ -53,7 +55,7 @@ export class HeldSpans {
     const held = this.#held.get(key)
     if (held === undefined && this.#written.has(key)) {
       const span = laterSpan(face, canary, fact)
-      if (this.#isNew(span.spanId)) this.#write(span)
+      if (this.#isNew(span.spanId)) this.#write(span, canary)
       return
     }
     const target = held ?? { face, canary, seen: null, events: [], violation: null, sinceMs: null }
@@ -72,7 +74,7 @@ export class HeldSpans {
 
   /** Nothing more will be told of the run: its spans need not wait. */
   endRun(runId: string): void {
-    for (const held of this.#held.values()) if (held.canary.runId === runId) held.sinceMs = -Infinity
+    for (const [key, held] of this.#held) if (held.canary.runId === runId) this.#release(key, held)
   }
 
   #hold(key: string, held: Held): void {
@@ -83,7 +85,7 @@ export class HeldSpans {
 
   #release(key: string, held: Held): void {
     this.#held.delete(key)
-    if (this.#isNew(key)) this.#write(spanOf(held))
+    if (this.#isNew(key)) this.#write(spanOf(held), held.canary)
   }
 
   #isNew(key: string): boolean {

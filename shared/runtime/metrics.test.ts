@@ -113,3 +113,19 @@ test('a histogram fed by counts is as one fed one by one', async () => {
 
 /** Labels in one order. */
 const plain = (line: string) => line.replace(/\{(.*)\}/, (_, labels: string) => `{${labels.split(',').sort().join()}}`)
+
+test('a counter may carry the trace of what it counted last, where its row says so', async () => {
+  const row: MetricRow = { name: 'e_total', type: 'counter', unit: 'things', help: 'E.', labels: { hop: ['x', 'y'] }, traced: true }
+  const metrics = createMetrics([row, ...rows], { processMetrics: false })
+  metrics.add('e_total', 2, { hop: 'y' })
+  metrics.add('e_total', { value: 3, traceId: 'abc' }, { hop: 'x' })
+  const { text } = await metrics.text('application/openmetrics-text')
+  expect(text).toMatch(/^e_total\{hop="x"\} 3 # \{trace_id="abc"\} 3 /m)
+  expect(text).toMatch(/^e_total\{hop="y"\} 2$/m)
+  expect(() => {
+    metrics.add('b', { value: 1, traceId: 'abc' })
+  }).toThrow(/b takes no traces/)
+  expect(() => {
+    metrics.add('a_total', { value: 1, traceId: 'abc' }, { kind: 'lost', hop: 'x' })
+  }).toThrow(/a_total takes no traces/)
+})

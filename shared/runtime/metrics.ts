@@ -13,13 +13,15 @@ export interface MetricRow {
   readonly buckets?: readonly number[]
   /** A histogram that is fed with counts of many values at once. */
   readonly fed?: 'by-count'
+  /** A counter that may be told a trace; histograms that are fed one by one always may. */
+  readonly traced?: true
 }
 
 export type Labels = Readonly<Record<string, string>>
 
 export interface Metrics {
-  /** Counters and gauges. */
-  add(name: string, by?: number, labels?: Labels): void
+  /** Counters and gauges. A trace of a traced counter stands in OpenMetrics as an exemplar. */
+  add(name: string, by?: number | TracedValue, labels?: Labels): void
   /** Gauges. */
   set(name: string, value: number, labels?: Labels): void
   /** Histograms. A trace stands in OpenMetrics as an exemplar. */
@@ -76,7 +78,11 @@ export function createMetrics(rows: readonly MetricRow[], { processMetrics = tru
     add(name, by = 1, labels = {}) {
       const metric = find(name, labels)
       if (metric.type !== 'counter' && metric.type !== 'gauge') throw new InvariantError(`metric ${name} is a histogram: observe it`)
-      metric.of.inc(labels, by)
+      const isTraced = metric.type === 'counter' && metric.row.traced === true
+      if (typeof by === 'number' && !isTraced) metric.of.inc(labels, by)
+      else if (metric.type === 'gauge' || !isTraced) throw new InvariantError(`metric ${name} takes no traces`)
+      else if (typeof by === 'number') metric.of.inc({ labels, value: by })
+      else metric.of.inc({ labels, value: by.value, exemplarLabels: { trace_id: by.traceId } })
     },
     set(name, value, labels = {}) {
       const metric = find(name, labels)
@@ -126,8 +132,11 @@ function createMetric(row: MetricRow, registry: AnyRegistry): Metric {
   const series = seriesOf(row)
   switch (row.type) {
     case 'counter': {
-      const of = new Counter(shape)
-      for (const labels of series) of.inc(labels, 0)
+      const of = new Counter({ ...shape, enableExemplars: row.traced === true })
+      for (const labels of series) {
+        if (row.traced === true) of.inc({ labels, value: 0 })
+        else of.inc(labels, 0)
+      }
       return { row, type: row.type, of }
     }
     case 'gauge': {

@@ -15,7 +15,9 @@ import { createLog } from './log.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import type { MetricRow, Metrics } from './metrics.ts'
+import { networkBytes } from './network-bytes.ts'
 import { createRegistry } from './registry.ts'
+import { createRisen } from './risen.ts'
 import { EXIT_OK, EXIT_OUR_BUG, installShutdown } from './shutdown.ts'
 import { createTracing } from './tracing.ts'
 import type { Tracing } from './tracing.ts'
@@ -46,6 +48,8 @@ export interface AgentRun<Config, State, Event, Effect> {
   readonly tickMs?: number
 }
 
+const NAMESPACE = 'in a container the agent alone, elsewhere all that runs on the machine'
+
 export const agentMetrics: readonly MetricRow[] = [
   ...loopMetrics,
   {
@@ -62,9 +66,26 @@ export const agentMetrics: readonly MetricRow[] = [
     help: '1 once both topics are read up to where they ended at the start.',
   },
   { name: 'assay_bus_outbox_facts', type: 'gauge', unit: 'facts', help: 'Facts said and not yet on the results topic.' },
-  { name: 'assay_bus_facts_refused', type: 'gauge', unit: 'facts', help: 'Facts lost: the outbox was full, or the cluster refuses them.' },
-  { name: 'assay_bus_heartbeats_dropped', type: 'gauge', unit: 'facts', help: 'Heartbeats dropped to keep room for other facts.' },
-  { name: 'assay_bus_unreadable_facts', type: 'gauge', unit: 'facts', help: 'Facts on the results topic that could not be read.' },
+  {
+    name: 'assay_bus_facts_refused_total',
+    type: 'counter',
+    unit: 'facts',
+    help: 'Facts lost: the outbox was full, or the cluster refuses them.',
+  },
+  { name: 'assay_bus_heartbeats_dropped_total', type: 'counter', unit: 'facts', help: 'Heartbeats dropped to keep room for other facts.' },
+  { name: 'assay_bus_unreadable_facts_total', type: 'counter', unit: 'facts', help: 'Facts on the results topic that could not be read.' },
+  {
+    name: 'assay_agent_namespace_received_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: `Received in the network namespace of the agent, loopback apart: ${NAMESPACE}.`,
+  },
+  {
+    name: 'assay_agent_namespace_sent_bytes_total',
+    type: 'counter',
+    unit: 'bytes',
+    help: `Sent from the network namespace of the agent, loopback apart: ${NAMESPACE}.`,
+  },
 ]
 
 const TICK_MS = 200
@@ -168,6 +189,7 @@ function startHeartbeats(bus: Bus, { clock, agent, instance, version }: Heart): 
 
 /** The bus keeps its own counts, and shells may keep theirs; they are copied when somebody looks. */
 function asOfNow(metrics: Metrics, bus: Bus, refresh: () => void): Metrics {
+  const risen = createRisen(metrics)
   return {
     ...metrics,
     text(accept) {
@@ -176,9 +198,14 @@ function asOfNow(metrics: Metrics, bus: Bus, refresh: () => void): Metrics {
       const lag = bus.lagged()
       metrics.set('assay_agent_caught_up', lag.caughtUp ? 1 : 0)
       metrics.set('assay_bus_outbox_facts', lag.outboxFacts)
-      metrics.set('assay_bus_facts_refused', lag.factsRefused)
-      metrics.set('assay_bus_heartbeats_dropped', lag.heartbeatsDropped)
-      metrics.set('assay_bus_unreadable_facts', lag.unreadableFacts)
+      risen('assay_bus_facts_refused_total', lag.factsRefused)
+      risen('assay_bus_heartbeats_dropped_total', lag.heartbeatsDropped)
+      risen('assay_bus_unreadable_facts_total', lag.unreadableFacts)
+      const network = networkBytes()
+      if (network !== null) {
+        risen('assay_agent_namespace_received_bytes_total', network.received)
+        risen('assay_agent_namespace_sent_bytes_total', network.sent)
+      }
       return metrics.text(accept)
     },
   }

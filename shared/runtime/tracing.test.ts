@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { spanIdOf, traceIdOf } from '../core/identity.ts'
-import { createTracing, traceparent } from './tracing.ts'
+import { createTracing, traceparent, type FinishedSpan } from './tracing.ts'
 
 /** Protobuf as it is on the wire: tag, then varint, fixed64 or length-delimited. Enough to read back what a collector gets. */
 type Field = { readonly number: number; readonly value: Buffer | bigint }
@@ -130,7 +130,8 @@ test('collectors that are not there cost neither an error nor a wait nor memory'
   await Promise.all(gone.map((tracing) => tracing.close()))
 })
 
-test('a collector that takes requests and does not answer gets no more than the queue holds', async () => {
+/** Of the names of the spans that get through, behind a collector that is stuck until all of them were handed over. */
+async function throughStuckCollector(spans: Iterable<FinishedSpan>): Promise<Map<string, number>> {
   const answers: (() => void)[] = []
   let isAnswering = false
   collector.removeAllListeners('request')
@@ -145,15 +146,37 @@ test('a collector that takes requests and does not answer gets no more than the 
     })
   })
   const tracing = createTracing({ kind: 'otlp', endpoint, agent: 'generator', instance: '0' })
-  for (let i = 0; i < 1_000; i++) tracing.span(at('source', null))
-  await vi.waitFor(() => expect(answers).toHaveLength(1))
-  for (let i = 0; i < 50_000; i++) tracing.span(at('source', null))
+  for (const span of spans) tracing.span(span)
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(0))
   isAnswering = true
   for (const answer of answers) answer()
   await tracing.close()
-  const count = received.flatMap(({ body }) => spansOf(body)).length
-  expect(count).toBeGreaterThan(8_000)
-  expect(count).toBeLessThanOrEqual(8_192 + 512)
+  const counts = new Map<string, number>()
+  for (const { name } of received.flatMap(({ body }) => spansOf(body))) counts.set(name, (counts.get(name) ?? 0) + 1)
+  return counts
+}
+
+function* repeated(span: FinishedSpan, times: number): Generator<FinishedSpan> {
+  for (let i = 0; i < times; i++) yield span
+}
+
+test('a flood of good spans takes no place from those of bad canaries, and these are bounded too', async () => {
+  const counts = await throughStuckCollector([
+    ...repeated(at('good', null), 20_000),
+    { ...at('lost', null), error: 'lost' },
+    { ...at('seen before', null), isKept: true },
+    ...repeated({ ...at('many', null), error: 'lost' }, 20_000),
+  ])
+  // Planted: there were more good ones than their queue holds.
+  expect(counts.get('good')).toBeLessThan(20_000)
+  expect([counts.get('lost'), counts.get('seen before')]).toEqual([1, 1])
+  expect(counts.get('many')).toBeLessThanOrEqual(2_048 + 512)
+})
+
+test('a collector that takes requests and does not answer gets no more than the queue holds', async () => {
+  const counts = await throughStuckCollector(repeated(at('source', null), 51_000))
+  expect(counts.get('source')).toBeGreaterThan(6_000)
+  expect(counts.get('source')).toBeLessThanOrEqual(6_144 + 512)
 })
 
 test('the Jaeger exporter sends to the endpoint it is given', async () => {

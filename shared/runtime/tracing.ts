@@ -28,12 +28,14 @@ export interface FinishedSpan {
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[]
   /** Marks the span as failed. */
   readonly error?: string
+  /** Of a bad canary, whatever its hop saw: it waits in a queue of its own, as failed spans do. */
+  readonly isKept?: true
 }
 
 export interface Tracing {
   /** Whether spans go anywhere. */
   readonly isOn: boolean
-  /** Never throws and never waits. Dropped when the collector is down and the queue is full. */
+  /** Never throws and never waits. Dropped when the collector is down and its queue is full; good spans take no place from bad ones. */
   span(span: FinishedSpan): void
   flush(): Promise<void>
   close(): Promise<void>
@@ -47,7 +49,9 @@ export interface TracingOptions {
   readonly instance: string
 }
 
-const QUEUE_SPANS_MAX = 8_192
+const QUEUE_SPANS_MAX = 6_144
+/** Of failed spans, and others of bad canaries. */
+const KEPT_SPANS_MAX = 2_048
 const BATCH_SPANS_MAX = 512
 const BATCH_DELAY_MS = 500
 
@@ -56,12 +60,15 @@ export const traceparent = (traceId: string, spanId: string) => `00-${traceId}-$
 
 export function createTracing({ kind, endpoint, agent, instance }: TracingOptions): Tracing {
   if (kind === 'none') return { isOn: false, span: () => undefined, flush: () => Promise.resolve(), close: () => Promise.resolve() }
-  const processor = new BatchSpanProcessor(exporters[kind](endpoint), {
-    maxQueueSize: QUEUE_SPANS_MAX,
-    maxExportBatchSize: BATCH_SPANS_MAX,
-    scheduledDelayMillis: BATCH_DELAY_MS,
-    exportTimeoutMillis: EXPORT_TIMEOUT_MS,
-  })
+  const queueOf = (spansMax: number) =>
+    new BatchSpanProcessor(exporters[kind](endpoint), {
+      maxQueueSize: spansMax,
+      maxExportBatchSize: BATCH_SPANS_MAX,
+      scheduledDelayMillis: BATCH_DELAY_MS,
+      exportTimeoutMillis: EXPORT_TIMEOUT_MS,
+    })
+  const [sampled, kept] = [queueOf(QUEUE_SPANS_MAX), queueOf(KEPT_SPANS_MAX)]
+  const both = (work: (queue: BatchSpanProcessor) => Promise<void>) => settled(Promise.all([kept, sampled].map(work)))
   const host = hostOf()
   const resources = new Map<string, Resource>()
   const resourceOf = (service: string) => {
@@ -73,10 +80,11 @@ export function createTracing({ kind, endpoint, agent, instance }: TracingOption
   return {
     isOn: true,
     span: (span) => {
-      processor.onEnd(readable(span, resourceOf(span.service)))
+      const queue = span.isKept === true || span.error !== undefined ? kept : sampled
+      queue.onEnd(readable(span, resourceOf(span.service)))
     },
-    flush: () => settled(processor.forceFlush()),
-    close: () => settled(processor.shutdown()),
+    flush: () => both((queue) => queue.forceFlush()),
+    close: () => both((queue) => queue.shutdown()),
   }
 }
 
@@ -96,7 +104,7 @@ const serviceAttributes = (service: string, { agent, instance }: Pick<TracingOpt
 })
 
 /** Spans that did not get through are lost, by design: no verdict depends on them. Nor may they hold up an agent's end. */
-async function settled(work: Promise<void>): Promise<void> {
+async function settled(work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, EXPORT_TIMEOUT_MS)))
   await Promise.race([work.catch(() => undefined), limit])

@@ -199,6 +199,7 @@ async function startServers(wish: ServersWish): Promise<Child[]> {
       everySeconds,
       alertmanager: `127.0.0.1:${alertmanagerPort}`,
       rules: join(RULES, 'rules', '*.yml'),
+      reporterUrl: 'http://reporter.test',
       targets,
     }),
   }

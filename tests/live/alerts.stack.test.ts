@@ -94,10 +94,17 @@ test('a planted loss fires within a minute, reaches a webhook with run, hop and 
   const lost = tell(true)
   const violation = await awaited('firing', { alertname: 'AssayViolation', hop: CLEAN, violation: 'lost' }, LIMIT_MS)
   expect((violation?.atMs ?? Infinity) - lost.atMs).toBeLessThan(LIMIT_MS)
+  expect(violation?.annotations['runbook_url']).toBe('http://reporter.test/runbooks#assayviolation')
+  expect(await alerting.exemplars('assay_hop_violations_total{violation="lost"}')).toEqual([TRACE])
   const failed = await awaited('firing', { alertname: 'AssayRunFailed' }, LIMIT_MS)
   expect(failed).toMatchObject({
     labels: { hop: CLEAN, verdict: 'fail', plan: 'told', severity: 'critical' },
-    annotations: { run: lost.runId, report: `http://reporter.test/runs/${lost.runId}`, trace: TRACE },
+    annotations: {
+      run: lost.runId,
+      report: `http://reporter.test/runs/${lost.runId}`,
+      trace: TRACE,
+      runbook_url: 'http://reporter.test/runbooks#assayrunfailed',
+    },
   })
   expect(failed?.annotations['summary']).toContain('1 lost at topic:clean')
   const last = () => alerting.value('ALERTS{alertname="AssayLastRunFailed", alertstate="firing"}')

@@ -4,8 +4,9 @@ import { z } from 'zod'
 import { reportSchema } from '../../agents/reporter/reports/json.ts'
 import { grafanaFiles } from '../../compose/observability/grafana/generated.ts'
 import { prometheusFiles } from '../../compose/observability/prometheus/generated.ts'
+import { runbooksPage } from '../../compose/observability/prometheus/runbooks.ts'
 import { errorCodes } from '../../shared/core/errors.ts'
-import type { MetricRow } from '../../shared/runtime/metrics.ts'
+import { createMetrics, type MetricRow } from '../../shared/runtime/metrics.ts'
 import { agentMetrics } from '../../shared/runtime/run-agent.ts'
 import { loadTopology, problemText } from '../../topology/load.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -20,9 +21,10 @@ const generated = (what: string) => `Generated from ${what} by \`npm run docs\`.
 export const generatedDocs: Readonly<Record<string, () => string | Promise<string>>> = {
   'shared/core/ERRORS.md': renderErrors,
   'shared/runtime/CONFIG.md': () => renderConfig(readFileSync(join(top, 'shared/runtime/config.ts'), 'utf8')),
-  'shared/runtime/METRICS.md': async () => renderMetrics(await metricTables()),
+  'shared/runtime/METRICS.md': async () => renderMetrics(await metricTables()) + (await renderProcessMetrics()),
   'topology/TOPOLOGY.md': renderTopologyDoc,
   'schemas/report.schema.json': () => `${JSON.stringify(z.toJSONSchema(reportSchema, { io: 'input' }), null, 2)}\n`,
+  'agents/reporter/page/browser/runbooks.html': runbooksPage,
   ...Object.fromEntries(Object.entries(prometheusFiles()).map(([path, text]) => [`compose/${path}`, () => text])),
   ...Object.fromEntries(Object.entries(grafanaFiles()).map(([path, text]) => [`compose/observability/grafana/${path}`, () => text])),
 }
@@ -75,6 +77,18 @@ export function referenceTopology(): Topology {
   throw new Error(loaded.problems.map(problemText).join('\n'))
 }
 
+/** Those of prom-client, as they stand in the text of a real registry: name, type and meaning. */
+export async function processMetrics(): Promise<{ readonly name: string; readonly type: string; readonly help: string }[]> {
+  const { text } = await createMetrics([]).text()
+  const found = [...text.matchAll(/^# HELP (\S+) (.+)\n# TYPE \S+ (\S+)$/gm)]
+  return found.map(([, name = '', help = '', type = '']) => ({ name, type, help }))
+}
+
+async function renderProcessMetrics(): Promise<string> {
+  const rows = (await processMetrics()).map(({ name, type, help }) => [`\`${name}\``, type, help])
+  return ['', '## every process', '', 'Of prom-client, for each agent too.', '', table(['Metric', 'Type', 'Meaning'], rows), ''].join('\n')
+}
+
 export function renderMetrics(tables: readonly MetricTable[]): string {
   const sections = tables.map(({ owner, rows }) =>
     [
@@ -88,7 +102,7 @@ export function renderMetrics(tables: readonly MetricTable[]): string {
   )
   return page('Metrics', [
     generated('the `metrics.ts` of each agent and `shared/runtime/`'),
-    'At `/metrics` of each agent, beside the process metrics of prom-client. All series stand at 0 from the start; no id is ever a label. The hops are those of `topology/reference.yaml`.',
+    'At `/metrics` of each agent, beside the process metrics of prom-client, which come last here. All series stand at 0 from the start; no id is ever a label. The hops are those of `topology/reference.yaml`.',
     ...sections,
   ])
 }

@@ -1,4 +1,4 @@
-import { recordings } from '../../compose/observability/prometheus/rules.ts'
+import { alerts, recordings } from '../../compose/observability/prometheus/rules.ts'
 import { agentNames } from '../../shared/core/agent.ts'
 import { createMetrics, type MetricRow } from '../../shared/runtime/metrics.ts'
 import { metricTables } from './docs.ts'
@@ -10,7 +10,7 @@ const target: KnownLabels = { job: ['assay'], instance: null, agent: agentNames 
 /** Prometheus makes these itself. */
 const own: KnownMetrics = new Map<string, KnownLabels>([
   ['up', target],
-  ['ALERTS', { ...target, alertname: null, alertstate: ['pending', 'firing'], severity: null, hop: null }],
+  ['ALERTS', { ...target, alertname: alerts.map(({ name }) => name), alertstate: ['pending', 'firing'], severity: null, hop: null }],
 ])
 
 /**
@@ -23,10 +23,15 @@ export const awaited: KnownMetrics = new Map<string, KnownLabels>()
 export async function exportedMetrics(): Promise<Map<string, KnownLabels>> {
   const tables = await metricTables()
   const rows = tables.flatMap(({ rows: of }) => of).flatMap((row) => seriesNames(row.name, row.type, labelsOf(row)))
-  // A recording by hop keeps that label and no other.
-  const recorded = recordings.map(({ record, expr }): [string, KnownLabels] => [record, expr.includes('by (hop') ? { hop: null } : {}])
+  const recorded = recordings.map(({ record, expr }): [string, KnownLabels] => [record, keptLabels(expr)])
   return new Map([...own, ...rows, ...recorded, ...(await processMetrics())])
 }
+
+/** A recording by hop or agent keeps that label and no other. */
+const keptLabels = (expr: string): KnownLabels => ({
+  ...(expr.includes('by (hop') ? { hop: null } : {}),
+  ...(expr.includes('by (agent') ? { agent: agentNames } : {}),
+})
 
 const labelsOf = ({ labels = {} }: MetricRow): KnownLabels => ({ ...target, ...labels })
 

@@ -95,8 +95,8 @@ const querySteps = z.tuple([
   }),
 ])
 
-// Grafana puts its environment where a dollar stands, in some versions only in braces: none may stand there.
-const texts = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().regex(/^[^$]*$/))
+// Grafana puts its environment where a dollar stands, in some versions only in braces: none may stand there but that of an address at the beginning.
+const texts = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().regex(/^(\$\{ASSAY_[A-Z_]+\})?[^$]*$/))
 
 export const rulesFile = z.strictObject({
   apiVersion: z.literal(1),

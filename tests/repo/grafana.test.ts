@@ -185,7 +185,7 @@ describe('provisioning', () => {
         './observability/grafana/provisioning:/etc/grafana/provisioning:ro',
       ]),
     )
-    const asked = Object.values(files).flatMap((text) => [...text.matchAll(/"\$\{([A-Z_]+)\}"/g)].map(([, name]) => name as string))
+    const asked = Object.values(files).flatMap((text) => [...text.matchAll(/"\$\{([A-Z_]+)\}[^"]*"/g)].map(([, name]) => name as string))
     expect(new Set(asked)).toEqual(new Set(Object.keys(grafanaVariables)))
     expect(asked.filter((name) => (grafana.environment[name] ?? '') === '')).toEqual([])
   })

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { RUN_FAILED } from '../../agents/reporter/alerts.ts'
+import { alertmanagerSettings } from '../../compose/observability/alertmanager/settings.ts'
+import { grafanaFiles } from '../../compose/observability/grafana/generated.ts'
 import { alerts, recordings } from '../../compose/observability/prometheus/rules.ts'
 import { stories } from '../../compose/observability/prometheus/stories.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
@@ -26,6 +29,16 @@ describe('METRICS.md', async () => {
       expect(sorted(exported.map((line) => line.split(' ')[0] as string)).filter((name) => !series.some((of) => of === name))).toEqual([])
     },
   )
+
+  test('names what every process exports besides, which alerts and dashboards use, and nothing else', async () => {
+    const documented = documentedMetrics('every process')
+    expect(sorted(typesIn((await createMetrics([]).text()).text))).toEqual(sorted(documented))
+    const names = documented.map((line) => line.split(' ')[0] as string)
+    const boards = Object.values(grafanaFiles()).join('\n')
+    const used = sorted([...alerts.map(({ expr }) => expr), boards].join('\n').match(/\b(process|nodejs)_[a-z0-9_]+/g) ?? [])
+    expect(used.length).toBeGreaterThan(4)
+    expect(used.filter((name) => !names.includes(name.replace(/_(sum|count|bucket)$/, '')))).toEqual([])
+  })
 })
 
 describe('rules', async () => {
@@ -42,6 +55,9 @@ describe('rules', async () => {
       expect(['critical', 'warning', 'none']).toContain(labels['severity'])
       expect([means, ...look, ...act].every((text) => text.length > 10)).toBe(true)
       expect(read('compose/observability/RUNBOOKS.md')).toContain(`## ${name}\n`)
+      const [, anchor] =
+        new RegExp(`alert: "${name}"[^]*?/runbooks#(\\w+)"`).exec(read('compose/observability/prometheus/rules/alerts.yml')) ?? []
+      expect(read('agents/reporter/page/browser/runbooks.html')).toContain(`<section id="${anchor ?? 'nowhere'}"`)
       const has = readPromql(expr, known).labels ?? new Set()
       const used = [
         ...Object.values(annotations)
@@ -51,6 +67,16 @@ describe('rules', async () => {
       expect(used.filter((label) => !has.has(label))).toEqual([])
     },
   )
+
+  test('Alertmanager routes and inhibits by names of alerts that exist', () => {
+    const named = [...JSON.stringify(alertmanagerSettings()).matchAll(/alertname=~\\"([^\\]+)\\"/g)].flatMap(([, names = '']) =>
+      names.split('|'),
+    )
+    // The last is the reporter's own.
+    const there = [...alerts.map(({ name }) => name), RUN_FAILED]
+    expect(named.length).toBeGreaterThan(5)
+    expect(named.filter((name) => !there.includes(name))).toEqual([])
+  })
 
   test.each(alerts.map(({ name }) => name))('%s is shown guilty and innocent', (name) => {
     const times = stories

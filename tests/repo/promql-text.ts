@@ -78,9 +78,9 @@ class Reader {
       const value = this.#textOf(matcher.getChild('StringLiteral')).slice(1, -1)
       const values = labels[label]
       if (values === undefined) this.problems.push(`${metric} has no label ${label}`)
-      const isPlain = matcher.getChild('MatchOp')?.getChild('EqlSingle') !== null && !value.includes('$')
-      if (isPlain && Array.isArray(values) && !values.includes(value)) {
-        this.problems.push(`${metric}: ${label} is never ${value}, only ${values.join(', ')}`)
+      for (const named of valuesIn(matcher.getChild('MatchOp'), value)) {
+        if (!Array.isArray(values) || values.includes(named)) continue
+        this.problems.push(`${metric}: ${label} is never ${named}, only ${values.join(', ')}`)
       }
     }
     return new Set(Object.keys(labels))
@@ -150,6 +150,13 @@ class Reader {
   #textOf(node: SyntaxNode | null): string {
     return node === null ? '' : this.#text.slice(node.from, node.to)
   }
+}
+
+/** What a matcher names, whether to have or to exclude it: a misspelt exclusion excludes nothing. */
+function valuesIn(operator: SyntaxNode | null, value: string): string[] {
+  if (value.includes('$') || value === '') return []
+  if (operator?.getChild('EqlRegex') ?? operator?.getChild('NeqRegex')) return /^[\w|-]+$/.test(value) ? value.split('|') : []
+  return [value]
 }
 
 const expressions = new Set([

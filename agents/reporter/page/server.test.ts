@@ -46,7 +46,7 @@ afterAll(async () => {
 const get = (url: string) => page.inject({ method: 'GET', url })
 
 describe('the page’s server', () => {
-  test.each(['/', `/runs/${RUN}`])('serves %s under a policy that lets nothing in', async (url) => {
+  test.each(['/', `/runs/${RUN}`, '/runbooks'])('serves %s under a policy that lets nothing in', async (url) => {
     const { statusCode, headers, body } = await get(url)
     expect([statusCode, headers['content-type']]).toEqual([200, 'text/html; charset=utf-8'])
     expect(String(headers['content-security-policy']).split(';').sort()).toEqual(

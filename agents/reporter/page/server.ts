@@ -112,6 +112,8 @@ const isRunId = (text: string) => runIdText.safeParse(text).success
 
 function addPages(app: FastifyInstance, desk: PageDesk): void {
   app.get('/', (_request, reply) => reply.sendFile('index.html'))
+  // Where the links of alerts lead.
+  app.get('/runbooks', (_request, reply) => reply.sendFile('runbooks.html'))
   app.get('/runs/latest-failed', (_request, reply) => {
     const runId = desk.latestFailed()
     if (runId === null) return reply.code(404).send({ problems: ['no failed run is known'] })

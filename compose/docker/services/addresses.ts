@@ -27,6 +27,9 @@ export const bundled: Addresses = {
   api: `http://query-api:${ports.api}`,
 }
 
+/** Where a browser of this machine, and who reads an alert on it, finds the reporter. */
+export const reporterUrl = '${ASSAY_REPORTER_URL:-http://127.0.0.1:${ASSAY_REPORTER_PORT:-18090}}'
+
 export const natsUrl = `nats://nats:${ports.nats}`
 
 /** Keys of a store that only this machine reaches; `.env` can set others. */

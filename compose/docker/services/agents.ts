@@ -1,7 +1,7 @@
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { addressEnv } from '../../services/settings.ts'
 import { ownImages } from '../images.ts'
-import { apiKey, bundled, natsUrl, ports, s3Access } from './addresses.ts'
+import { apiKey, bundled, natsUrl, ports, reporterUrl, s3Access } from './addresses.ts'
 import { builds } from './pipeline.ts'
 import { done, healthy, limits, published, scratch, type Dependency, type Network, type Service } from './model.ts'
 
@@ -68,7 +68,7 @@ const particulars: Readonly<Record<AgentName, Particulars>> = {
     memory: '512m',
     environment: {
       ASSAY_ALERTMANAGER_URL: '${ASSAY_ALERTMANAGER_URL:-http://alertmanager:9093}',
-      ASSAY_REPORTER_URL: '${ASSAY_REPORTER_URL:-http://127.0.0.1:${ASSAY_REPORTER_PORT:-18090}}',
+      ASSAY_REPORTER_URL: reporterUrl,
       ASSAY_PAGE_TOKEN: '${ASSAY_PAGE_TOKEN:-}',
       ASSAY_ARCHIVE_RECORDS: '${ASSAY_ARCHIVE_RECORDS:-true}',
       ASSAY_AUDIT_KEEP_DAYS: '${ASSAY_AUDIT_KEEP_DAYS:-400}',

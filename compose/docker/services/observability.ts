@@ -1,4 +1,5 @@
 import { images } from '../images.ts'
+import { reporterUrl } from './addresses.ts'
 import { limits, published, scratch, wgetHttp, type Service } from './model.ts'
 
 const shared = { networks: ['observability'], restart: 'unless-stopped' } as const
@@ -14,8 +15,10 @@ export const observabilityServices: Readonly<Record<string, Service>> = {
       '--storage.tsdb.path=/prometheus',
       '--storage.tsdb.retention.time=${PROMETHEUS_RETENTION:-15d}',
       '--storage.tsdb.retention.size=2GB',
-      '--enable-feature=exemplar-storage',
+      // External labels from the environment: the address that alerts link to.
+      '--enable-feature=exemplar-storage,expand-external-labels',
     ],
+    environment: { ASSAY_REPORTER_URL: reporterUrl },
     ports: [published('PROMETHEUS_PORT', 19_090, 9_090)],
     volumes: [
       './docker/prometheus.yml:/etc/prometheus/prometheus.yml:ro',
@@ -57,6 +60,7 @@ export const observabilityServices: Readonly<Record<string, Service>> = {
       GF_SECURITY_ADMIN_PASSWORD: '${GRAFANA_ADMIN_PASSWORD:-assay}',
       ASSAY_PROMETHEUS_URL: 'http://prometheus:9090',
       ASSAY_JAEGER_URL: 'http://jaeger:16686',
+      ASSAY_REPORTER_URL: reporterUrl,
       ASSAY_GRAFANA_WEBHOOK_URL: '${ASSAY_GRAFANA_WEBHOOK_URL:-http://127.0.0.1:9/}',
       GF_ANALYTICS_REPORTING_ENABLED: 'false',
       GF_ANALYTICS_CHECK_FOR_UPDATES: 'false',

@@ -7,10 +7,11 @@ import { jaegerRef, prometheusRef } from './data-source-refs.ts'
 export const grafanaVariables = {
   ASSAY_PROMETHEUS_URL: 'Address of Prometheus, as Grafana reaches it.',
   ASSAY_JAEGER_URL: "Address of Jaeger's query service, as Grafana reaches it.",
+  ASSAY_REPORTER_URL: "Address of the reporter's page, as a reader of alerts reaches it: links to runbooks begin with it.",
   ASSAY_GRAFANA_WEBHOOK_URL: 'Where alerts go, as JSON by POST. Grafana does not start where it is empty.',
 } as const
 
-const fromEnvironment = (name: keyof typeof grafanaVariables) => `\${${name}}`
+export const fromEnvironment = (name: keyof typeof grafanaVariables) => `\${${name}}`
 
 /** Prometheus, whose exemplars open traces in Jaeger, and Jaeger, whose spans open the metrics of their hop. */
 export const dataSources = {

@@ -1,5 +1,6 @@
 import { yamlText } from '../../../schemas/yaml-text.ts'
 import { alerts, recordings } from '../prometheus/rules.ts'
+import { runbookLink } from '../prometheus/runbooks.ts'
 import { alertRules, type PanelPlace } from './alert-rules.ts'
 import { BOARD_TAG, buildBoard, type Board } from './board.ts'
 import { agents } from './boards/agents.ts'
@@ -7,7 +8,7 @@ import { faults } from './boards/faults.ts'
 import { hop } from './boards/hop.ts'
 import { overview } from './boards/overview.ts'
 import { run } from './boards/run.ts'
-import { dataSources } from './data-sources.ts'
+import { dataSources, fromEnvironment } from './data-sources.ts'
 import { contactPoints, notificationPolicies } from './notification.ts'
 
 export const boards: readonly Board[] = [overview, run, hop, faults, agents]
@@ -33,7 +34,12 @@ const dashboardProvider = {
 } as const
 
 /** The watchdog, which always fires, is for Alertmanager's dead-man alone. */
-const worthTelling = alerts.filter(({ labels }) => labels['severity'] !== 'none')
+const worthTelling = alerts
+  .filter(({ labels }) => labels['severity'] !== 'none')
+  .map((alert) => ({
+    ...alert,
+    annotations: { ...alert.annotations, runbook_url: runbookLink(fromEnvironment('ASSAY_REPORTER_URL'), alert.name) },
+  }))
 
 /** Every file that Grafana starts with, by its path in this folder. */
 export function grafanaFiles(): Readonly<Record<string, string>> {
@@ -49,17 +55,19 @@ export function grafanaFiles(): Readonly<Record<string, string>> {
 
 /** The panel that shows most of the metrics of an expression; of equals the first, and the overview is before all. */
 export function panelAbout(expr: string): PanelPlace | null {
-  // Panels ask for what is exported; what a recording stands for is that.
-  const wanted = metricsIn(recordings.reduce((text, recording) => text.replaceAll(recording.record, recording.expr), expr))
+  const wanted = metricsIn(unrecorded(expr))
   let found: { readonly place: PanelPlace; readonly shared: number } | null = null
   for (const { uid, built } of builtBoards) {
     for (const panel of built.panels ?? []) {
-      const shared = metricsIn(JSON.stringify(panel)).intersection(wanted).size
+      const shared = metricsIn(unrecorded(JSON.stringify(panel))).intersection(wanted).size
       if (panel.id !== undefined && shared > (found?.shared ?? 0)) found = { place: { dashboardUid: uid, panelId: panel.id }, shared }
     }
   }
   return found?.place ?? null
 }
+
+/** What a recording stands for is what is exported. */
+const unrecorded = (text: string) => recordings.reduce((given, { record, expr }) => given.replaceAll(record, expr), text)
 
 const metricsIn = (text: string) => new Set(text.match(/\b(assay|process|nodejs)[_:][a-z0-9_:]+|\bup\b/g))
 

@@ -15,7 +15,7 @@ import { grafanaRef, jaegerRef, prometheusRef } from './data-source-refs.ts'
 /** The kinds of panel that the dashboards are made of; everything that all of one kind share is decided here. */
 
 export type Panel = Builder<dashboard.Panel>
-export type Unit = 'none' | 'short' | 's' | 'decbytes' | 'percentunit' | 'cps' | 'ops' | 'string'
+export type Unit = 'none' | 'short' | 's' | 'decbytes' | 'Bps' | 'percentunit' | 'cps' | 'ops' | 'string'
 export type Colour = 'green' | 'yellow' | 'orange' | 'red' | 'blue' | 'purple' | 'text'
 
 export interface Query {

@@ -6,6 +6,22 @@ import { FIDELITY_SLO } from './limits.ts'
 export const quantile = (q: number, histogram: string, { by = 'hop', window = '$__rate_interval', where = '' } = {}) =>
   `histogram_quantile(${q}, sum by (le, ${by}) (rate(${histogram}_bucket${where}[${window}])))`
 
+/**
+ * The traced canaries of each agent, whose exemplars are the points; their own lines would only show where the whole has
+ * none, and it has all hops. Prometheus gives the exemplars of every series that an expression names.
+ */
+const tracedLatencies = ['generator', 'checker', 'reconciler'].map((agent) => `assay_${agent}_traced_latency_seconds`)
+
+/** Latency to each hop, with the traces of canaries. */
+export const hopQuantile = (q: number, where = '') =>
+  ['assay_hop_latency_seconds', ...tracedLatencies].map((histogram) => quantile(q, histogram, { where })).join(' or ')
+
+/** The same as counts by bucket. */
+export const hopBuckets = (where: string) =>
+  ['assay_hop_latency_seconds', ...tracedLatencies]
+    .map((histogram) => `sum by (le) (increase(${histogram}_bucket${where}[$__rate_interval]))`)
+    .join(' or ')
+
 /** Share of the canaries judged in the window that were not whole; no value where none was judged. */
 export const badShare = (window: string, where = '', by = '') =>
   `sum${by} (increase(assay_hop_canaries_bad_total${where}[${window}])) / (sum${by} (increase(assay_hop_canaries_expected_total${where}[${window}])) > 0)`

@@ -1,11 +1,13 @@
 import { yamlText } from '../../../schemas/yaml-text.ts'
 import { alertmanagerSettings } from '../alertmanager/settings.ts'
 import { alerts, recordings, type Alert, type Recording } from './rules.ts'
-import { composedTargets, prometheusSettings } from './settings.ts'
+import { runbookLink, runbooksText } from './runbooks.ts'
+import { ADDRESS_LABEL, composedTargets, prometheusSettings } from './settings.ts'
 import { stories, type Story } from './stories.ts'
 
+/** Where a Prometheus was not told its reporter's address, this one is on the same machine. */
+const UNNAMED = 'http://127.0.0.1:18090'
 const HEAD = '# Generated from compose/observability by `npm run docs`. Do not edit.\n'
-const RUNBOOKS = 'compose/observability/RUNBOOKS.md'
 
 /** Texts by path below compose. */
 export function prometheusFiles(): Record<string, string> {
@@ -21,12 +23,13 @@ export function prometheusFiles(): Record<string, string> {
     // Hours of samples need not be looked at every five seconds.
     'observability/prometheus/tests/seconds.test.yml': yaml(testsOf(({ every }) => every !== '1m', '5s')),
     'observability/prometheus/tests/minutes.test.yml': yaml(testsOf(({ every }) => every === '1m', '1m')),
-    'observability/RUNBOOKS.md': runbooks(),
+    'observability/RUNBOOKS.md': runbooksText(),
     'docker/prometheus.yml': yaml(
       prometheusSettings({
         everySeconds: 5,
         alertmanager: 'alertmanager:9093',
         rules: '/etc/prometheus/rules/*.yml',
+        reporterUrl: '${ASSAY_REPORTER_URL}',
         targets: composedTargets,
       }),
     ),
@@ -44,7 +47,7 @@ const ruleOf = ({ name, expr, for: pending, keepFiringFor, labels, annotations }
   ...(pending === undefined ? {} : { for: pending }),
   ...(keepFiringFor === undefined ? {} : { keep_firing_for: keepFiringFor }),
   labels,
-  annotations: { ...annotations, runbook_url: `${RUNBOOKS}#${name.toLowerCase()}` },
+  annotations: { ...annotations, runbook_url: runbookLink(`{{ or $externalLabels.${ADDRESS_LABEL} "${UNNAMED}" }}`, name) },
 })
 
 const testsOf = (belongs: (story: Story) => boolean, evaluatedEvery: string) => ({
@@ -63,38 +66,3 @@ const testOf = ({ title, alert, every, series, at }: Story) => ({
     exp_samples: firing.map((labels) => ({ labels: `ALERTS{alertname="${alert}", alertstate="firing", ${labels}}`, value: 1 })),
   })),
 })
-
-function runbooks(): string {
-  const list = (items: readonly string[]) => items.map((item) => `* ${item}`).join('\n')
-  const sections = alerts.map(({ name, expr, for: pending, labels, means, look, act }) =>
-    [
-      `## ${name}`,
-      `Severity ${labels['severity'] ?? 'none'}${pending === undefined ? '' : `, after ${pending}`}: \`${expr}\``,
-      means,
-      `**Look**\n\n${list(look)}`,
-      `**Do**\n\n${list(act)}`,
-    ].join('\n\n'),
-  )
-  return `# Runbooks\n\n${fromRules}\n\n${[...sections, runFailed].join('\n\n')}\n`
-}
-
-const fromRules =
-  'Generated from `compose/observability/prometheus/` by `npm run docs`. Do not edit. What a recorded series stands for is in `prometheus/rules/recording.yml`.'
-
-/** The one alert that no rule makes. */
-const runFailed = `## AssayRunFailed
-
-Severity critical. The reporter itself tells Alertmanager (\`ASSAY_ALERTMANAGER_URL\`), since no metric may carry the id of a run: one
-alert for each plan, from the first thing that stands against a run of it, before the verdict, to its next run that passes.
-
-A run has found the pipeline wrong. The alert says which run, at which hop first, what was expected and found there.
-
-**Look**
-
-* The page behind the link in the alert, and after the verdict the report there: its causes, both looks, and the commands by which to see a bad record yourself.
-* The trace of the first bad record, by its id in Jaeger.
-
-**Do**
-
-* What stands between this hop and the one before is the suspect: its deployments, restarts and logs of that time.
-* After the repair, ask for the same plan again: the alert ends when it passes.`

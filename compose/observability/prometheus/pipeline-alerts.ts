@@ -58,6 +58,8 @@ export const dataAlerts: readonly Alert[] = [
     name: 'AssayLastRunFailed',
     group: 'assay-data',
     expr: 'max(assay_run_last_verdict{verdict="fail"}) == 1',
+    // Over a restart of the reporter. AssayRunFailed, which holds this one back, goes on longer.
+    keepFiringFor: '20s',
     labels: { severity: 'critical' },
     annotations: {
       summary: 'The last run failed',
@@ -151,7 +153,7 @@ export const latencyAlerts: readonly Alert[] = [
     name: 'AssayStale',
     group: 'assay-latency',
     // Twice as old as a record may be when it arrives, the newest one shows that none comes any more.
-    expr: `max by (hop) (assay_hop_freshness_seconds) > 2 * max by (hop) (assay_hop_deliver_within_seconds) ${noFaultLately}`,
+    expr: `assay:hop_freshness_seconds:max > 2 * max by (hop) (assay_hop_deliver_within_seconds) ${noFaultLately}`,
     for: '20s',
     keepFiringFor: '30s',
     labels: { severity: 'warning' },
@@ -193,6 +195,7 @@ export const chaosAlerts: readonly Alert[] = [
     group: 'assay-chaos',
     expr: 'assay_fault_active > 0',
     for: '5m',
+    keepFiringFor: '1m',
     labels: { severity: 'critical' },
     annotations: { summary: 'A {{ $labels.fault }} of Assay has stood for five minutes', description: 'Its lease should have ended it.' },
     means: 'The pipeline is disturbed by Assay for longer than a plan ought to, or nobody says that it was healed.',
@@ -204,6 +207,7 @@ export const chaosAlerts: readonly Alert[] = [
     group: 'assay-chaos',
     expr: 'assay_watched_up == 0',
     for: '1m',
+    keepFiringFor: '1m',
     labels: { severity: 'warning' },
     annotations: {
       summary: '{{ $labels.target }} is not there',

@@ -50,6 +50,13 @@ const dataStories: readonly Story[] = [
     series: { 'assay_run_last_verdict{verdict="fail"}': '0x5 1x10 0x30', 'assay_run_last_verdict{verdict="pass"}': '1x5 0x10 1x30' },
     at: { '25s': [], '30s': [critical], '70s': [critical], '2m': [] },
   },
+  {
+    title: 'a reporter that restarts, and knows of no verdict for a moment, does not end it',
+    alert: 'AssayLastRunFailed',
+    every: '5s',
+    series: { 'assay_run_last_verdict{verdict="fail"}': '1x5 0x2 1x5' },
+    at: { '25s': [critical], '35s': [critical], '40s': [critical], '50s': [critical] },
+  },
 ]
 
 const judged = (hop: string, bad: number, minutes = 90) => ({
@@ -172,8 +179,15 @@ const chaosStories: readonly Story[] = [
     title: 'a fault may stand for minutes, not for five',
     alert: 'AssayFaultStands',
     every: '5s',
-    series: { 'assay_fault_active{fault="pause"}': '0x5 1x70 0x5' },
-    at: { '5m': [], '345s': [`${critical}, fault="pause"`], '400s': [] },
+    series: { 'assay_fault_active{fault="pause"}': '0x5 1x70 0x30' },
+    at: { '5m': [], '345s': [`${critical}, fault="pause"`], '400s': [`${critical}, fault="pause"`], '460s': [] },
+  },
+  {
+    title: 'one that goes and comes back within the minute is one alert',
+    alert: 'AssayFaultStands',
+    every: '5s',
+    series: { 'assay_fault_active{fault="pause"}': '1x70 0x5 1x10' },
+    at: { '345s': [`${critical}, fault="pause"`], '380s': [`${critical}, fault="pause"`], '420s': [`${critical}, fault="pause"`] },
   },
   {
     title: 'a target may restart, not be gone',
@@ -181,6 +195,18 @@ const chaosStories: readonly Story[] = [
     every: '5s',
     series: { 'assay_watched_up{target="sink"}': '1x5 0x20', 'assay_watched_up{target="other"}': '1x5 0x5 1x15' },
     at: { '1m': [], '100s': [`${warning}, target="sink"`] },
+  },
+  {
+    title: 'a target that crashes again and again is one alert, and ends a minute after it stays',
+    alert: 'AssayWatchedDown',
+    every: '5s',
+    series: { 'assay_watched_up{target="sink"}': '0x15 1x5 0x5 1x30' },
+    at: {
+      '70s': [`${warning}, target="sink"`],
+      '100s': [`${warning}, target="sink"`],
+      '130s': [`${warning}, target="sink"`],
+      '4m': [],
+    },
   },
 ]
 

@@ -1,5 +1,6 @@
 import type { AlertSource } from '../grafana/alert-rules.ts'
 import { chaosAlerts, dataAlerts, latencyAlerts, sloAlerts } from './pipeline-alerts.ts'
+import { OPTIONAL_AGENT } from './settings.ts'
 import { watcherAlerts } from './watcher-alerts.ts'
 
 /** A recording rule of Prometheus. */
@@ -23,7 +24,15 @@ const errorRatio = (window: string, every: Recording['every']): Recording => ({
   every,
 })
 
+const optional = `up{job="assay", agent="${OPTIONAL_AGENT}"}`
+
 export const recordings: readonly Recording[] = [
+  {
+    // Of the agents that are part of the stack: an optional one is from its first answer until a day after its last.
+    record: 'assay:agent:up',
+    expr: `max by (agent) (up{job="assay", agent!="${OPTIONAL_AGENT}"} or ${optional} and max_over_time(${optional}[1d]) > 0)`,
+    every: '5s',
+  },
   ...['5m', '30m', '1h'].map((window) => errorRatio(window, '5s')),
   ...['2h', '6h', '1d', '3d'].map((window) => errorRatio(window, '1m')),
   {
@@ -31,6 +40,7 @@ export const recordings: readonly Recording[] = [
     expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_hop_latency_seconds_bucket[5m])))',
     every: '5s',
   },
+  { record: 'assay:hop_freshness_seconds:max', expr: 'max by (hop) (assay_hop_freshness_seconds)', every: '5s' },
   {
     record: 'assay:prober_latency_seconds:p95_5m',
     expr: 'histogram_quantile(0.95, sum by (hop, le) (rate(assay_prober_latency_seconds_bucket[5m])))',

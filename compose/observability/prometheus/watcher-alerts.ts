@@ -9,6 +9,8 @@ const verdictAlerts: readonly Alert[] = [
     group: 'assay-watcher',
     expr: 'sum(increase(assay_runs_total{verdict="inconclusive"}[15m])) > 0 and sum(increase(assay_runs_total{verdict=~"pass|fail"}[15m])) == 0',
     for: '5m',
+    // Until several windows have a verdict again.
+    keepFiringFor: '5m',
     labels: { severity: 'warning' },
     annotations: {
       summary: 'Nobody knows whether the pipeline is right',
@@ -24,6 +26,7 @@ const verdictAlerts: readonly Alert[] = [
     // Who asks for single runs now and then has not stopped validating.
     expr: 'sum(increase(assay_runs_total[3h])) > 10 unless sum(increase(assay_runs_total[15m])) > 0',
     for: '1m',
+    keepFiringFor: '5m',
     labels: { severity: 'warning' },
     annotations: { summary: 'No run was judged for a quarter of an hour', description: 'Continuous validation stands still.' },
     means: 'Runs were judged regularly, and now none is: no window has ended with a verdict, or none was asked for.',
@@ -35,6 +38,7 @@ const verdictAlerts: readonly Alert[] = [
     group: 'assay-watcher',
     expr: 'absent(up{job="assay", agent="reporter"} == 1)',
     for: '30s',
+    keepFiringFor: '30s',
     labels: { severity: 'critical' },
     annotations: {
       summary: 'The reporter does not answer',
@@ -75,12 +79,13 @@ const agentAlerts: readonly Alert[] = [
   {
     name: 'AssayAgentDown',
     group: 'assay-watcher',
-    expr: 'up{job="assay"} == 0',
+    expr: 'assay:agent:up == 0',
     for: '30s',
     keepFiringFor: '15s',
     labels: { severity: 'warning' },
     annotations: { summary: '{{ $labels.agent }} cannot be scraped', description: 'Prometheus gets no answer from its `/metrics`.' },
-    means: 'The agent is down, or its event loop is stuck, or the network between is.',
+    means:
+      'The agent is down, or its event loop is stuck, or the network between is. The chaos-injector, which a stack need not have, is missed for a day from its last answer.',
     look: [readLogs, 'Is its heartbeat still heard? Then it works, and only cannot be asked.'],
     act: ['Start it again: it goes on from its own facts.'],
   },
@@ -89,6 +94,7 @@ const agentAlerts: readonly Alert[] = [
     group: 'assay-watcher',
     expr: 'assay_agent_caught_up == 0',
     for: '2m',
+    keepFiringFor: '1m',
     labels: { severity: 'warning' },
     annotations: {
       summary: '{{ $labels.agent }} has not read its topics to their ends',
@@ -127,7 +133,8 @@ const factAlerts: readonly Alert[] = [
   {
     name: 'AssayFactsRefused',
     group: 'assay-watcher',
-    expr: 'assay_bus_facts_refused > 0',
+    expr: 'assay_bus_facts_refused_total > 0',
+    keepFiringFor: '5m',
     labels: { severity: 'critical' },
     annotations: {
       summary: '{{ $labels.agent }} has lost facts',
@@ -155,7 +162,9 @@ const factAlerts: readonly Alert[] = [
   {
     name: 'AssayFactsUnreadable',
     group: 'assay-watcher',
-    expr: 'assay_bus_unreadable_facts > 0',
+    expr: 'assay_bus_unreadable_facts_total > 0',
+    // Over a restart, after which they are read again.
+    keepFiringFor: '5m',
     labels: { severity: 'warning' },
     annotations: {
       summary: '{{ $labels.agent }} cannot read facts',

@@ -16,11 +16,29 @@ const verdictStories: readonly Story[] = [
     at: { '4m': [], '15m': [warning], '40m': [] },
   },
   {
+    title: 'a single verdict in between does not end it at once',
+    alert: 'AssayInconclusive',
+    every: '1m',
+    series: {
+      'assay_runs_total{verdict="inconclusive"}': '0+1x60',
+      'assay_runs_total{verdict="pass"}': '5x29 6x40',
+      'assay_runs_total{verdict="fail"}': '0x69',
+    },
+    at: { '25m': [warning], '33m': [warning], '40m': [] },
+  },
+  {
     title: 'a series that stops is missed after a quarter of an hour',
     alert: 'AssayNoVerdict',
     every: '1m',
     series: { 'assay_runs_total{verdict="pass"}': '0+1x60 60x60' },
     at: { '60m': [], '70m': [], '80m': [warning] },
+  },
+  {
+    title: 'one verdict after the silence ends it a few minutes later',
+    alert: 'AssayNoVerdict',
+    every: '1m',
+    series: { 'assay_runs_total{verdict="pass"}': '0+1x60 60x20 61+1x30' },
+    at: { '80m': [warning], '84m': [warning], '90m': [] },
   },
   {
     title: 'who runs now and then is left in peace',
@@ -37,6 +55,13 @@ const verdictStories: readonly Story[] = [
     at: { '60s': [], '110s': [critical] },
   },
   {
+    title: 'a reporter that answers once between two falls is still missed',
+    alert: 'AssayReporterGone',
+    every: '5s',
+    series: { 'up{job="assay", agent="reporter"}': '0x8 1x2 0x4 1x20' },
+    at: { '35s': [critical], '50s': [critical], '70s': [critical], '120s': [] },
+  },
+  {
     title: 'a reporter that nobody asks is missed too',
     alert: 'AssayReporterGone',
     every: '5s',
@@ -47,6 +72,7 @@ const verdictStories: readonly Story[] = [
 ]
 
 const agent = 'agent="generator"'
+const injector = 'agent="chaos-injector"'
 
 const agentStories: readonly Story[] = [
   {
@@ -64,7 +90,28 @@ const agentStories: readonly Story[] = [
     alert: 'AssayAgentDown',
     every: '5s',
     series: { [`up{job="assay", ${agent}}`]: '1x5 0x20', 'up{job="assay", agent="reporter"}': '1x5 0x2 1x18' },
-    at: { '50s': [], '65s': [`${warning}, job="assay", ${agent}`] },
+    at: { '50s': [], '65s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'an agent of the stack that never came up is down',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${agent}}`]: '0x20' },
+    at: { '25s': [], '40s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'an injector that is in no profile is not missed, however long',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${injector}}`]: '0x800', [`up{job="assay", ${agent}}`]: '1x800' },
+    at: { '45s': [], '5m': [], '1h': [] },
+  },
+  {
+    title: 'an injector that was there and is gone is down',
+    alert: 'AssayAgentDown',
+    every: '5s',
+    series: { [`up{job="assay", ${injector}}`]: '0x10 1x10 0x700' },
+    at: { '100s': [], '150s': [`${warning}, ${injector}`], '1h': [`${warning}, ${injector}`] },
   },
   {
     title: 'catching up takes a while, not two minutes',
@@ -72,6 +119,13 @@ const agentStories: readonly Story[] = [
     every: '5s',
     series: { [`assay_agent_caught_up{${agent}}`]: '0x40', 'assay_agent_caught_up{agent="reporter"}': '0x10 1x30' },
     at: { '1m': [], '150s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'one that is behind again after a moment was never well',
+    alert: 'AssayAgentBehind',
+    every: '5s',
+    series: { [`assay_agent_caught_up{${agent}}`]: '0x26 1x5 0x5 1x30' },
+    at: { '130s': [`${warning}, ${agent}`], '150s': [`${warning}, ${agent}`], '190s': [`${warning}, ${agent}`], '5m': [] },
   },
   {
     title: '310 MB are too much, 290 are not',
@@ -97,8 +151,8 @@ const factStories: readonly Story[] = [
     title: 'one lost fact is too many',
     alert: 'AssayFactsRefused',
     every: '5s',
-    series: { [`assay_bus_facts_refused{${agent}}`]: '0x5 1x5' },
-    at: { '25s': [], '30s': [`${critical}, ${agent}`] },
+    series: { [`assay_bus_facts_refused_total{${agent}}`]: '0x5 1x5 0x80' },
+    at: { '25s': [], '30s': [`${critical}, ${agent}`], '3m': [`${critical}, ${agent}`], '7m': [] },
   },
   {
     title: 'facts may wait a little',
@@ -111,8 +165,15 @@ const factStories: readonly Story[] = [
     title: 'one that cannot be read is told',
     alert: 'AssayFactsUnreadable',
     every: '5s',
-    series: { [`assay_bus_unreadable_facts{${agent}}`]: '0x5 1x5' },
+    series: { [`assay_bus_unreadable_facts_total{${agent}}`]: '0x5 1x5' },
     at: { '25s': [], '30s': [`${warning}, ${agent}`] },
+  },
+  {
+    title: 'a restart, after which they are read again, makes it no second alert',
+    alert: 'AssayFactsUnreadable',
+    every: '5s',
+    series: { [`assay_bus_unreadable_facts_total{${agent}}`]: '1x5 0x6 1x20 0x70' },
+    at: { '25s': [`${warning}, ${agent}`], '50s': [`${warning}, ${agent}`], '100s': [`${warning}, ${agent}`], '9m': [] },
   },
 ]
 

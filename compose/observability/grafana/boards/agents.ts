@@ -32,7 +32,7 @@ function alivePanels() {
       width: 9,
       height: 7,
       words: upWords,
-      queries: [{ expr: `max by (agent) (up${these})`, legend: '{{agent}}' }],
+      queries: [{ expr: 'max by (agent) (assay:agent:up{agent=~"$agent"})', legend: '{{agent}}' }],
     }),
     states({
       title: 'Caught up',
@@ -121,6 +121,18 @@ function resourcePanels() {
       min: 0,
       queries: [{ expr: of('process_open_fds'), legend: '{{agent}}' }],
     }),
+    lines({
+      title: 'Network',
+      description:
+        'Bytes a second in the network of each agent, loopback apart. In a container that is the agent alone; elsewhere each shows the whole machine.',
+      unit: 'Bps',
+      width: 24,
+      min: 0,
+      queries: ['received', 'sent'].map((way) => ({
+        expr: `sum by (agent) (rate(assay_agent_namespace_${way}_bytes_total${these}[$__rate_interval]))`,
+        legend: `{{agent}} ${way}`,
+      })),
+    }),
   ]
 }
 
@@ -144,8 +156,8 @@ function busPanels() {
       min: 0,
       steps: none,
       queries: [
-        { expr: of('assay_bus_facts_refused'), legend: '{{agent}} refused' },
-        { expr: of('assay_bus_unreadable_facts'), legend: '{{agent}} unreadable' },
+        { expr: of('assay_bus_facts_refused_total'), legend: '{{agent}} refused' },
+        { expr: of('assay_bus_unreadable_facts_total'), legend: '{{agent}} unreadable' },
         { expr: of('assay_agent_effects_failed_total'), legend: '{{agent}} effects failed' },
       ],
     }),

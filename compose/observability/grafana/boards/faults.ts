@@ -1,7 +1,7 @@
 import type { Board } from '../board.ts'
 import { RECOVERY_SECONDS } from '../limits.ts'
 import { annotationList, below, lines, none, stat, states } from '../panels.ts'
-import { quantile } from '../promql.ts'
+import { hopQuantile } from '../promql.ts'
 import { faultWords, upWords } from '../words.ts'
 
 export const faults: Board = {
@@ -69,7 +69,7 @@ function windowPanels() {
     }),
     annotationList({
       title: 'As told by the reporter',
-      description: 'Windows with target and recovery, posted at the verdict of their run. They shade the graphs of every dashboard.',
+      description: 'Injections, windows and recoveries with their target, posted when they are told. Windows shade the graphs of every dashboard.',
       width: 8,
       height: 6,
       tags: ['assay', 'fault'],
@@ -113,7 +113,7 @@ function effectPanels() {
       width: 8,
       min: 0,
       log: true,
-      queries: [{ expr: quantile(0.95, 'assay_hop_latency_seconds'), legend: '{{hop}}', exemplars: true }],
+      queries: [{ expr: hopQuantile(0.95), legend: '{{hop}}', exemplars: true }],
     }),
     lines({
       title: 'Violations',

@@ -1,7 +1,7 @@
 import type { Board } from '../board.ts'
 import { API_P95_SECONDS, BURN, FIDELITY_SLO, QUERY_P95_SECONDS } from '../limits.ts'
 import { above, below, buckets, lines, none, stat, table, traceList } from '../panels.ts'
-import { badShare, burn, onceJudged, quantile } from '../promql.ts'
+import { badShare, burn, hopBuckets, hopQuantile, onceJudged, quantile } from '../promql.ts'
 
 const here = '{hop="$hop"}'
 
@@ -15,7 +15,7 @@ export const hop: Board = {
       kind: 'label',
       name: 'hop',
       label: 'Hop',
-      description: 'A source, topic, table, query or endpoint of the pipeline.',
+      description: 'The source, a topic, a table or an endpoint of the pipeline.',
       metric: 'assay_hop_fidelity_ratio',
     },
   ],
@@ -24,7 +24,7 @@ export const hop: Board = {
     { title: 'What went wrong', panels: defectPanels() },
     { title: 'Traces of what went wrong here', panels: tracePanels() },
     { title: 'How long it takes', panels: latencyPanels() },
-    { title: 'Questions asked here (queries and endpoints)', panels: questionPanels() },
+    { title: 'Questions asked here (endpoints)', panels: questionPanels() },
   ],
 }
 
@@ -87,13 +87,17 @@ function defectPanels() {
   return [
     lines({
       title: 'Violations by kind',
-      description: 'Canaries found wrong here, when the finding was told. The reporter’s page lists each with offset, snapshot and trace.',
+      description: 'Canaries found wrong here, when the finding was told. Points are the last findings: click one to see the trace.',
       unit: 'short',
       width: 12,
       min: 0,
       stacked: true,
       queries: [
-        { expr: `sum by (violation) (increase(assay_hop_violations_total${here}[$__rate_interval])) > 0`, legend: '{{violation}}' },
+        {
+          expr: `sum by (violation) (increase(assay_hop_violations_total${here}[$__rate_interval])) > 0`,
+          legend: '{{violation}}',
+          exemplars: true,
+        },
       ],
     }),
     table({
@@ -157,7 +161,7 @@ function latencyPanels() {
       width: 12,
       min: 0,
       queries: [0.5, 0.95, 0.99].map((q) => ({
-        expr: quantile(q, 'assay_hop_latency_seconds', { where: here }),
+        expr: hopQuantile(q, here),
         legend: `p${q * 100}`,
         exemplars: true,
       })),
@@ -167,7 +171,7 @@ function latencyPanels() {
       description: 'Canaries by latency over time. Two bands are two populations: batches, retries, or a slow partition.',
       unit: 's',
       width: 12,
-      expr: `sum by (le) (increase(assay_hop_latency_seconds_bucket${here}[$__rate_interval]))`,
+      expr: hopBuckets(here),
     }),
   ]
 }

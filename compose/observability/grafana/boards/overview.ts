@@ -1,7 +1,7 @@
 import { boardUrl, type Board } from '../board.ts'
 import { API_P95_SECONDS, BURN, FIDELITY_SLO, HEARTBEAT_SECONDS } from '../limits.ts'
 import { above, below, bars, good, lines, none, stat, table, type Link } from '../panels.ts'
-import { badShare, burn, lastVerdict, onceJudged, quantile, sinceTimestamp, verdictsInRange } from '../promql.ts'
+import { badShare, burn, hopQuantile, lastVerdict, onceJudged, quantile, sinceTimestamp, verdictsInRange } from '../promql.ts'
 import { verdictWords } from '../words.ts'
 
 const toHop: Link = { title: 'Open this hop', url: boardUrl('assay-hop', 'var-hop=${__field.labels.hop}') }
@@ -74,16 +74,17 @@ function verdictPanels() {
       unit: 'short',
       width: 2,
       steps: none,
-      queries: [{ expr: 'count(ALERTS{alertstate="firing", alertname!="Watchdog"}) or vector(0)', legend: 'firing' }],
+      queries: [{ expr: 'count(ALERTS{alertstate="firing", alertname!="AssayWatchdog"}) or vector(0)', legend: 'firing' }],
     }),
     stat({
-      title: 'Agents up',
-      description: 'Agents that answer the scrape, of six. A missing one makes runs inconclusive, not failed.',
+      title: 'Agents missing',
+      description:
+        'Agents of the stack that do not answer the scrape. A missing one makes runs inconclusive, not failed. An injector that was never started is none of the stack.',
       unit: 'short',
       width: 3,
-      steps: above(5, 6),
+      steps: none,
       link: toAgents,
-      queries: [{ expr: 'count(count by (agent) (up{job="assay"} == 1))', legend: 'up' }],
+      queries: [{ expr: 'count(assay:agent:up == 0) or 0 * count(assay:agent:up)', legend: 'missing' }],
     }),
   ]
 }
@@ -156,7 +157,7 @@ function speedPanels() {
       min: 0,
       log: true,
       link: toHop,
-      queries: [{ expr: quantile(q, 'assay_hop_latency_seconds'), legend: '{{hop}}', exemplars: true }],
+      queries: [{ expr: hopQuantile(q), legend: '{{hop}}', exemplars: true }],
     })
   return [
     percentile(0.5, 'Latency p50 per hop'),

@@ -1,7 +1,7 @@
 import { boardUrl, type Board } from '../board.ts'
 import { FIDELITY_SLO } from '../limits.ts'
 import { above, annotationList, bars, lines, none, note, stat, states, table, traceList } from '../panels.ts'
-import { badShare, lastVerdict, quantile, verdictsInRange } from '../promql.ts'
+import { badShare, hopQuantile, lastVerdict, verdictsInRange } from '../promql.ts'
 import { faultWords, verdictWords } from '../words.ts'
 
 const REPORT = '${reporter}/runs/${run}'
@@ -138,7 +138,7 @@ function coursePanels() {
       width: 8,
       min: 0,
       log: true,
-      queries: [{ expr: quantile(0.95, 'assay_hop_latency_seconds'), legend: '{{hop}}', exemplars: true }],
+      queries: [{ expr: hopQuantile(0.95), legend: '{{hop}}', exemplars: true }],
     }),
     states({
       title: 'Faults',
