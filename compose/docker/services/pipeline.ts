@@ -178,12 +178,13 @@ interface Program {
   readonly main: string
   readonly environment: Readonly<Record<string, string>>
   readonly depends_on: NonNullable<Service['depends_on']>
+  readonly memory?: string
 }
 
 const broker = { PIPELINE_KAFKA_BOOTSTRAP: bundled.kafka, PIPELINE_REGISTRY_URL: address['PIPELINE_REGISTRY_URL'] ?? '' }
 
 /** A program of compose/reference, or one that prepares the pipeline for it. */
-const program = ({ main, environment, depends_on }: Program): Service => ({
+const program = ({ main, environment, depends_on, memory = '256m' }: Program): Service => ({
   image: ownImages.pipeline,
   pull_policy: 'never',
   profiles,
@@ -193,7 +194,7 @@ const program = ({ main, environment, depends_on }: Program): Service => ({
   tmpfs: [scratch('/tmp', '64m')],
   depends_on,
   restart: 'unless-stopped',
-  limits: limits('256m', '1'),
+  limits: limits(memory, '1'),
 })
 
 /** Ends when it is done. */
@@ -213,7 +214,6 @@ const lake = {
   PIPELINE_S3_SECRET_KEY: s3Access.secretKey,
 }
 const prepared = { ...lake, PIPELINE_CONNECT_URL: bundled.connect, SINK_REGISTRY_URL: bundled.registry }
-const watched = { HEALTHY_PEER_PORT: String(ports.kafka) }
 
 export const pipelineServices: Readonly<Record<string, Service>> = {
   kafka,
@@ -251,7 +251,7 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
     main: main('normaliser'),
     environment: {
       ...broker,
-      ...watched,
+      HEALTHY_PEER_PORT: String(ports.kafka),
       NORMALISER_DEFECT: '${NORMALISER_DEFECT:-none}',
       NORMALISER_DEFECT_EVERY: '${NORMALISER_DEFECT_EVERY:-997}',
     },
@@ -278,6 +278,7 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
       HEALTHY_URL: `http://127.0.0.1:${ports.keeper}/health`,
     },
     depends_on: { sink: done, catalog: healthy },
+    memory: '384m',
   }),
   'query-api': {
     ...program({

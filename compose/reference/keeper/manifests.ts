@@ -1,4 +1,4 @@
-import { readAvroFile, type AvroFile } from '../avro-file.ts'
+import { readAvroFile, type AvroMeta } from '../avro-file.ts'
 import { z } from '../config.ts'
 import { PipelineError } from '../errors.ts'
 import type { ObjectStore } from '../store.ts'
@@ -29,17 +29,26 @@ const entryShape = z.looseObject({
 })
 export type Entry = z.output<typeof entryShape>
 
-export type Read<Row> = { file: AvroFile; rows: Row[] }
+/** Rows are read as they are asked for, and anew each time. */
+export type Read<Row> = { meta: AvroMeta; rows: Iterable<Row> }
 
 /** A snapshot's list of manifests. */
-export const readList = (store: ObjectStore, uri: string): Promise<Read<Manifest>> => readRows(store, { uri, shape: manifestShape })
+export const readList = (store: Pick<ObjectStore, 'get'>, uri: string): Promise<Read<Manifest>> =>
+  readRows(store, { uri, shape: manifestShape })
 
 /** What a manifest says of data files. */
-export const readEntries = (store: ObjectStore, uri: string): Promise<Read<Entry>> => readRows(store, { uri, shape: entryShape })
+export const readEntries = (store: Pick<ObjectStore, 'get'>, uri: string): Promise<Read<Entry>> =>
+  readRows(store, { uri, shape: entryShape })
 
-async function readRows<Row>(store: ObjectStore, { uri, shape }: { uri: string; shape: z.ZodType<Row> }): Promise<Read<Row>> {
-  const file = readAvroFile(await store.get(uri), uri)
-  const rows = z.array(shape).safeParse(file.records)
-  if (!rows.success) throw new PipelineError('TABLE_UNREADABLE', `${uri}: ${rows.error.message}`)
-  return { file, rows: rows.data }
+async function readRows<Row>(store: Pick<ObjectStore, 'get'>, { uri, shape }: { uri: string; shape: z.ZodType<Row> }): Promise<Read<Row>> {
+  const { meta, records } = readAvroFile(await store.get(uri), uri)
+  return { meta, rows: { [Symbol.iterator]: () => parsed(records, { uri, shape }) } }
+}
+
+function* parsed<Row>(records: Iterable<unknown>, { uri, shape }: { uri: string; shape: z.ZodType<Row> }): Generator<Row> {
+  for (const record of records) {
+    const row = shape.safeParse(record)
+    if (!row.success) throw new PipelineError('TABLE_UNREADABLE', `${uri}: ${row.error.message}`)
+    yield row.data
+  }
 }

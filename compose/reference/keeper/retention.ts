@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { writeAvroFile } from '../avro-file.ts'
+import { AvroFileWriter, type AvroMeta } from '../avro-file.ts'
 import { RETIRED_BEFORE, type Catalog, type Change, type TableMetadata, type TableSnapshot } from '../catalog.ts'
 import { PipelineError } from '../errors.ts'
 import type { ObjectStore } from '../store.ts'
@@ -42,53 +42,75 @@ async function retireOnce({ catalog, store }: RetentionPorts, beforeMs: number):
     written.push(uri)
     await store.put(uri, bytes)
   }
-  const gone: Entry[] = []
+  let gone = NOTHING
   const manifests: Manifest[] = []
   for (const manifest of list.rows) {
-    const parts = manifest.content === 0 ? await partsOf(store, { manifest, fieldId, beforeMs, snapshotId }) : null
-    if (parts === null || parts.gone.length === 0) {
+    const parts = manifest.content === 0 ? await divided(store, { manifest, fieldId, beforeMs, snapshotId }) : null
+    if (parts === null) {
       manifests.push(manifest)
       continue
     }
-    gone.push(...parts.gone)
+    gone = plus(gone, parts.gone)
     const uri = `${folder}/${randomUUID()}-m${manifests.length}.avro`
-    const bytes = writeAvroFile({ meta: parts.meta, records: [...parts.kept, ...parts.gone] })
-    await put(uri, bytes)
-    manifests.push(rewritten(manifest, { ...parts, uri, sizeBytes: bytes.length, snapshotId, sequence }))
+    await put(uri, parts.bytes)
+    manifests.push(rewritten(manifest, { ...parts, uri, snapshotId, sequence }))
   }
-  if (gone.length === 0) return { files: 0, rows: 0n }
+  if (gone.files === 0) return { files: 0, rows: 0n }
   const listUri = `${folder}/snap-${snapshotId}-1-${randomUUID()}.avro`
-  await put(listUri, writeAvroFile({ meta: listMeta(list.file.meta, { snapshotId, parent, sequence }), records: manifests }))
+  const listWriter = new AvroFileWriter(listMeta(list.meta, { snapshotId, parent, sequence }))
+  for (const manifest of manifests) listWriter.append(manifest)
+  await put(listUri, listWriter.bytes())
   const done = await catalog.commit(changeOf({ metadata, parent, gone, listUri, snapshotId, sequence, beforeMs }))
   if (!done) for (const uri of written) await store.remove(uri)
-  return done ? { files: gone.length, rows: sumOf(gone, 'record_count') } : 'conflict'
+  return done ? { files: gone.files, rows: gone.rows } : 'conflict'
 }
 
 const sourceTimeOf = (metadata: TableMetadata): number | undefined =>
   metadata.schemas.find((schema) => schema['schema-id'] === metadata['current-schema-id'])?.fields.find(({ name }) => name === SOURCE_AT)
     ?.id
 
-type Division = { meta: Readonly<Record<string, Buffer>>; kept: Entry[]; gone: Entry[] }
+/** How much of something there is. */
+type Sum = { files: number; rows: bigint; sizeBytes: bigint }
+const NOTHING: Sum = { files: 0, rows: 0n, sizeBytes: 0n }
+const plus = (left: Sum, right: Sum): Sum => ({
+  files: left.files + right.files,
+  rows: left.rows + right.rows,
+  sizeBytes: left.sizeBytes + right.sizeBytes,
+})
+const sumOf = ({ data_file: file }: Entry): Sum => ({ files: 1, rows: file.record_count, sizeBytes: file.file_size_in_bytes })
 
-/** An added file inherits from its manifest what the entry leaves out; in a manifest of another snapshot it has to be said. */
-async function partsOf(
+type Division = { bytes: Buffer; kept: Sum; gone: Sum; sequenceMin: bigint | null }
+
+/**
+ * A manifest written anew without its old files; null where it has none. An added file inherits from its manifest what the
+ * entry leaves out; in a manifest of another snapshot it has to be said.
+ */
+async function divided(
   store: ObjectStore,
   { manifest, fieldId, beforeMs, snapshotId }: { manifest: Manifest; fieldId: number; beforeMs: number; snapshotId: bigint },
-): Promise<Division> {
-  const { file, rows } = await readEntries(store, manifest.manifest_path)
-  const division: Division = { meta: file.meta, kept: [], gone: [] }
+): Promise<Division | null> {
+  const { meta, rows } = await readEntries(store, manifest.manifest_path)
+  const isGone = (entry: Entry) => entry.status !== DELETED && isBefore(entry, { fieldId, beforeMs })
+  if (!Iterator.from(rows).some(isGone)) return null
+  const writer = new AvroFileWriter(meta)
+  let kept = NOTHING
+  let gone = NOTHING
+  let sequenceMin: bigint | null = null
   for (const entry of rows) {
+    // Told by an earlier snapshot.
     if (entry.status === DELETED) continue
-    const whole = {
-      ...entry,
-      snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id,
-      sequence_number: entry.sequence_number ?? manifest.sequence_number,
-      file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number,
+    const sequence = entry.sequence_number ?? manifest.sequence_number
+    const whole = { ...entry, sequence_number: sequence, file_sequence_number: entry.file_sequence_number ?? manifest.sequence_number }
+    if (isGone(entry)) {
+      writer.append({ ...whole, status: DELETED, snapshot_id: snapshotId })
+      gone = plus(gone, sumOf(entry))
+    } else {
+      writer.append({ ...whole, status: EXISTING, snapshot_id: entry.snapshot_id ?? manifest.added_snapshot_id })
+      kept = plus(kept, sumOf(entry))
+      sequenceMin = sequenceMin === null || sequence < sequenceMin ? sequence : sequenceMin
     }
-    if (isBefore(entry, { fieldId, beforeMs })) division.gone.push({ ...whole, status: DELETED, snapshot_id: snapshotId })
-    else division.kept.push({ ...whole, status: EXISTING })
   }
-  return division
+  return { bytes: writer.bytes(), kept, gone, sequenceMin }
 }
 
 /** A bound of a long is its eight bytes, least first. */
@@ -99,32 +121,29 @@ export function isBefore({ data_file: file }: Entry, { fieldId, beforeMs }: { fi
 
 function rewritten(
   manifest: Manifest,
-  { kept, gone, uri, sizeBytes, snapshotId, sequence }: Division & { uri: string; sizeBytes: number; snapshotId: bigint; sequence: bigint },
+  { bytes, kept, gone, sequenceMin, uri, snapshotId, sequence }: Division & { uri: string; snapshotId: bigint; sequence: bigint },
 ): Manifest {
   const counts: Readonly<Record<string, number | bigint>> = {
-    manifest_length: BigInt(sizeBytes),
-    min_sequence_number: kept.reduce((least, { sequence_number: own }) => (own !== null && own < least ? own : least), sequence),
+    manifest_length: BigInt(bytes.length),
+    min_sequence_number: sequenceMin ?? sequence,
     added_files_count: 0,
-    existing_files_count: kept.length,
-    deleted_files_count: gone.length,
+    existing_files_count: kept.files,
+    deleted_files_count: gone.files,
     added_data_files_count: 0,
-    existing_data_files_count: kept.length,
-    deleted_data_files_count: gone.length,
+    existing_data_files_count: kept.files,
+    deleted_data_files_count: gone.files,
     added_rows_count: 0n,
-    existing_rows_count: sumOf(kept, 'record_count'),
-    deleted_rows_count: sumOf(gone, 'record_count'),
+    existing_rows_count: kept.rows,
+    deleted_rows_count: gone.rows,
   }
   // Writers differ in the names of the counts; those that are there are set.
   const own = Object.fromEntries(Object.entries(counts).filter(([name]) => name in manifest))
   return { ...manifest, ...own, manifest_path: uri, added_snapshot_id: snapshotId, sequence_number: sequence }
 }
 
-const sumOf = (entries: readonly Entry[], field: 'record_count' | 'file_size_in_bytes'): bigint =>
-  entries.reduce((sum, { data_file: file }) => sum + file[field], 0n)
-
 type Committed = { snapshotId: bigint; parent: TableSnapshot; sequence: bigint }
 
-const listMeta = (meta: Readonly<Record<string, Buffer>>, { snapshotId, parent, sequence }: Committed): Record<string, Buffer> => ({
+const listMeta = (meta: AvroMeta, { snapshotId, parent, sequence }: Committed): AvroMeta => ({
   ...meta,
   'snapshot-id': Buffer.from(String(snapshotId)),
   'parent-snapshot-id': Buffer.from(String(parent['snapshot-id'])),
@@ -139,7 +158,7 @@ function changeOf({
   snapshotId,
   sequence,
   beforeMs,
-}: Committed & { metadata: TableMetadata; gone: readonly Entry[]; listUri: string; beforeMs: number }): Change {
+}: Committed & { metadata: TableMetadata; gone: Sum; listUri: string; beforeMs: number }): Change {
   const snapshot = {
     'snapshot-id': snapshotId,
     'parent-snapshot-id': parent['snapshot-id'],
@@ -162,22 +181,20 @@ function changeOf({
 }
 
 /** The sink looks for its offsets in the summaries of the latest snapshots: they are carried on, lest they expire with its last commit. */
-function summaryOf({ summary }: TableSnapshot, gone: readonly Entry[], beforeMs: number): Record<string, string> {
+function summaryOf({ summary }: TableSnapshot, gone: Sum, beforeMs: number): Record<string, string> {
   const less = (name: string, by: bigint) => (summary[name] === undefined ? {} : { [name]: String(BigInt(summary[name]) - by) })
   const carried = Object.entries(summary).filter(
     ([name]) => name.startsWith('kafka.connect.') || /^total-(delete-files|position-deletes|equality-deletes)$/.test(name),
   )
-  const rows = sumOf(gone, 'record_count')
-  const sizeBytes = sumOf(gone, 'file_size_in_bytes')
   return {
     operation: 'delete',
     ...Object.fromEntries(carried),
-    'deleted-data-files': String(gone.length),
-    'deleted-records': String(rows),
-    'removed-files-size': String(sizeBytes),
-    ...less('total-records', rows),
-    ...less('total-data-files', BigInt(gone.length)),
-    ...less('total-files-size', sizeBytes),
+    'deleted-data-files': String(gone.files),
+    'deleted-records': String(gone.rows),
+    'removed-files-size': String(gone.sizeBytes),
+    ...less('total-records', gone.rows),
+    ...less('total-data-files', BigInt(gone.files)),
+    ...less('total-files-size', gone.sizeBytes),
     [RETIRED_BEFORE]: String(beforeMs),
   }
 }

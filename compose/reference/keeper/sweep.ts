@@ -7,7 +7,8 @@ export type SweepPorts = { catalog: Pick<Catalog, 'metadata'>; store: ObjectStor
 export const SWEPT_AFTER_MS = 60 * 60_000
 /** The rest is for the next turn. */
 const SWEPT_MAX = 20_000
-const AT_ONCE = 8
+/** A merged manifest is some 20 MB unpacked. */
+const AT_ONCE = 4
 const LIST_NAME = /\/snap-[^/]*\.avro$/
 
 export type Swept = { metadataFiles: number; dataFiles: number }
@@ -28,11 +29,9 @@ export async function sweep({ catalog, store }: SweepPorts, nowMs: number): Prom
   let dataFiles = 0
   await each(unnamed, async ({ uri }) => {
     if (!LIST_NAME.test(uri)) {
-      const { rows } = await readEntries(store, uri)
-      const deleted = rows.filter((entry) => entry.status === DELETED).map(({ data_file: file }) => file.file_path)
-      for (const path of deleted) {
-        if (live.has(path)) continue
-        await store.remove(path)
+      for (const { status, data_file: file } of (await readEntries(store, uri)).rows) {
+        if (status !== DELETED || live.has(file.file_path)) continue
+        await store.remove(file.file_path)
         dataFiles += 1
       }
     }
