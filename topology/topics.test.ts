@@ -1,6 +1,7 @@
+import { readdirSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { BODY_BYTES_MAX } from '../schemas/avro.ts'
-import { assayTopics } from './topics.ts'
+import { RESULTS_PARTITION_BYTES, RETENTION_MS, assayTopics } from './topics.ts'
 
 const byName = (topics: ReturnType<typeof assayTopics>) => Object.fromEntries(topics.map((topic) => [topic.topic, topic]))
 
@@ -37,4 +38,16 @@ test('names can be chosen, one or both', () => {
 
 test.each([0, -1, 1.5, NaN])('a replication factor of %d is refused', (replicationFactor) => {
   expect(() => assayTopics({ replicationFactor })).toThrow('replicationFactor: expected a positive integer')
+})
+
+test('the results topic is bounded in bytes too, beyond what 7 days of windows say that all fail', () => {
+  const results = byName(assayTopics({ replicationFactor: 1 }))['assay.results']
+  expect(results?.configs['retention.bytes']).toBe(String(RESULTS_PARTITION_BYTES))
+  const windows = RETENTION_MS / 60_000
+  const dir = new URL('../tests/reports/', import.meta.url)
+  const sizes = readdirSync(dir)
+    .filter((name) => name.endsWith('.facts.jsonl'))
+    .map((name) => statSync(new URL(name, dir)).size)
+  expect(sizes.length).toBeGreaterThan(0)
+  expect(windows * Math.max(...sizes)).toBeLessThan((results?.partitions ?? 0) * RESULTS_PARTITION_BYTES)
 })

@@ -6,8 +6,8 @@ import { z } from 'zod'
 /** GitHub's metadata of a composite action and its workflow syntax, as documented, as far as ours may use them. */
 const scalar = z.union([z.string(), z.number(), z.boolean()])
 const env = z.record(z.string(), scalar)
-/** By major version, and from GitHub itself. */
-const uses = z.string().regex(/^(actions\/(checkout|setup-node|upload-artifact)@v\d+|\.\/[\w./-]+)$/)
+/** By major version, and from GitHub itself; the example publishes JUnit by the one action of others, since GitHub has none for it. */
+const uses = z.string().regex(/^(actions\/(checkout|setup-node|upload-artifact)@v\d+|mikepenz\/action-junit-report@v\d+|\.\/[\w./-]+)$/)
 const stepCommon = {
   id: z
     .string()

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { readAction, readWorkflow, schemas } from './action.fixture.ts'
 import { wishOf } from './wish.ts'
@@ -38,4 +40,24 @@ test('the example names inputs and outputs that exist', () => {
   expect(outputs.filter((output) => !(String(output) in action.outputs))).toEqual([])
   const inputs = references(JSON.stringify(steps), 'inputs')
   expect(inputs.filter((input) => !(String(input) in (workflow.on.workflow_dispatch?.inputs ?? {})))).toEqual([])
+})
+
+test('the example publishes the JUnit report, also of a run that failed, and may write the check', () => {
+  const job = workflow.jobs['run']
+  const publish = job?.steps.find((step) => 'uses' in step && step.uses.startsWith('mikepenz/action-junit-report@'))
+  expect(publish).toMatchObject({
+    if: expect.stringMatching(/^always\(\)/) as string,
+    with: { report_paths: '${{ steps.assay.outputs.junit }}' },
+  })
+  expect(job?.permissions).toEqual({ contents: 'read', checks: 'write' })
+})
+
+test('what the workflow runs by npm is a script of the package', () => {
+  const { scripts } = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
+    scripts: Record<string, string>
+  }
+  const runs = Object.values(workflow.jobs).flatMap((job) => job.steps.flatMap((step) => ('run' in step ? [step.run] : [])))
+  const named = runs.flatMap((run) => [...run.matchAll(/npm run ([\w-]+)/g)].map(([, name = '']) => name))
+  expect(named).toEqual(['compose-test'])
+  for (const name of named) expect(scripts).toHaveProperty(name)
 })

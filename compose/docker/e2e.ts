@@ -9,7 +9,7 @@ import { makeStandIns } from './stand-ins/make.ts'
 
 /**
  * The whole of compose.yaml on a real engine, with stand-ins for the images that would be pulled: `node compose/docker/e2e.ts
- * [--minutes 20] [--seed 1] [--keep] [--images-are-there]`. Prints its figures; ends with 1 when one is not as it should be.
+ * [--minutes 20] [--seed 1] [--keep] [--images-are-there | --real-images]`, the last to pull them. Prints its figures; ends with 1 when one is not as it should be.
  */
 const { values } = parseArgs({
   options: {
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
     'images-are-there': { type: 'boolean', default: false },
+    'real-images': { type: 'boolean', default: false },
   },
 })
 
@@ -28,16 +29,17 @@ const engine = await openEngine(join(cacheFolder(process.env), 'docker-engine'),
 try {
   const composed = await composedOn(engine.docker)
   if (!values['images-are-there']) {
-    await makeStandIns(engine.docker, note)
+    if (values['real-images']) await composed.pull()
+    else await makeStandIns(engine.docker, note)
     note('building …')
     await composed.build()
   }
-  await composed.down()
+  await composed.clear()
   try {
     await tellAll(composed)
   } finally {
     if (!values.keep) {
-      note('taking everything down …')
+      note('docker compose down --volumes …')
       await composed.down()
       const left = await composed.leftovers()
       figures.push(['left after down --volumes', left.length === 0 ? 'nothing' : left.join(', '), left.length === 0])
@@ -63,7 +65,8 @@ async function tellAll(composed: Composed): Promise<void> {
     await tell(() => firstPass(scene, upAtMs))
     await tell(() => plantedLoss(scene))
     await tell(() => killedInjector(scene))
-    await tell(() => randomKills(scene, { minutes: Number(values.minutes), seed: Number(values.seed) }))
+    const minutes = Number(values.minutes)
+    if (minutes > 0) await tell(() => randomKills(scene, { minutes, seed: Number(values.seed) }))
   } finally {
     await heard.close()
   }

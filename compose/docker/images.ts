@@ -3,7 +3,7 @@ export const images = {
   kafka: 'apache/kafka:4.3.1',
   registry: 'apicurio/apicurio-registry:3.0.9',
   s3: 'andrewgaul/s3proxy:4.1.0',
-  catalog: 'apache/iceberg-rest-fixture:1.10.1',
+  catalog: 'apache/iceberg-rest-fixture:1.11.0',
   nats: 'nats:2.12.2-alpine',
   prometheus: 'prom/prometheus:v2.55.1',
   alertmanager: 'prom/alertmanager:v0.28.1',

@@ -12,7 +12,8 @@ const HEAD = `# The bundled pipeline as the containers of compose.yaml see it. M
 const target = chaosTarget.parse({
   driver: 'docker',
   api: `http://socket-gate:${ports.socketGate}`,
-  container: 'assay-connect-1',
+  // As Compose names it, whatever the project is called.
+  container: '${COMPOSE_PROJECT_NAME}-connect-1',
   faults: ['pause'],
   leaseMsMax: 60_000,
 })
@@ -24,7 +25,7 @@ export function topologyFile(): string {
   if (at < 0) throw new Error(`${REFERENCE} has no section chaos`)
   const members = Object.entries(target).map(
     ([name, value]) =>
-      `${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'string' && value.includes('$') ? `'${value}'` : String(value)}`,
+      `      ${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : typeof value === 'string' && value.includes('$') ? `'${value}'` : String(value)}\n`,
   )
-  return `${HEAD}${text.slice(0, at)}\nchaos:\n  targets:\n    connect: { ${members.join(', ')} }\n`
+  return `${HEAD}${text.slice(0, at)}\nchaos:\n  targets:\n    connect:\n${members.join('')}`
 }

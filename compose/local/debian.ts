@@ -46,7 +46,8 @@ export async function debianCommand(command: string, packages: readonly string[]
 
 async function installed(command: string, packages: readonly string[], note: (line: string) => void): Promise<string> {
   const wish = `\`${command}\` is needed. Get it: apt-get install ${packages.join(' ')}`
-  if (process.getuid?.() !== 0) throw new StackError('tool-missing', `${wish} (as root)`)
+  if (process.getuid?.() !== 0)
+    throw new StackError('tool-missing', `${wish}, as root: only root can install it, and this process is not root`)
   return locked(join(cacheFolder(process.env), `debian-install-${command}`), note, async () => {
     const already = onPath(command)
     if (already !== undefined) return already
@@ -64,8 +65,13 @@ function onPath(command: string): string | undefined {
   return folders.map((folder) => join(folder, command)).find((path) => existsSync(path))
 }
 
+/** What is missing where there is no apt, and what to do about it. */
+export const withoutApt = (packages: readonly string[]) =>
+  `Debian's ${packages.join(', ')} would be fetched, and \`apt-get\` is not on the PATH: this needs Debian or Ubuntu`
+
 /** A fresh machine knows no packages yet. */
 async function ensureLists(packages: readonly string[], note: (line: string) => void): Promise<void> {
+  if (onPath('apt-get') === undefined) throw new StackError('tool-missing', withoutApt(packages))
   await locked(join(cacheFolder(process.env), LISTS), note, async () => {
     if (await areKnown(packages)) return
     note("reading Debian's lists of packages …")

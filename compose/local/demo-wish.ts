@@ -1,5 +1,6 @@
 import { agentNames, type AgentName } from '../../shared/core/agent.ts'
 import type { Defect } from '../reference/normaliser/defects.ts'
+import type { NatsWish } from './nats-wish.ts'
 
 export const AGENTS = agentNames
 
@@ -14,6 +15,6 @@ export interface DemoWish {
   /** Counted from the acceptance of the run. */
   readonly kills: readonly { readonly agent: AgentName; readonly afterMs: number }[]
   /** Whether canaries go in over NATS. */
-  readonly nats: boolean
+  readonly nats: NatsWish
   readonly json: boolean
 }

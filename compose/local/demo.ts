@@ -11,6 +11,7 @@ import { defects } from '../reference/normaliser/defects.ts'
 import { AGENTS, type DemoWish } from './demo-wish.ts'
 import { StackError } from './errors.ts'
 import { REPO_DIR } from './layout.ts'
+import { natsWishOf } from './nats-wish.ts'
 import { nodeProblem } from './tools.ts'
 
 const spec: ArgumentSpec = {
@@ -29,7 +30,8 @@ const spec: ArgumentSpec = {
       value: 'agent@seconds',
       help: 'kill -9 this agent so long after the run was accepted, and start it again',
     },
-    nats: { type: 'boolean', help: 'canaries go in over NATS JetStream and a gateway, not straight into Kafka' },
+    nats: { type: 'boolean', help: 'canaries go in over NATS JetStream and a gateway; a server is fetched where there is none' },
+    'no-nats': { type: 'boolean', help: 'canaries go straight into Kafka, though there is a nats-server on PATH' },
     json: { type: 'boolean', help: 'the outcome as JSON on standard output' },
   },
 }
@@ -39,6 +41,8 @@ function wishOf(args: readonly string[]): DemoWish {
   const every = positiveOf('defect-every', given.text('defect-every'))
   if (every !== undefined && !Number.isInteger(every)) throw badInput(`--defect-every: expected a whole number, got ${every}`)
   const defect = given.text('defect')
+  const nats = natsWishOf({ nats: given.flag('nats'), noNats: given.flag('no-nats') })
+  if (nats === undefined) throw badInput('--nats and --no-nats: expected one of them at most')
   return {
     plan: given.text('plan') ?? 'smoke',
     parameters: pairsOf('param', given.list('param')),
@@ -46,7 +50,7 @@ function wishOf(args: readonly string[]): DemoWish {
     defectEvery: every ?? null,
     without: given.list('without').map((name) => oneOf('without', name, AGENTS)),
     kills: given.list('kill').map(killOf),
-    nats: given.flag('nats'),
+    nats,
     json: given.flag('json'),
   }
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { cacheFolder } from './cache.ts'
 import { withLock } from './lock.ts'
-import { readTool, runTool } from './tools.ts'
+import { readTool, requireTools, runTool } from './tools.ts'
 
 export interface GoProgram {
   readonly name: string
@@ -28,6 +28,7 @@ export async function goProgram(program: GoProgram, note: (line: string) => void
   }
   await withLock({ path: `${folder}.lock`, onWait }, async () => {
     if (existsSync(binary)) return
+    await requireTools(['go'], `${program.name} ${program.version} cannot be built for the tests that need it`)
     note(`building ${program.name} ${program.version} with Go …`)
     const temporary = await mkdtemp(join(cacheDir, `.${program.name}-`))
     try {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { healthPaths } from '../services/health-paths.ts'
 import type { ComponentFolders } from './cache.ts'
 import { HOST, addressesOf, catalogEnv } from './configuration.ts'
 import type { StackFacts } from './configuration.ts'
@@ -30,7 +31,7 @@ export function kafkaSteps({ layout, ports }: StackFacts, components: ComponentF
   const format = java('128m', ['kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', config('kafka.properties')])
   const broker = java('512m', ['kafka.Kafka', config('kafka.properties')])
   const worker = java('384m', ['org.apache.kafka.connect.cli.ConnectDistributed', config('connect.properties')])
-  const connectUrl = `http://${HOST}:${ports.connect}/connectors`
+  const connectUrl = `http://${HOST}:${ports.connect}${healthPaths.connect}`
   return [
     { name: 'kafka-format', needs: [], kind: 'task', process: javaProcess(format, {}) },
     {
@@ -59,8 +60,8 @@ export function storeSteps(facts: StackFacts, components: ComponentFolders): Ste
   const registryJar = join(components['apicurio-registry'], 'apicurio-registry-app-3.0.9-runner.jar')
   const registry = java(`-Dquarkus.http.host=${HOST}`, `-Dquarkus.http.port=${ports.registry}`, '-jar', registryJar)
   const catalog = java('-cp', `${components['iceberg-rest-catalog']}/*`, 'org.apache.iceberg.rest.RESTCatalogServer')
-  const registryUrl = `http://${HOST}:${ports.registry}/apis/ccompat/v7/subjects`
-  const catalogUrl = `http://${HOST}:${ports.catalog}/v1/config`
+  const registryUrl = `http://${HOST}:${ports.registry}${healthPaths.registry}`
+  const catalogUrl = `http://${HOST}:${ports.catalog}${healthPaths.catalog}`
   return [
     {
       name: 's3',

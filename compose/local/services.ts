@@ -1,6 +1,7 @@
 import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { healthPaths } from '../services/health-paths.ts'
 import type { ComponentFolders } from './cache.ts'
 import {
   HOST,
@@ -40,7 +41,7 @@ export function stackSteps(facts: StackFacts, components: ComponentFolders, serv
 function pipelineSteps(facts: StackFacts, components: ComponentFolders, serviceEnv: Readonly<Record<string, string>>): Step[] {
   const { ports } = facts
   const env = { ...pipelineEnv(facts), ...serviceEnv }
-  const apiUrl = `http://${HOST}:${ports.api}/health`
+  const apiUrl = `http://${HOST}:${ports.api}${healthPaths.api}`
   const settled = () => sleep(SETTLE_MS, 'ok' as const)
   return [
     ...natsSteps(facts, reference('gateway', env)),

@@ -10,6 +10,7 @@ import { clearLayout, createLayout, stackLayout } from './layout.ts'
 import type { Keep, StackLayout } from './layout.ts'
 import { withLock } from './lock.ts'
 import { natsServer } from './nats.ts'
+import type { NatsWish } from './nats-wish.ts'
 import { freePorts } from './ports.ts'
 import { startTimeOf } from './process-identity.ts'
 import { NODE_ARGS, STOP_ORDER, stackSteps, withNeeds, writeConfiguration } from './services.ts'
@@ -34,8 +35,8 @@ export interface StackOptions {
   keepData?: boolean
   /** Leave logs and the agents' folder, but no data. */
   keepReports?: boolean
-  /** The feed comes over NATS and a gateway; agents are told the topology that begins there. */
-  nats?: boolean
+  /** Whether the feed comes over NATS and a gateway; agents are then told the topology that begins there. Left out: never. */
+  nats?: NatsWish
   /** Start these and what they need, not all. */
   only?: readonly StepName[]
 }
@@ -78,7 +79,7 @@ export interface ProcessSpec {
 export async function startStack(options: StackOptions): Promise<Stack> {
   const layout = stackLayout(options.dir)
   const components = await ensureComponents(cacheFolder(process.env), options.progress)
-  const facts = await chooseFacts(layout, options.nats === true ? await natsServer(process.env['PATH'] ?? '', options.progress) : null)
+  const facts = await chooseFacts(layout, await natsServer(options.nats ?? 'never', process.env['PATH'] ?? '', options.progress))
   const supervision = await claimFolder(facts, options)
   try {
     await writeConfiguration(facts, components)

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { AGENT_NAMES, startAgents } from './agents.ts'
 import { renderExports } from './configuration.ts'
 import { stackLayout } from './layout.ts'
+import type { NatsWish } from './nats-wish.ts'
 import { startStack } from './stack.ts'
 import type { StackService } from './stack.ts'
 
@@ -9,7 +10,7 @@ export interface SupervisorOptions {
   dir: string
   agents: boolean
   keepData: boolean
-  nats: boolean
+  nats: NatsWish
 }
 
 /** What the supervisor tells `up` while it starts. */

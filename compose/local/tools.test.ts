@@ -1,6 +1,10 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { parseStackArguments } from './arguments.ts'
-import { javaProblem, nodeProblem } from './tools.ts'
+import { debianFiles, withoutApt } from './debian.ts'
+import { javaProblem, nodeProblem, requireTools } from './tools.ts'
 
 test.each([
   { output: 'openjdk version "17.0.15" 2025-04-15', problems: 0 },
@@ -30,5 +34,27 @@ test('flags are read, and an unknown one is refused with the usage', () => {
   expect(parsed).toEqual({ dir: '/tmp/x', flags: new Set(['agents']) })
   expect(parseStackArguments(['--agent'], ['agents'])).toMatchObject({
     problem: expect.stringContaining('[--dir DIR] [--agents]') as string,
+  })
+})
+
+describe('where a tool is missing', () => {
+  afterEach(() => {
+    vi.unstubAllEnvs()
+  })
+
+  test('it is named with what cannot be without it', async () => {
+    vi.stubEnv('PATH', '/nowhere')
+    const built = requireTools(['go'], 'jaeger v1.76.0 cannot be built')
+    await expect(built).rejects.toThrow(
+      /^jaeger v1\.76\.0 cannot be built:\n {2}- Go 1\.21 or later is needed: `go` is not on the PATH\. Get it: /,
+    )
+  })
+
+  test('apt, too, before it is asked for anything', async () => {
+    const cacheDir = mkdtempSync(join(tmpdir(), 'assay-no-apt-'))
+    vi.stubEnv('PATH', '/nowhere')
+    vi.stubEnv('ASSAY_CACHE_DIR', cacheDir)
+    await expect(debianFiles(['nats-server'], () => undefined)).rejects.toThrow(withoutApt(['nats-server']))
+    rmSync(cacheDir, { recursive: true })
   })
 })

@@ -11,7 +11,7 @@ const COMMAND_TIMEOUT_MS = 20 * 60_000
 const OUTPUT_BYTES_MAX = 16 * 1024 * 1024
 const SHOWN_OUTPUT_CHARS = 2_000
 
-export type Tool = 'java' | 'mvn' | 'python3' | 'pip' | 'tar'
+export type Tool = 'java' | 'mvn' | 'python3' | 'pip' | 'tar' | 'go'
 
 const PROBES: Readonly<Record<Tool, { command: string; args: readonly string[]; need: string; obtain: string }>> = {
   java: {
@@ -28,15 +28,20 @@ const PROBES: Readonly<Record<Tool, { command: string; args: readonly string[]; 
     need: 'pip for python3',
     obtain: 'apt install python3-pip, or python3 -m ensurepip',
   },
+  go: {
+    command: 'go',
+    args: ['version'],
+    need: 'Go 1.21 or later',
+    obtain: 'apt install golang-go, brew install go, or go.dev/dl; `go` must be on the PATH',
+  },
   tar: { command: 'tar', args: ['--version'], need: 'tar', obtain: 'apt install tar' },
 }
 
-/** Names every missing tool at once, with the way to get it. */
-export async function requireTools(tools: readonly Tool[]): Promise<void> {
+/** Names every missing tool at once, with the way to get it, and what cannot be without. */
+export async function requireTools(tools: readonly Tool[], without = 'the local stack cannot start'): Promise<void> {
   const missing = nodeProblem(process.versions.node)
   for (const tool of new Set(tools)) missing.push(...(await toolProblem(tool)))
-  if (missing.length > 0)
-    throw new StackError('tool-missing', `the local stack cannot start:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
+  if (missing.length > 0) throw new StackError('tool-missing', `${without}:\n${missing.map((line) => `  - ${line}`).join('\n')}`)
 }
 
 async function toolProblem(tool: Tool): Promise<string[]> {

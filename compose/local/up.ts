@@ -1,11 +1,12 @@
-/** `npm run up [-- --dir DIR --agents --keep-data --foreground --nats]`: starts the stack and returns when it is healthy. */
+/** `npm run up [-- --dir DIR --agents --keep-data --foreground --nats|--no-nats]`: starts the stack and returns when it is healthy. */
 import { spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
-import { readStackArguments } from './arguments.ts'
+import { EXIT_BAD_INPUT, readStackArguments } from './arguments.ts'
 import { messageOf } from './errors.ts'
 import { inspectServices } from './inspect.ts'
 import { stackLayout } from './layout.ts'
+import { natsWishOf } from './nats-wish.ts'
 import { NODE_ARGS } from './services.ts'
 import { readStackState } from './state.ts'
 import { supervise } from './supervise.ts'
@@ -66,6 +67,11 @@ async function startInForeground(options: SupervisorOptions): Promise<number> {
   }
 }
 
-const { dir, flags } = readStackArguments(['agents', 'foreground', 'keep-data', 'nats'])
-const options = { dir, agents: flags.has('agents'), keepData: flags.has('keep-data'), nats: flags.has('nats') }
+const { dir, flags } = readStackArguments(['agents', 'foreground', 'keep-data', 'nats', 'no-nats'])
+const nats = natsWishOf({ nats: flags.has('nats'), noNats: flags.has('no-nats') })
+if (nats === undefined) {
+  console.error('--nats and --no-nats: expected one of them at most')
+  process.exit(EXIT_BAD_INPUT)
+}
+const options = { dir, agents: flags.has('agents'), keepData: flags.has('keep-data'), nats }
 process.exit(flags.has('foreground') ? await startInForeground(options) : await startInBackground(options))

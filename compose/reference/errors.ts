@@ -7,6 +7,8 @@ export const errorCodes = {
   TRANSACTION_FAILED: { retryable: true, doc: 'A transaction still failed after every retry.' },
   CATALOG_UNAVAILABLE: { retryable: true, doc: 'The Iceberg catalog did not answer, or answered with an error.' },
   TABLE_MISSING: { retryable: true, doc: 'The catalog knows no such table, or the table has no snapshot yet.' },
+  STORE_UNAVAILABLE: { retryable: true, doc: 'The object store did not answer, or answered with an error.' },
+  TABLE_UNREADABLE: { retryable: false, doc: "A file of the table's metadata is not as Iceberg's format version 2 has it." },
   SNAPSHOT_UNREADABLE: { retryable: true, doc: 'The rows of a snapshot could not be loaded, or are not as many as the snapshot says.' },
 } as const
 

@@ -12,7 +12,6 @@ export type Row = Record<string, DuckDBValue>
 export type Bindings = Record<string, string | number | bigint>
 
 const EXTENSIONS = ['avro', 'httpfs', 'iceberg'] as const
-const MEMORY_LIMIT = '1GB'
 
 /** A DuckDB of its own in memory: its queries share threads with those of no other. */
 export class Database {
@@ -21,8 +20,9 @@ export class Database {
     this.instance = instance
   }
 
-  static async open(threads: number): Promise<Database> {
-    return new Database(await DuckDBInstance.create(':memory:', { memory_limit: MEMORY_LIMIT, threads: String(threads) }))
+  /** Beyond `memoryMb` a statement fails; what is there stays. */
+  static async open({ threads, memoryMb }: { threads: number; memoryMb: number }): Promise<Database> {
+    return new Database(await DuckDBInstance.create(':memory:', { memory_limit: `${memoryMb}MB`, threads: String(threads) }))
   }
 
   async connect(): Promise<DatabaseConnection> {

@@ -1,4 +1,4 @@
-import { AckPolicy, DeliverPolicy, Events, NatsError, RetentionPolicy, StorageType, connect, nanos } from 'nats'
+import { AckPolicy, DeliverPolicy, Events, NatsError, RetentionPolicy, StorageType, connect, headers as natsHeaders, nanos } from 'nats'
 import type { ConsumerConfig, JsMsg, NatsConnection } from 'nats'
 import { z } from './config.ts'
 import type { Headers } from './kafka.ts'
@@ -22,6 +22,7 @@ const RECONNECT_WAIT_MS = 250
 const DUPLICATE_WINDOW_MS = 120_000
 const KEPT_MS = 24 * 60 * 60 * 1_000
 const ACK_WAIT_MS = 30_000
+const PUBLISH_TIMEOUT_MS = 5_000
 
 /** Waits for a server that is down, at the start and ever after. */
 export async function connectNats(
@@ -120,6 +121,17 @@ export async function consumerAt(
   }
   await manager.consumers.add(FEED_STREAM, config)
   return connection.jetstream().consumers.get(FEED_STREAM, durable)
+}
+
+/** Publishes one message; ends when JetStream has stored it, and throws when it did not say so in time. */
+export function openPublisher(connection: NatsConnection): (subject: string, value: Buffer, headers: Headers) => Promise<void> {
+  const stream = connection.jetstream({ timeout: PUBLISH_TIMEOUT_MS })
+  return async (subject, value, headers) => {
+    const sent = natsHeaders()
+    for (const [name, given] of Object.entries(headers))
+      for (const one of Array.isArray(given) ? given : [given]) if (one !== undefined) sent.append(name, one.toString())
+    await stream.publish(subject, value, { headers: sent })
+  }
 }
 
 /** Every header of a message, the protocol's own left out. */

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { agentEnvironment } from '../../compose/docker/services/agents.ts'
 import { images, ownImages } from '../../compose/docker/images.ts'
 import { LABEL, standIns, withoutStandIn } from '../../compose/docker/stand-ins/table.ts'
+import { MEMORY_MB } from '../../compose/reference/api/memory.ts'
 import { parseYaml } from '../../compose/docker/yaml.ts'
 import { agentNames } from '../../shared/core/agent.ts'
 import { composeSpec, type ComposedService } from './compose-spec.ts'
@@ -72,6 +73,12 @@ test('only the gate holds the socket of the engine, and only chaos reaches the g
   expect(composed.services['socket-gate']?.networks).toEqual(['chaos'])
 })
 
+test("nobody is root but the gate, which holds root's socket", () => {
+  expect(services.filter(([, { user }]) => user?.startsWith('0:') === true).map(([name]) => name)).toEqual(['socket-gate'])
+  // Of these images no user is known; all others bring one.
+  for (const name of ['s3', 'nats']) expect(composed.services[name]?.user).toBe('1000:1000')
+})
+
 test('the page and the alerts are apart from the pipeline', () => {
   const watchers = ['reporter', 'prometheus', 'alertmanager', 'grafana', 'jaeger', 'chaos-injector']
   for (const name of watchers) expect(composed.services[name]?.networks).not.toContain('pipeline')
@@ -105,6 +112,12 @@ describe('what a program is told it reads, and what it must know it is told:', (
       if (agentEnvironment[name] === undefined) expect(source.includes(name), `${name} is read by nobody`).toBe(true)
     }
   })
+})
+
+test('what the query API may have fits its container', () => {
+  const { memory = '' } = composed.services['query-api']?.deploy.resources.limits ?? {}
+  const limitMb = Number.parseInt(memory, 10) * (memory.endsWith('g') ? 1024 : 1)
+  expect(Object.values(MEMORY_MB).reduce((sum, part) => sum + part, 0)).toBeLessThan(limitMb)
 })
 
 test('Prometheus scrapes every agent, under the job and label that the rules speak of', () => {

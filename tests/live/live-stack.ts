@@ -40,7 +40,7 @@ export async function startLiveStack(env: Record<string, string> = {}, { nats = 
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
   const lines: string[] = []
   const progress = (line: string) => void lines.push(line)
-  const stack = await startStack({ dir, progress, nats })
+  const stack = await startStack({ dir, progress, nats: nats ? 'always' : 'never' })
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env })
   return {
     stack,

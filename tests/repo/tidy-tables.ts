@@ -54,7 +54,7 @@ export const doorways: readonly { readonly library: RegExp; readonly assay: read
     reference: ['compose/reference/registry.ts'],
   },
   { library: /^@duckdb\//, assay: ['shared/engines/duckdb.ts'], reference: ['compose/reference/lake.ts'] },
-  { library: /^@aws-sdk\//, assay: ['shared/iceberg/object-store.ts'], reference: [] },
+  { library: /^@aws-sdk\//, assay: ['shared/iceberg/object-store.ts'], reference: ['compose/reference/store.ts'] },
   { library: /^pino$/, assay: ['shared/runtime/log.ts'], reference: ['compose/reference/log.ts'] },
   {
     library: /^prom-client$/,

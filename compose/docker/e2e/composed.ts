@@ -18,6 +18,8 @@ export type Settings = Readonly<Record<string, string>>
 /** The project of compose.yaml on one engine, at ports of its own. */
 export interface Composed {
   readonly ports: Readonly<Record<PortVariable, number>>
+  /** The images that are not built here. */
+  pull(): Promise<void>
   build(): Promise<void>
   /** As a person would: waits until everything is healthy. */
   up(): Promise<void>
@@ -28,12 +30,16 @@ export interface Composed {
   logs(service: string): Promise<string>
   isPaused(service: string): Promise<boolean>
   run(service: string, command: readonly string[]): Promise<string>
+  /** As a person would, with the environment of `up`. */
   down(): Promise<void>
+  /** Whatever an earlier start has left, of whichever profile. */
+  clear(): Promise<void>
   /** Containers, volumes and networks that are still there. */
   leftovers(): Promise<readonly string[]>
 }
 
-const PROJECT = 'assay'
+/** Not the name that compose.yaml gives: what somebody runs on the same engine is left alone, and nothing may hang on the name. */
+const PROJECT = 'assay-e2e'
 const lines = (text: string) => text.split('\n').filter((line) => line !== '')
 
 export async function composedOn(docker: Docker): Promise<Composed> {
@@ -41,6 +47,7 @@ export async function composedOn(docker: Docker): Promise<Composed> {
   const ports = Object.fromEntries(PORT_VARIABLES.map((name, index) => [name, free[index] ?? 0])) as Record<PortVariable, number>
   const base: Settings = {
     ...Object.fromEntries(Object.entries(ports).map(([name, port]) => [name, String(port)])),
+    COMPOSE_PROJECT_NAME: PROJECT,
     COMPOSE_PROFILES: PROFILES,
     DOCKER_SOCKET: docker.socket,
     ALERTMANAGER_CONFIG: './docker/e2e/alertmanager.yml',
@@ -51,6 +58,9 @@ export async function composedOn(docker: Docker): Promise<Composed> {
   const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
   return {
     ports,
+    pull: async () => {
+      await compose(['pull', '--quiet', '--ignore-buildable'])
+    },
     build: async () => {
       await compose(['build', '--quiet'])
     },
@@ -71,6 +81,9 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),
     run: (service, command) => compose(['exec', '--no-TTY', service, ...command]),
     down: async () => {
+      await compose(['down', '--volumes'])
+    },
+    clear: async () => {
       await compose(['--profile', '*', 'down', '--volumes', '--remove-orphans', '--timeout', '10'])
     },
     leftovers: async () => [

@@ -62,20 +62,26 @@ export async function until<Result>(
 }
 
 /** Findings of runs that were asked for in this time, by what they speak of. */
-export function findingsOf(heard: Heard, window: { readonly fromMs: number; readonly toMs: number }) {
+export function findingsOf(heard: Pick<Heard, 'judged' | 'startedAtMs'>, window: { readonly fromMs: number; readonly toMs: number }) {
   const runs = [...heard.startedAtMs].filter(([, atMs]) => atMs >= window.fromMs && atMs < window.toMs).map(([runId]) => runId)
   const told = runs.flatMap((runId) => heard.judged.get(runId) ?? [])
-  const kinds = told.flatMap(({ hops }) => hops.flatMap(({ violations }) => violations)).filter(({ count }) => count > 0)
-  const count = (isOfTime: boolean) =>
-    kinds.filter(({ violation }) => OF_TIME.has(violation) === isOfTime).reduce((sum, { count: more }) => sum + more, 0)
+  const count = (of: readonly Fact<'run-judged'>[], isOfTime: boolean) =>
+    of
+      .flatMap(({ hops }) => hops.flatMap(({ violations }) => violations))
+      .filter(({ violation }) => OF_TIME.has(violation) === isOfTime)
+      .reduce((sum, { count: more }) => sum + more, 0)
+  // What our own delay explains makes a run inconclusive; a run that fails counts it whole.
+  const failed = told.filter(({ verdict }) => verdict === 'fail')
+  const others = told.filter(({ verdict }) => verdict !== 'fail')
   const verdicts = { pass: 0, fail: 0, inconclusive: 0 }
   for (const { verdict } of told) verdicts[verdict]++
   return {
     runs: runs.length,
     judged: told.length,
     verdicts,
-    ofRecords: count(false),
-    ofTime: count(true),
+    ofRecords: count(told, false),
+    ofTime: count(failed, true),
+    ofTimeExcused: count(others, true),
     reasons: told.flatMap((run) => run.reasons),
   }
 }

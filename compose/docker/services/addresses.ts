@@ -14,6 +14,7 @@ export const ports = {
   nats: 4222,
   natsMonitor: 8222,
   gateway: 8080,
+  keeper: 8080,
   socketGate: 2375,
 } as const
 

@@ -17,6 +17,8 @@ const overridable = (environment: Readonly<Record<string, string>>): Record<stri
 export const agentEnvironment: Readonly<Record<string, string>> = {
   ...overridable(addressEnv(bundled, s3Access, apiKey)),
   ...overridable({ PIPELINE_NATS_URL: natsUrl, ASSAY_KAFKA_BOOTSTRAP: bundled.kafka }),
+  // Set by Compose itself wherever it reads this file; names of containers begin with it.
+  COMPOSE_PROJECT_NAME: '${COMPOSE_PROJECT_NAME:-assay}',
   ASSAY_KAFKA_SSL: '${ASSAY_KAFKA_SSL:-false}',
   ASSAY_KAFKA_SASL: '${ASSAY_KAFKA_SASL:-}',
   ASSAY_KAFKA_USERNAME: '${ASSAY_KAFKA_USERNAME:-}',

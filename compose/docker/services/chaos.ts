@@ -22,7 +22,8 @@ export const chaosServices: Readonly<Record<string, Service>> = {
   'socket-gate': {
     ...base,
     entrypoint: ['node', 'compose/docker/runtime/socket-gate.ts', SOCKET, String(ports.socketGate)],
-    // The socket is root's. Without capabilities this root can do no more than its owner may.
+    // The one service that must be root: the socket is root's, and the group that shares it has another number on each machine.
+    // Without capabilities, and on a root file system it cannot write to, this root can do no more than a file's owner may.
     user: '0:0',
     environment: { HEALTHY_URL: `http://127.0.0.1:${ports.socketGate}/_ping` },
     volumes: [`\${DOCKER_SOCKET:-${SOCKET}}:${SOCKET}`],

@@ -1,3 +1,4 @@
+import { healthPaths } from '../../services/health-paths.ts'
 import { addressEnv, brokerSettings, catalogSettings, s3Settings, type Properties } from '../../services/settings.ts'
 import { images, ownImages } from '../images.ts'
 import { apiKey, bundled, natsUrl, ports, s3Access } from './addresses.ts'
@@ -21,6 +22,11 @@ const CLUSTER_ID = Buffer.from('assay-composed-1').toString('base64url')
 
 /** Of `appuser` in Kafka's image. */
 const KAFKA_USER = 1000
+
+/** For images that would run as root, and neither need it nor bring a user of their own. */
+const NOBODY_IN_PARTICULAR = '1000:1000'
+/** A new volume takes the mode of the folder it is mounted over: this one is everybody's in every image of Linux. */
+const EVERYBODYS_FOLDER = '/var/tmp'
 
 const profiles = ['pipeline']
 const address = addressEnv(bundled, s3Access, apiKey)
@@ -76,6 +82,7 @@ const kafka: Service = {
 
 const s3: Service = {
   image: images.s3,
+  user: NOBODY_IN_PARTICULAR,
   profiles,
   environment: {
     S3PROXY_ENDPOINT: `http://0.0.0.0:${ports.s3}`,
@@ -85,12 +92,12 @@ const s3: Service = {
     JCLOUDS_PROVIDER: s3Settings.provider,
     JCLOUDS_IDENTITY: s3Access.accessKey,
     JCLOUDS_CREDENTIAL: s3Access.secretKey,
-    JCLOUDS_FILESYSTEM_BASEDIR: '/data',
+    JCLOUDS_FILESYSTEM_BASEDIR: EVERYBODYS_FOLDER,
     S3PROXY_JAVA_OPTS: '-Xmx256m -XX:+UseSerialGC',
   },
   ports: [published('S3_PORT', 19_000, ports.s3)],
   networks: ['pipeline'],
-  volumes: ['s3-data:/data'],
+  volumes: [`s3-data:${EVERYBODYS_FOLDER}`],
   tmpfs: [scratchOfJava('256m')],
   healthcheck: bashTcp(ports.s3, '30s'),
   restart: 'unless-stopped',
@@ -99,13 +106,14 @@ const s3: Service = {
 
 const nats: Service = {
   image: images.nats,
+  user: NOBODY_IN_PARTICULAR,
   profiles,
-  command: ['--jetstream', '--store_dir', '/data', '--http_port', String(ports.natsMonitor)],
+  command: ['--jetstream', '--store_dir', EVERYBODYS_FOLDER, '--http_port', String(ports.natsMonitor)],
   ports: [published('NATS_PORT', 14_222, ports.nats)],
   networks: ['pipeline'],
-  volumes: ['nats-data:/data'],
+  volumes: [`nats-data:${EVERYBODYS_FOLDER}`],
   tmpfs: [scratch('/tmp', '16m')],
-  healthcheck: { ...wgetHttp(ports.natsMonitor, '/healthz', '20s'), interval: '5s' },
+  healthcheck: { ...wgetHttp(ports.natsMonitor, healthPaths.nats, '20s'), interval: '5s' },
   restart: 'unless-stopped',
   limits: limits('192m', '1'),
 }
@@ -125,7 +133,7 @@ const registry: Service = {
   networks: ['pipeline', 'control'],
   tmpfs: [scratchOfJava('128m')],
   depends_on: { kafka: healthy },
-  healthcheck: bashHttp(ports.registry, '/apis/ccompat/v7/subjects', '90s'),
+  healthcheck: bashHttp(ports.registry, healthPaths.registry, '90s'),
   restart: 'unless-stopped',
   limits: limits('640m', '1', 256),
 }
@@ -140,7 +148,7 @@ const catalog: Service = {
   volumes: ['catalog-data:/home/iceberg'],
   tmpfs: [scratchOfJava('128m')],
   depends_on: { bucket: done },
-  healthcheck: bashHttp(ports.catalog, '/v1/config', '60s'),
+  healthcheck: bashHttp(ports.catalog, healthPaths.catalog, '60s'),
   restart: 'unless-stopped',
   limits: limits('512m', '1', 256),
 }
@@ -158,7 +166,7 @@ const connect: Service = {
   networks: ['pipeline'],
   tmpfs: [scratchOfJava('256m'), scratchOf(KAFKA_USER, '/opt/kafka/logs', '16m')],
   depends_on: { kafka: healthy, registry: healthy, catalog: healthy },
-  healthcheck: bashHttp(ports.connect, '/connectors', '90s'),
+  healthcheck: bashHttp(ports.connect, healthPaths.connect, '90s'),
   // What may be disturbed: the gate to the engine passes on nothing about a container without this label.
   labels: { 'assay.chaos': 'allowed' },
   stop_grace_period: '20s',
@@ -170,12 +178,13 @@ interface Program {
   readonly main: string
   readonly environment: Readonly<Record<string, string>>
   readonly depends_on: NonNullable<Service['depends_on']>
+  readonly memory?: string
 }
 
 const broker = { PIPELINE_KAFKA_BOOTSTRAP: bundled.kafka, PIPELINE_REGISTRY_URL: address['PIPELINE_REGISTRY_URL'] ?? '' }
 
 /** A program of compose/reference, or one that prepares the pipeline for it. */
-const program = ({ main, environment, depends_on }: Program): Service => ({
+const program = ({ main, environment, depends_on, memory = '256m' }: Program): Service => ({
   image: ownImages.pipeline,
   pull_policy: 'never',
   profiles,
@@ -185,7 +194,7 @@ const program = ({ main, environment, depends_on }: Program): Service => ({
   tmpfs: [scratch('/tmp', '64m')],
   depends_on,
   restart: 'unless-stopped',
-  limits: limits('256m', '1'),
+  limits: limits(memory, '1'),
 })
 
 /** Ends when it is done. */
@@ -205,7 +214,6 @@ const lake = {
   PIPELINE_S3_SECRET_KEY: s3Access.secretKey,
 }
 const prepared = { ...lake, PIPELINE_CONNECT_URL: bundled.connect, SINK_REGISTRY_URL: bundled.registry }
-const watched = { HEALTHY_PEER_PORT: String(ports.kafka) }
 
 export const pipelineServices: Readonly<Record<string, Service>> = {
   kafka,
@@ -235,7 +243,7 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
       PIPELINE_NATS_URL: natsUrl,
       GATEWAY_HOST: '0.0.0.0',
       GATEWAY_PORT: String(ports.gateway),
-      HEALTHY_URL: `http://127.0.0.1:${ports.gateway}/health`,
+      HEALTHY_URL: `http://127.0.0.1:${ports.gateway}${healthPaths.gateway}`,
     },
     depends_on: { setup: done },
   }),
@@ -243,7 +251,7 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
     main: main('normaliser'),
     environment: {
       ...broker,
-      ...watched,
+      HEALTHY_PEER_PORT: String(ports.kafka),
       NORMALISER_DEFECT: '${NORMALISER_DEFECT:-none}',
       NORMALISER_DEFECT_EVERY: '${NORMALISER_DEFECT_EVERY:-997}',
     },
@@ -251,17 +259,26 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
   }),
   feed: program({
     main: main('feed'),
-    environment: { ...broker, ...watched, FEED_PER_SECOND: '${FEED_PER_SECOND:-20}' },
-    depends_on: { setup: done, normaliser: healthy },
+    environment: {
+      ...broker,
+      PIPELINE_NATS_URL: natsUrl,
+      HEALTHY_PEER_PORT: String(ports.nats),
+      FEED_PER_SECOND: '${FEED_PER_SECOND:-20}',
+    },
+    depends_on: { setup: done, gateway: healthy, normaliser: healthy },
   }),
   keeper: program({
     main: main('keeper'),
     environment: {
+      ...lake,
       PIPELINE_CONNECT_URL: bundled.connect,
-      PIPELINE_CATALOG_URL: bundled.catalog,
-      HEALTHY_URL: `${bundled.connect}/connectors`,
+      ROWS_KEPT_MS: '${ROWS_KEPT_MS:-10800000}',
+      KEEPER_HOST: '0.0.0.0',
+      KEEPER_PORT: String(ports.keeper),
+      HEALTHY_URL: `http://127.0.0.1:${ports.keeper}/health`,
     },
     depends_on: { sink: done, catalog: healthy },
+    memory: '384m',
   }),
   'query-api': {
     ...program({
@@ -269,13 +286,15 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
       environment: {
         ...lake,
         PIPELINE_API_KEY: apiKey,
+        ROWS_HELD_MS: '${ROWS_HELD_MS:-7200000}',
         API_HOST: '0.0.0.0',
         API_PORT: String(ports.api),
-        HEALTHY_URL: `http://127.0.0.1:${ports.api}/health`,
+        HEALTHY_URL: `http://127.0.0.1:${ports.api}${healthPaths.api}`,
       },
       depends_on: { catalog: healthy, setup: done },
     }),
     ports: [published('API_PORT', 18_080, ports.api)],
-    limits: limits('512m', '1', 256),
+    // What its parts may have together: compose/reference/api/memory.ts.
+    limits: limits('1g', '1', 256),
   },
 }

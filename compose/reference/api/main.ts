@@ -5,6 +5,7 @@ import type { DatabaseConnection } from '../lake.ts'
 import { stopOnSignal } from '../lifetime.ts'
 import { createLog } from '../log.ts'
 import { SnapshotCopy } from './copy.ts'
+import { MEMORY_MB } from './memory.ts'
 import { createMetrics } from './metrics.ts'
 import { latestTrades, tradeById, windowStats } from './queries.ts'
 import { createServer } from './server.ts'
@@ -27,13 +28,14 @@ const settings = readSettings(
     PIPELINE_S3_ACCESS_KEY: z.string().min(1),
     PIPELINE_S3_SECRET_KEY: z.string().min(1),
     DUCKDB_EXTENSION_DIR: z.string().min(1),
+    ROWS_HELD_MS: z.coerce.number().int().min(600_000).default(7_200_000),
   }),
 )
 const log = createLog('query-api', settings.LOG_LEVEL)
 const metrics = createMetrics()
 /** The lake is read by a database apart, so that no query waits behind a read from S3. */
 async function openSource(): Promise<DatabaseConnection> {
-  const connection = await (await Database.open(SOURCE_THREADS)).connect()
+  const connection = await (await Database.open({ threads: SOURCE_THREADS, memoryMb: MEMORY_MB.source })).connect()
   await loadIceberg(connection, {
     extensionDir: settings.DUCKDB_EXTENSION_DIR,
     s3: {
@@ -46,13 +48,14 @@ async function openSource(): Promise<DatabaseConnection> {
   return connection
 }
 
-const database = await Database.open(STORE_THREADS)
+const database = await Database.open({ threads: STORE_THREADS, memoryMb: MEMORY_MB.store })
 const copy = new SnapshotCopy({
   store: database,
   source: await openSource(),
   catalogUrl: settings.PIPELINE_CATALOG_URL,
   catalog: new Catalog({ url: settings.PIPELINE_CATALOG_URL, namespace: 'market', table: 'trades' }),
   log,
+  heldMs: settings.ROWS_HELD_MS,
   events: {
     loaded: (snapshot, tookMs, how) => {
       metrics.snapshotLoaded(how, tookMs / 1_000)
@@ -79,6 +82,7 @@ const server = createServer({
   assertReady: () => {
     copy.assertReady()
   },
+  heldSinceMs: () => copy.heldSinceMs,
   tradeById: (tradeId) => tradeById(nextConnection(), tradeId),
   latestTrades: (symbol, limit) => latestTrades(nextConnection(), symbol, limit),
   windowStats: (window) => windowStats(nextConnection(), window),

@@ -1,6 +1,11 @@
 const decimal = { type: 'string', pattern: '^-?\\d+\\.\\d+$' }
 const micros = { type: 'string', pattern: '^-?\\d+$', description: 'Epoch microseconds' }
 const snapshotId = { type: 'string', pattern: '^\\d+$', description: 'The Iceberg snapshot this answer was read at; 63 bits' }
+const heldSince = {
+  type: 'string',
+  pattern: '^\\d+$',
+  description: 'Epoch milliseconds: records that Kafka got earlier are in no answer, though the table may have them',
+}
 const tradeFields = {
   tradeId: { type: 'string' },
   symbol: { type: 'string' },
@@ -30,7 +35,7 @@ function answers(schema: object, missing?: string) {
   return {
     200: {
       description: 'The answer, and in x-snapshot-id the snapshot it was read at',
-      headers: { 'x-snapshot-id': { schema: snapshotId } },
+      headers: { 'x-snapshot-id': { schema: snapshotId }, 'x-rows-held-since': { schema: heldSince } },
       content: { 'application/json': { schema } },
     },
     400: error('A parameter is wrong'),
@@ -47,7 +52,7 @@ export const openApiDocument = {
   info: {
     title: 'Market trades',
     version: '1.0.0',
-    description: 'Queries on the table market.trades, each answered at one named snapshot.',
+    description: 'Queries on the latest rows of the table market.trades (x-rows-held-since), each answered at one named snapshot.',
   },
   security: [{ apiKey: [] }],
   paths: {

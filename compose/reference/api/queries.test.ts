@@ -8,7 +8,7 @@ const EXTREME = '99999999999999999999999999.9999999999'
 let connection: DatabaseConnection
 
 beforeAll(async () => {
-  connection = await (await Database.open(1)).connect()
+  connection = await (await Database.open({ threads: 1, memoryMb: 128 })).connect()
   await connection.run(`CREATE TABLE head AS SELECT ${SNAPSHOT}::BIGINT AS snapshot_id`)
   await connection.run(`CREATE TABLE trades AS SELECT 't-' || i AS trade_id, CASE WHEN i < 1000 THEN 'BIG' ELSE 'AAPL' END AS symbol, 'XNAS' AS venue,
     'BUY' AS side, 2.5::DECIMAL(38,6) AS price, 3::DECIMAL(38,4) AS quantity,

@@ -13,6 +13,8 @@ export type ApiPorts = {
   log: Log
   metrics: ApiMetrics
   assertReady: () => void
+  /** Of records that Kafka got before, no answer knows: Unix ms. */
+  heldSinceMs: () => number
   tradeById: (tradeId: string) => Promise<Pinned<Trade | undefined>>
   latestTrades: (symbol: string, limit: number) => Promise<Pinned<readonly Trade[]>>
   windowStats: (window: Window) => Promise<Pinned<Stats>>
@@ -82,6 +84,11 @@ function addDataRoutes(data: FastifyInstance, ports: ApiPorts): void {
     ports.assertReady()
     done()
   })
+  // After the query: rows may have been let go while it ran.
+  data.addHook('onSend', (_request, reply, payload) => {
+    void reply.header('x-rows-held-since', String(ports.heldSinceMs()))
+    return Promise.resolve(payload)
+  })
   data.get('/trades/:tradeId', async (request, reply) => {
     const { tradeId } = parameters(tradeRequest, request)
     const { snapshotId, answer } = await ports.tradeById(tradeId)
@@ -89,7 +96,7 @@ function addDataRoutes(data: FastifyInstance, ports: ApiPorts): void {
     if (answer !== undefined) return { ...answer, snapshotId }
     return reply
       .code(404)
-      .send({ error: { code: 'TRADE_UNKNOWN', message: `snapshot ${snapshotId} holds no trade "${tradeId}"` }, snapshotId })
+      .send({ error: { code: 'TRADE_UNKNOWN', message: unknownTrade(tradeId, { snapshotId, sinceMs: ports.heldSinceMs() }) }, snapshotId })
   })
   data.get('/symbols/:symbol/trades', async (request, reply) => {
     const asked = parameters(latestRequest, request)
@@ -103,6 +110,9 @@ function addDataRoutes(data: FastifyInstance, ports: ApiPorts): void {
     return { ...answer, snapshotId }
   })
 }
+
+const unknownTrade = (tradeId: string, { snapshotId, sinceMs }: { snapshotId: string; sinceMs: number }) =>
+  `snapshot ${snapshotId} holds no trade "${tradeId}" since ${new Date(sinceMs).toISOString()}; older rows are not held`
 
 class Refusal extends Error {
   readonly status: number

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { kafkaSettings, logSettings, readSettings, z } from '../config.ts'
-import { connectKafka, connectProducer, sendRecords } from '../kafka.ts'
 import { stopOnSignal } from '../lifetime.ts'
 import { createLog } from '../log.ts'
+import { natsSettings } from '../nats.ts'
 import { Registry, createEncoder } from '../registry.ts'
 import { RAW_TOPIC } from '../trade.ts'
+import { toKafka, toNats } from './destination.ts'
 import { openMarket } from './market.ts'
 
 const TICK_MS = 50
@@ -13,12 +14,18 @@ const PENDING_SENDS_MAX = 40
 const STATUS_EVERY_MS = 10_000
 
 const settings = readSettings(
-  z.object({ ...logSettings, ...kafkaSettings, FEED_PER_SECOND: z.coerce.number().nonnegative().max(100_000).default(20) }),
+  z.object({
+    ...logSettings,
+    ...kafkaSettings,
+    ...z.object(natsSettings).partial().shape,
+    FEED_PER_SECOND: z.coerce.number().nonnegative().max(100_000).default(20),
+  }),
 )
 const log = createLog('feed', settings.LOG_LEVEL)
 const registry = new Registry(settings.PIPELINE_REGISTRY_URL)
 const encode = await createEncoder(registry, RAW_TOPIC, 'RawTrade')
-const producer = await connectProducer(connectKafka('market-feed', settings.PIPELINE_KAFKA_BOOTSTRAP, log))
+const { PIPELINE_NATS_URL: natsUrl, PIPELINE_NATS_TOKEN: natsToken } = settings
+const destination = natsUrl === undefined ? await toKafka(settings.PIPELINE_KAFKA_BOOTSTRAP, log) : await toNats(natsUrl, natsToken, log)
 
 const sessionId = `feed-${randomUUID().slice(0, 8)}`
 const market = openMarket(sessionId, Math.random)
@@ -41,7 +48,8 @@ function tick(): void {
     const trade = market.next(BigInt(nowMs) * 1_000n)
     return { key: trade.symbol, value: encode(trade), headers: { session: sessionId, 'content-type': 'application/avro' } }
   })
-  const send = sendRecords(producer, RAW_TOPIC, records)
+  const send = destination
+    .send(records)
     .then(() => {
       counts.sent += records.length
     })
@@ -63,6 +71,6 @@ stopOnSignal(log, async () => {
   clearInterval(ticking)
   clearInterval(telling)
   await Promise.all(pending)
-  await producer.disconnect()
+  await destination.close()
   log.info({ ...counts }, 'feed ended')
 })
