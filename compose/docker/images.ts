@@ -18,3 +18,6 @@ export type ImageName = keyof typeof images
 
 /** Built here: the reference pipeline's services, the agents, the Connect worker with the sink in it. */
 export const ownImages = { assay: 'assay/agents:local', pipeline: 'assay/pipeline:local', connect: 'assay/connect-iceberg:local' } as const
+
+/** What reports say of the bundled pipeline. */
+export const pipelineVersions = [images.kafka, images.registry, images.s3, images.catalog, images.nats].join(', ')

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { cacheFolder, ensureComponents } from './cache.ts'
 import { logTail } from './child.ts'
+import { pipelineVersions } from './components.ts'
 import { HOST } from './configuration.ts'
 import { StackError } from './errors.ts'
 import { freePorts } from './ports.ts'
@@ -44,7 +45,12 @@ export async function startAgents(stack: Stack, names: readonly string[], option
     if (port === undefined) throw new StackError('service-unknown', `${name} is not among the agents of this stack: ${names.join(', ')}`)
     const startedMs = Date.now()
     options.progress(`starting ${name} …`)
-    const env = { ASSAY_DUCKDB_EXTENSIONS: extensions, ...options.env, ASSAY_AGENT_PORT: String(port) }
+    const env = {
+      ASSAY_DUCKDB_EXTENSIONS: extensions,
+      ASSAY_PIPELINE_VERSIONS: pipelineVersions,
+      ...options.env,
+      ASSAY_AGENT_PORT: String(port),
+    }
     const { exited, logFile } = await stack.startProcess({ name, args: argsOf(name), env })
     let ended = false
     void exited.then(() => {

@@ -77,3 +77,8 @@ export function toolsFor(source: Source): readonly ('mvn' | 'tar' | 'python3' | 
       return ['python3', 'pip']
   }
 }
+
+/** What reports say of the local pipeline. */
+export const pipelineVersions = COMPONENTS.filter(({ name }) => name !== 'duckdb-extensions')
+  .map(({ name, version }) => `${name} ${version}`)
+  .join(', ')

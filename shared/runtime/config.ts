@@ -12,6 +12,10 @@ const brokerList = z
   .string()
   .regex(/^[^\s:,]+:\d+(,[^\s:,]+:\d+)*$/, 'expected host:port, several divided by commas')
   .transform((text) => text.split(','))
+const addressPairs = z
+  .string()
+  .regex(/^[^\s,=]+=[^\s,=]+(,[^\s,=]+=[^\s,=]+)*$/, 'expected host:port=host:port, several divided by commas')
+  .transform((text) => Object.fromEntries(text.split(',').map((pair) => pair.split('=') as [string, string])))
 const url = z.url('expected a URL')
 
 /** Variables of all agents. What a topology refers to beyond them it takes from `environment`. */
@@ -61,7 +65,18 @@ const variables = z.object({
     .min(16)
     .optional()
     .describe("Who shows it may ask for runs and cancel them on the reporter's page; left out, the page only shows."),
+  ASSAY_PEOPLE_ADDRESSES: addressPairs
+    .optional()
+    .describe(
+      'By which addresses people reach what the agents reach by others, for the commands in reports: `kafka:9092=127.0.0.1:29092`, several divided by commas.',
+    ),
   ASSAY_JAEGER_UI: url.optional().describe('Where people open Jaeger in a browser: traces are linked there.'),
+  ASSAY_PIPELINE_VERSIONS: z
+    .string()
+    .min(1)
+    .max(500)
+    .optional()
+    .describe('Which servers the pipeline is made of, in words: told in reports.'),
   PIPELINE_KAFKA_BOOTSTRAP: brokerList.optional(),
   PIPELINE_REGISTRY_URL: url.optional().describe('Confluent API of the schema registry.'),
   PIPELINE_CATALOG_URL: url.optional(),
@@ -97,6 +112,9 @@ export interface AgentConfig {
   readonly reportsKept: { readonly days: number; readonly runs: number }
   readonly pageToken: string | null
   readonly jaegerUi: string | null
+  /** `host:port` of people by that of the agents. */
+  readonly peopleAddresses: Readonly<Record<string, string>>
+  readonly pipelineVersions: string | null
   readonly pipeline: {
     readonly kafkaBrokers: readonly string[] | null
     readonly registryUrl: string | null
@@ -148,6 +166,8 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     reportsKept: { days: v.ASSAY_REPORTS_KEEP_DAYS, runs: v.ASSAY_REPORTS_KEEP_RUNS },
     pageToken: v.ASSAY_PAGE_TOKEN ?? null,
     jaegerUi: v.ASSAY_JAEGER_UI ?? null,
+    peopleAddresses: v.ASSAY_PEOPLE_ADDRESSES ?? {},
+    pipelineVersions: v.ASSAY_PIPELINE_VERSIONS ?? null,
     pipeline: pipelineOf(v),
     environment: given,
   }

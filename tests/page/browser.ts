@@ -22,6 +22,9 @@ export const looks: readonly Look[] = [360, 768, 1600].flatMap((width) => [
   { width, scheme: 'dark' as const },
 ])
 
+/** A report has two layouts: narrow and wide. */
+export const reportLooks = looks.filter(({ width }) => width !== 768)
+
 export interface Seen {
   readonly page: Page
   /** Errors and warnings of the console, and of the page itself. */
@@ -48,3 +51,10 @@ export async function seriousFindings(page: Page): Promise<string[]> {
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary ?? ''}`))
 }
+
+/** How far to the right the page reaches, px: more than its width, and it scrolls sideways. */
+export const widestReach = (page: Page): Promise<number> => page.evaluate('document.documentElement.scrollWidth')
+
+/** Opens what is folded: only what is shown can be looked at. */
+export const unfoldAll = (page: Page): Promise<void> =>
+  page.evaluate('for (const part of document.querySelectorAll("details")) part.open = true')

@@ -1,12 +1,19 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { looks, openBrowser, openTab } from './browser.ts'
+import { pathToFileURL } from 'node:url'
+import { exampleFile, examples } from '../reports/examples.ts'
+import { looks, openBrowser, openTab, reportLooks, unfoldAll } from './browser.ts'
 import { clock, newReportsDir, newTopics, startReporter } from './reporter-host.ts'
 import { CLEAN, heartbeat, storyOf, TABLE } from './story.ts'
 
-/** Pictures of the page in each look, to be looked at: `node tests/page/pictures.ts folder`. */
+/**
+ * Pictures of the page and of the kept reports in each look, to be looked at: `node tests/page/pictures.ts folder`; those of the
+ * reports alone with `node tests/page/pictures.ts folder reports`.
+ */
 const folder = process.argv[2] ?? 'pictures'
 mkdirSync(folder, { recursive: true })
+await takeReports()
+if (process.argv[3] === 'reports') process.exit(0)
 const reports = newReportsDir()
 const reporter = await startReporter({ topics: newTopics(), reportsDir: reports.path })
 const browser = await openBrowser()
@@ -84,3 +91,23 @@ await browser.close()
 stopBeats()
 await reporter.stop()
 await reports.remove()
+
+/** Each report as it is opened, and the wide light one with all that is folded. */
+async function takeReports(): Promise<void> {
+  const opened = await openBrowser()
+  for (const { name } of examples) {
+    for (const look of reportLooks) {
+      const { page, complaints } = await openTab(opened, look)
+      await page.goto(pathToFileURL(exampleFile(name, 'report.html')).href)
+      const title = `report-${name}-${look.width}-${look.scheme}`
+      await page.screenshot({ path: join(folder, `${title}.png`), fullPage: true })
+      if (look.width === 1600 && look.scheme === 'light') {
+        await unfoldAll(page)
+        await page.screenshot({ path: join(folder, `${title}-unfolded.png`), fullPage: true })
+      }
+      process.stdout.write(`${title} ${complaints.join(' | ')}\n`)
+      await page.context().close()
+    }
+  }
+  await opened.close()
+}

@@ -34,6 +34,7 @@ export function settingsOf(text: string, constant: string): Setting[] {
 function typeText(written: string): string {
   const known: Readonly<Record<string, string>> = {
     brokerList: 'host:port, several divided by commas',
+    addressPairs: 'host:port=host:port, several divided by commas',
     url: 'URL',
     port: 'port, 0–65535',
     days: 'days',

@@ -54,6 +54,8 @@ export function exampleSource(name: string): ReportSource {
   const { run, evidence, judgement, published } = judged
   const environment = {
     ...{ assayVersion: 'example', host: 'example', pipelineKafka: '127.0.0.1:19092', jaegerUi: 'http://127.0.0.1:16686' },
+    machine: { node: 'v24.21.0', os: 'example', cores: 2, memoryBytes: 8 * 2 ** 30 },
+    pipelineVersions: 'example',
     lake: { catalog: 'http://127.0.0.1:19181', warehouse: null, s3: 'http://127.0.0.1:19900', s3Region: 'us-east-1' },
   }
   return { run, evidence, judgement, atMs: published.atMs, environment }

@@ -28,8 +28,9 @@ import { createPageServer, type PageServer } from './server.ts'
 import { createStreams, STREAMS_MAX } from './streams.ts'
 import type { PageView, PlanView, RunView } from './views.ts'
 import { createWishes } from './wishes.ts'
+import { lookPlacesOf, type LookSettings } from '../reports/look-places.ts'
 
-export interface PageOptions {
+export interface PageOptions extends Partial<LookSettings> {
   readonly agent: Pick<AgentPorts, 'log' | 'clock' | 'bus'>
   readonly topology: Pick<Topology, 'name' | 'hops' | 'connections'>
   readonly plans: ReadonlyMap<string, string>
@@ -57,7 +58,7 @@ const BEAT_EVERY_MS = 5_000
 export async function createPage(options: PageOptions): Promise<Page> {
   const { agent, topology, plans, reportsDir, pageToken, jaegerUi } = options
   const { clock, log, bus } = agent
-  const pages = emptyPageBook({ jaegerUi, pipelineKafka: topology.connections.kafka.bootstrap })
+  const pages = emptyPageBook({ jaegerUi, ...lookPlacesOf(topology, options) })
   const board = createBoard()
   const streams = createStreams()
   let works: RunWorks | null = null

@@ -2,6 +2,7 @@ import type { Evidence } from '../../../shared/core/evidence.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { fairShares } from '../reports/json.ts'
 import { lookCommand, placeText, violationGroups, type LocatedViolation } from '../reports/locate.ts'
+import type { LookPlaces } from '../reports/look-places.ts'
 import { traceUrlOf } from './run-view.ts'
 import type { ViolationsView, ViolationView } from './views.ts'
 
@@ -10,9 +11,8 @@ export const LISTED_MAX = 200
 export const LISTED_LIVE_MAX = 20
 
 /** For the links and commands beside a violation. */
-export interface Whereabouts {
+export interface Whereabouts extends LookPlaces {
   readonly jaegerUi: string | null
-  readonly pipelineKafka: string
 }
 
 /** What stands against a run, worst kind first; a flood of one kind hides no other. */
@@ -33,7 +33,7 @@ export function violationsOf(run: RunState, evidence: Evidence, where: Whereabou
   }
 }
 
-function viewOf(run: RunState, located: LocatedViolation, { jaegerUi, pipelineKafka }: Whereabouts): ViolationView {
+function viewOf(run: RunState, located: LocatedViolation, where: Whereabouts): ViolationView {
   const { violation, canaryId } = located
   const { violation: kind, hop, standing, field, expected, actual, traceId, agent, atMs } = violation
   return {
@@ -46,8 +46,8 @@ function viewOf(run: RunState, located: LocatedViolation, { jaegerUi, pipelineKa
     actual,
     place: placeText(located),
     traceId,
-    traceUrl: traceUrlOf(jaegerUi, traceId),
-    look: lookCommand(run, located, pipelineKafka),
+    traceUrl: traceUrlOf(where.jaegerUi, traceId),
+    look: lookCommand(run, located, where),
     foundBy: agent,
     foundAtMs: atMs,
   }

@@ -63,7 +63,7 @@ function recordLines({ run, evidence, environment }: ReportSource): { lines: str
   const located = violationGroups(run, evidence).flatMap((group) => group.located)
   const lines = located.slice(0, RECORDS_MAX).map((one) => {
     const { violation, hop, field, expected, actual, partition, offset, snapshotId, file, traceId, standing } = one.violation
-    const look = lookCommands(run, one, environment.pipelineKafka)
+    const look = lookCommands(run, one, environment)
     const place = { topic: one.topic, partition, offset, snapshotId, file }
     return JSON.stringify({
       canaryId: one.canaryId,

@@ -47,30 +47,3 @@ function whatText(run: RunState, { kind, hop, expected, actual, alike }: Cause):
 
 const TEXT_MAX = 100
 const clipped = (text: string) => (text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text)
-
-/** What an accusation stands on: each was looked at twice before it was told. */
-export function twoLooks(run: RunState, { kind, hop }: Cause): readonly [string, string] | null {
-  const of = run.resolved.hops.find((candidate) => hopName(candidate) === hop)
-  if (of === undefined) return null
-  return (kind === 'lost' ? looksAtLoss : looksAtContent)[of.kind]
-}
-
-const looksAtLoss = {
-  source: ['read up to the end of the stream', 'a second reader of the stream did not find them either'],
-  topic: [
-    'the reading of the topic, and what processes it, had passed them',
-    'a new consumer that seeks did not find them either; the topic before was read again for their place',
-  ],
-  table: [
-    'every snapshot was read for the rows it added, and the source offsets had passed them',
-    'a freshly loaded catalog and a new scan did not find them either; the topic was read again for their place',
-  ],
-  api: ['the endpoint did not answer with them', 'asked again, it still did not'],
-} as const
-
-const looksAtContent = {
-  source: ['read as it came', 'computed again from run, stream and seq'],
-  topic: ['read as it came', 'what it must be was computed from run, stream and seq, not taken from another record'],
-  table: ['read from the files the snapshot added', 'what it must be was computed from run, stream and seq, not taken from another row'],
-  api: ['compared with the snapshot that the answer names', 'the same question was asked again'],
-} as const

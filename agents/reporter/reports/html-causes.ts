@@ -1,11 +1,13 @@
-import { causeSentence, causeTitle, stretchText, twoLooks } from './cause-text.ts'
+import { causeSentence, causeTitle, stretchText } from './cause-text.ts'
 import type { Cause } from './causes.ts'
 import { countText, plural, sinceText } from './figures.ts'
 import { codeOf, folded, tableOf } from './html-parts.ts'
 import { fairShares } from './json.ts'
 import { lookCommands, placeText, type LocatedViolation } from './locate.ts'
+import { forPeople, type LookPlaces } from './look-places.ts'
 import { markup, type Content, type Markup } from './markup.ts'
 import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
+import { looksText, twoLooks } from './two-looks.ts'
 
 /** Records named one by one on the page; the JSON report names more, the archive all that were told. */
 export const ROWS_MAX = 600
@@ -37,7 +39,7 @@ function causeArticle(source: ReportSource, cause: Cause, rowsMax: number): Mark
   const found = `Found ${from === until ? from : `${from} to ${until}`} after the request`
   return markup`<article class="${cause.counts ? 'counted' : 'explained'}"><h3>${causeTitle(cause)}</h3>
 <p>${causeSentence(run, cause)}</p>
-<p class="soft">${found}, by ${[...new Set(cause.samples.map(({ violation }) => violation.agent))].join(', ')}.${looks === null ? '' : ` First look: ${looks[0]}. Second look: ${looks[1]}.`}</p>
+<p class="soft">${found}, by ${[...new Set(cause.samples.map(({ violation }) => violation.agent))].join(', ')}.${looks === null ? '' : ` ${looksText(looks)}`}</p>
 ${cause.shape === 'stretches' && cause.stretchesInAll > 1 ? stretchesPart(cause) : null}${samplesPart(source, cause, rowsMax)}${commandsPart(source, cause)}</article>
 `
 }
@@ -98,22 +100,22 @@ function cellsOf(environment: ReportSource['environment'], located: LocatedViola
 }
 
 function commandsPart({ run, environment }: ReportSource, cause: Cause): Content {
-  const commands = cause.samples.slice(0, COMMANDS_OF_SAMPLES).flatMap((one) => lookCommands(run, one, environment.pipelineKafka))
+  const commands = cause.samples.slice(0, COMMANDS_OF_SAMPLES).flatMap((one) => lookCommands(run, one, environment))
   if (commands.length === 0) return null
   const isTable = cause.hop.startsWith('table:')
   return folded(
     'Look yourself',
-    markup`${isTable && environment.lake !== undefined ? lakePart(environment.lake) : null}<pre>${[...new Set(commands)].join('\n')}</pre>`,
+    markup`${isTable && environment.lake !== undefined ? lakePart(environment, environment.lake) : null}<pre>${[...new Set(commands)].join('\n')}</pre>`,
   )
 }
 
-function lakePart({ catalog, warehouse, s3, s3Region }: NonNullable<ReportSource['environment']['lake']>): Markup {
-  const bare = s3.replace(/^https?:\/\//, '')
+function lakePart(where: LookPlaces, { catalog, warehouse, s3, s3Region }: NonNullable<ReportSource['environment']['lake']>): Markup {
+  const bare = forPeople(where, s3).replace(/^https?:\/\//, '')
   const text = (value: string) => `'${value.replaceAll("'", "''")}'`
   const lines = [
     'LOAD avro; LOAD httpfs; LOAD iceberg;',
     `CREATE SECRET (TYPE s3, KEY_ID getenv('PIPELINE_S3_ACCESS_KEY'), SECRET getenv('PIPELINE_S3_SECRET_KEY'), REGION ${text(s3Region)}, ENDPOINT ${text(bare)}, URL_STYLE 'path', USE_SSL ${String(s3.startsWith('https:'))});`,
-    `ATTACH ${text(warehouse ?? 'warehouse')} AS lake (TYPE iceberg, ENDPOINT ${text(catalog)}, AUTHORIZATION_TYPE 'none');`,
+    `ATTACH ${text(warehouse ?? 'warehouse')} AS lake (TYPE iceberg, ENDPOINT ${text(forPeople(where, catalog))}, AUTHORIZATION_TYPE 'none');`,
     'USE lake;',
   ]
   return markup`<p class="soft">In DuckDB, with the keys of the store in the environment:</p><pre>${lines.join('\n')}</pre>`

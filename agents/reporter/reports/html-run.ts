@@ -4,6 +4,7 @@ import { hopName, SOURCE_HOP } from '../../../topology/topology.ts'
 import { countText, msText, plural, shareText, sinceText, timeText } from './figures.ts'
 import { codeOf, factsOf, folded, listOf, tableOf } from './html-parts.ts'
 import { latencyChart, type LatencyPicture } from './latency-chart.ts'
+import { machineText } from './machine.ts'
 import { markup, type Content, type Markup } from './markup.ts'
 import { notChecked } from './not-checked.ts'
 import type { ReportSource } from './report-source.ts'
@@ -119,7 +120,9 @@ ${factsOf([
   ['control offset', String(accepted.controlOffset)],
   ...(accepted.window === null ? [] : [['window', `${accepted.window.index} of series ${accepted.window.series}`] as const]),
   ['pipeline’s Kafka', codeOf(environment.pipelineKafka)],
+  ...(environment.pipelineVersions == null ? [] : [['pipeline’s servers', environment.pipelineVersions] as const]),
   ['Assay', `${environment.assayVersion} on ${environment.host}`],
+  ...(environment.machine === undefined ? [] : [['reporter’s machine', machineText(environment.machine)] as const]),
 ])}${stagesPart(source)}${snapshotsPart(source)}${folded('The plan as it was resolved', markup`<pre>${JSON.stringify(resolved.plan, null, 2)}</pre>`)}</section>
 `
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { violationKind } from '../../../schemas/parts.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import { causesIn, type ReportSource } from './report-source.ts'
+import { looksText, twoLooks } from './two-looks.ts'
 
 export const CAUSES_MAX = 500
 
@@ -17,6 +18,7 @@ export const causeOfReport = z
   .strictObject({
     title: z.string(),
     sentence: z.string().describe('Where they lie and what that means.'),
+    looks: z.string().nullable().describe('The two looks that it stands on.'),
     kind: violationKind,
     hop: z.string(),
     field: z.string().nullable(),
@@ -37,9 +39,11 @@ export function causesOfReport(source: ReportSource): z.infer<typeof causeOfRepo
     .slice(0, CAUSES_MAX)
     .map((one) => {
       const { kind, hop, field, shape, canaries, counts, faults, stretches, stretchesInAll, foundFromMs, foundUntilMs } = one
+      const looks = twoLooks(source.run, one)
       return {
         title: causeTitle(one),
         sentence: causeSentence(source.run, one),
+        looks: looks === null ? null : looksText(looks),
         ...{ kind, hop, field, shape, canaries, counts, faults: [...faults], stretchesInAll, foundFromMs, foundUntilMs },
         stretches: stretches.map(({ line, first, last, canaries: there }) => ({ ...line, first, last, canaries: there })),
       }

@@ -6,6 +6,8 @@ import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
 import { agentOfTask, planSchema } from '../../../topology/plan.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
+import type { LookPlaces } from './look-places.ts'
+import { machine } from './machine.ts'
 import type { ReportSource } from './report-source.ts'
 
 /** So many violations are listed one by one; those beyond are counted by kind and hop. */
@@ -99,7 +101,15 @@ export const reportSchema = z.strictObject({
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
-  environment: z.strictObject({ assayVersion: z.string(), host: z.string(), pipelineKafka: z.string() }).describe('Of the reporter.'),
+  environment: z
+    .strictObject({
+      assayVersion: z.string(),
+      host: z.string(),
+      pipelineKafka: z.string(),
+      machine: machine.nullable(),
+      pipelineVersions: z.string().nullable().describe('The servers of the pipeline, as whoever set it up says; null when nobody does.'),
+    })
+    .describe('Of the reporter.'),
 })
 export type Report = z.infer<typeof reportSchema>
 
@@ -130,7 +140,7 @@ export function reportOf(source: ReportSource): Report {
       failed: judgement.failed,
     },
     hops: judgement.hops.map((hop) => ({ ...hop, otherRecords: evidence.hops.get(hop.hop)?.otherRecords ?? 0 })),
-    violations: { ...listed(run, violationGroups(run, evidence), environment.pipelineKafka), causes: causesOfReport(source) },
+    violations: { ...listed(run, violationGroups(run, evidence), environment), causes: causesOfReport(source) },
     stages: stagesOf(run),
     faults: evidence.faults.map(({ stage, fault, target, phase, atMs: changedAtMs, leaseUntilMs, detail }) => ({
       stage,
@@ -165,7 +175,13 @@ export function reportOf(source: ReportSource): Report {
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,
-    environment: { assayVersion: environment.assayVersion, host: environment.host, pipelineKafka: environment.pipelineKafka },
+    environment: {
+      assayVersion: environment.assayVersion,
+      host: environment.host,
+      pipelineKafka: environment.pipelineKafka,
+      machine: environment.machine ?? null,
+      pipelineVersions: environment.pipelineVersions ?? null,
+    },
   }
 }
 
@@ -174,7 +190,7 @@ export const jsonReport = (source: ReportSource) => `${JSON.stringify(reportOf(s
 type ListedViolation = z.infer<typeof listedViolation>
 
 /** Takes turns among the groups, so that a flood of one kind hides no other. */
-function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], pipelineKafka: string): Omit<Report['violations'], 'causes'> {
+function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], where: LookPlaces): Omit<Report['violations'], 'causes'> {
   const shares = fairShares(
     groups.map(({ located }) => located.length),
     LISTED_MAX,
@@ -186,7 +202,7 @@ function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], pip
   return {
     canaries: groups.reduce((sum, { canaries }) => sum + canaries, 0),
     listed: groups.flatMap(({ located }, index) =>
-      located.slice(0, shares[index]).map((one) => listedOf(one, lookCommand(run, one, pipelineKafka))),
+      located.slice(0, shares[index]).map((one) => listedOf(one, lookCommand(run, one, where))),
     ),
     leftOut,
   }

@@ -2,6 +2,8 @@ import { violationKinds, type ViolationKind } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
 import { canaryIdText } from '../../../shared/core/identity.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
+import { apiCommand } from './look-api.ts'
+import { forPeople, type LookPlaces } from './look-places.ts'
 import { sqlName, sqlText, shellWord } from './quoting.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../../topology/topology.ts'
 
@@ -57,8 +59,13 @@ export function locate(run: RunState, violation: Violation): LocatedViolation {
   }
 }
 
+/** Came after it was told lost: a correction keeps place and expectation, and others are told by the time they were given. */
+export const wasLost = ({ violation, expected }: Violation) => violation === 'late' && /^(here|a row)\b/.test(expected)
+
 /** A lost one is placed where it was last seen, hence at the hop before; a row of a table where it came from in Kafka. */
-function topicOf(run: RunState, { violation, hop: name }: Violation): string | null {
+function topicOf(run: RunState, said: Violation): string | null {
+  const name = said.hop
+  const isBefore = said.violation === 'lost' || wasLost(said)
   const { hops } = run.resolved
   const at = hops.findIndex((hop) => hopName(hop) === name)
   const hop = hops[at]
@@ -67,8 +74,8 @@ function topicOf(run: RunState, { violation, hop: name }: Violation): string | n
   if (hop.kind === 'source') return null
   if (hop.kind === 'topic') {
     const before = hops[at - 1]
-    if (violation === 'lost' && before?.kind === 'source') return null
-    return violation === 'lost' && before?.kind === 'topic' ? before.topic : hop.topic
+    if (isBefore && before?.kind === 'source') return null
+    return isBefore && before?.kind === 'topic' ? before.topic : hop.topic
   }
   if (hop.kind === 'table' && hop.sourceOffsets !== null) return hop.sourceOffsets.topic
   const topic = hops.slice(0, at).findLast((earlier): earlier is Extract<Hop, { kind: 'topic' }> => earlier.kind === 'topic')
@@ -86,26 +93,26 @@ export function placeText({ violation, topic }: LocatedViolation): string {
 }
 
 /** A command or query by which anyone sees the record; null when there is nothing to point at. */
-export function lookCommand(run: RunState, located: LocatedViolation, pipelineKafka: string): string | null {
-  return topicCommand(located, pipelineKafka) ?? hopCommand(run, located)
+export function lookCommand(run: RunState, located: LocatedViolation, where: LookPlaces): string | null {
+  return topicCommand(located, where) ?? hopCommand(run, located, where)
 }
 
 /** Each way to look: at the place in Kafka, and at the hop that accuses. */
-export function lookCommands(run: RunState, located: LocatedViolation, pipelineKafka: string): string[] {
-  return [topicCommand(located, pipelineKafka), hopCommand(run, located)].filter((command) => command !== null)
+export function lookCommands(run: RunState, located: LocatedViolation, where: LookPlaces): string[] {
+  return [topicCommand(located, where), hopCommand(run, located, where)].filter((command) => command !== null)
 }
 
-function topicCommand({ violation: { violation, partition, offset }, topic }: LocatedViolation, pipelineKafka: string): string | null {
+function topicCommand({ violation: { violation, partition, offset }, topic }: LocatedViolation, where: LookPlaces): string | null {
   if (topic === null || partition === null || offset === null) return null
   const headers = violation === 'header-lost' ? " -f '%h\\n'" : ''
-  return `kcat -b ${shellWord(pipelineKafka)} -C -t ${shellWord(topic)} -p ${partition} -o ${offset} -c 1${headers}`
+  const broker = shellWord(forPeople(where, where.pipelineKafka))
+  return `kcat -b ${broker} -C -t ${shellWord(topic)} -p ${partition} -o ${offset} -c 1${headers}`
 }
 
-function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation): string | null {
+function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation, where: LookPlaces): string | null {
   const hop = run.resolved.hops.find((candidate) => hopName(candidate) === violation.hop)
   const identity = run.resolved.record.identity
   if (hop?.kind === 'table')
     return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
-  if (hop?.kind === 'api' && hop.per === 'canary') return `curl "$PIPELINE_API_URL"${shellWord(hop.url.replace(`{${identity}}`, canaryId))}`
-  return null
+  return hop?.kind === 'api' ? apiCommand(run, hop, violation, where) : null
 }

@@ -3,9 +3,11 @@ import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
 import { countText, msText, plural, shareText, timeText } from './figures.ts'
 import { lookCommand, placeText, type LocatedViolation } from './locate.ts'
+import { machineText } from './machine.ts'
 import { notChecked } from './not-checked.ts'
 import { oneLine } from './quoting.ts'
 import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
+import { twoLooks } from './two-looks.ts'
 
 /** Code hosts refuse a comment of more than 65,536 characters. */
 export const MARKDOWN_CHARS_MAX = 60_000
@@ -85,7 +87,9 @@ function causeSections(source: ReportSource, causes: readonly Cause[], locatedMa
 function causeSection(source: ReportSource, cause: Cause, locatedMax: number): string {
   const { run, environment } = source
   const shown = cause.samples.slice(0, locatedMax)
+  const looks = twoLooks(run, cause)
   const lines = [`### ${line(causeTitle(cause))}`, '', line(causeSentence(run, cause))]
+  if (looks !== null) lines.push('', `First look: ${line(looks.first)}. ${looks.secondIs}: ${line(looks.second)}.`)
   if (shown.length > 0)
     lines.push(
       '',
@@ -101,7 +105,7 @@ function causeSection(source: ReportSource, cause: Cause, locatedMax: number): s
         : `The first ${shown.length} of ${countText(cause.violations)}; the JSON report lists more.`,
     )
   }
-  const commands = shown.map((one) => lookCommand(run, one, environment.pipelineKafka)).filter((command) => command !== null)
+  const commands = shown.map((one) => lookCommand(run, one, environment)).filter((command) => command !== null)
   if (commands.length > 0)
     lines.push(
       '',
@@ -154,7 +158,9 @@ function notCheckedSection(source: ReportSource): string {
 
 function foot({ run, environment }: ReportSource): string {
   const again = `Compute the verdict again from the two topics: \`assay verdict ${run.runId}\`.`
-  return `---\n${again} Assay ${line(environment.assayVersion)} on ${line(environment.host)}, topology ${line(run.resolved.topology)}, seed ${run.resolved.seed}.`
+  const machine = environment.machine === undefined ? '' : ` ${line(machineText(environment.machine))}.`
+  const servers = environment.pipelineVersions == null ? '' : ` Pipeline: ${line(environment.pipelineVersions)}.`
+  return `---\n${again} Assay ${line(environment.assayVersion)} on ${line(environment.host)}, topology ${line(run.resolved.topology)}, seed ${run.resolved.seed}.${machine}${servers}`
 }
 
 function bullets(texts: readonly string[]): string[] {

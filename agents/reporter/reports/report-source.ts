@@ -2,6 +2,8 @@ import type { Evidence } from '../../../shared/core/evidence.ts'
 import type { Judgement } from '../../../shared/core/judge.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { causesOf, type Cause } from './causes.ts'
+import type { LookPlaces } from './look-places.ts'
+import type { Machine } from './machine.ts'
 
 /** All that a report is made of. */
 export interface ReportSource {
@@ -14,11 +16,12 @@ export interface ReportSource {
 }
 
 /** Where the report was made, for whoever reads it elsewhere. Never a secret. */
-export interface ReportEnvironment {
+export interface ReportEnvironment extends LookPlaces {
   readonly assayVersion: string
   readonly host: string
-  /** Bootstrap address of the pipeline's Kafka, for commands to look oneself. */
-  readonly pipelineKafka: string
+  readonly machine?: Machine
+  /** The servers that the pipeline is made of, with their versions, as whoever set it up says. */
+  readonly pipelineVersions?: string | null
   /** The table's catalog and store, for the same purpose. */
   readonly lake?: { readonly catalog: string; readonly warehouse: string | null; readonly s3: string; readonly s3Region: string }
   /** Where people open Jaeger in a browser. */

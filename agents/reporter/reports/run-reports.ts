@@ -8,6 +8,8 @@ import type { ReporterEvent, WriteReports } from '../core.ts'
 import { FactKeeper } from './fact-keeper.ts'
 import { inTurn } from './fetch-raw.ts'
 import { createLogKeeper } from './log-keeper.ts'
+import { lookPlacesOf, withoutUser } from './look-places.ts'
+import { thisMachine } from './machine.ts'
 import type { RawEvidence } from './raw-evidence.ts'
 import { createReportSweeper } from './report-retention.ts'
 import type { ReportEnvironment, ReportSource } from './report-source.ts'
@@ -35,7 +37,7 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
   const { log, linesOf } = createLogKeeper(agent.log, { nowMs, hide: createRedactor(agent.config?.environment ?? {}) })
   const kept = agent.config?.reportsKept ?? { days: 0, runs: 0 }
   const sweeper = createReportSweeper({ reportsDir, kept, log: agent.log, nowMs })
-  const environment = environmentOf(topology, agent.config?.jaegerUi ?? null)
+  const environment = environmentOf(topology, agent.config)
   const underWay = new Set<Promise<void>>()
   const fetchInTurn = fetchRaw === null ? null : inTurn(fetchRaw)
   return {
@@ -58,15 +60,15 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
   }
 }
 
-function environmentOf({ connections: { kafka, catalog, s3 } }: Topology, jaegerUi: string | null): ReportEnvironment {
+function environmentOf(topology: Topology, settings: RunReportsPorts['agent']['config']): ReportEnvironment {
+  const { catalog, s3 } = topology.connections
   return {
     assayVersion: ASSAY_VERSION,
     host: hostname(),
-    pipelineKafka: kafka.bootstrap,
+    machine: thisMachine(),
+    pipelineVersions: settings?.pipelineVersions ?? null,
+    ...lookPlacesOf(topology, settings),
     lake: { catalog: withoutUser(catalog.url), warehouse: catalog.warehouse, s3: withoutUser(s3.endpoint), s3Region: s3.region },
-    jaegerUi,
+    jaegerUi: settings?.jaegerUi ?? null,
   }
 }
-
-/** Some put credentials into addresses. */
-const withoutUser = (url: string) => url.replace(/:\/\/[^/@]*@/, '://')

@@ -40,3 +40,16 @@ export const s3Access: S3Access = {
   secretKey: '${PIPELINE_S3_SECRET_KEY:-assay-local-secret}',
 }
 export const apiKey = '${PIPELINE_API_KEY:-assay-local-api-key}'
+
+/** Where the host sees what a reader of a report may want to look at; the ports as each service says them. */
+export const hostPorts = {
+  kafka: `\${KAFKA_PORT:-${ports.kafkaHost}}`,
+  s3: '${S3_PORT:-19000}',
+  catalog: '${CATALOG_PORT:-19181}',
+  api: '${API_PORT:-18080}',
+} as const
+
+/** `kafka:9092=127.0.0.1:29092,…`: in the networks, and on the host. */
+export const peopleAddresses = Object.entries(hostPorts)
+  .map(([name, port]) => `${bundled[name as keyof typeof hostPorts].replace(/^https?:\/\//, '')}=127.0.0.1:${port}`)
+  .join(',')

@@ -1,7 +1,7 @@
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { addressEnv } from '../../services/settings.ts'
-import { ownImages } from '../images.ts'
-import { apiKey, bundled, natsUrl, ports, reporterUrl, s3Access } from './addresses.ts'
+import { ownImages, pipelineVersions } from '../images.ts'
+import { apiKey, bundled, natsUrl, peopleAddresses, ports, reporterUrl, s3Access } from './addresses.ts'
 import { builds } from './pipeline.ts'
 import { done, healthy, limits, published, scratch, type Dependency, type Network, type Service } from './model.ts'
 
@@ -78,6 +78,8 @@ const particulars: Readonly<Record<AgentName, Particulars>> = {
       ASSAY_REPORTS_KEEP_RUNS: '${ASSAY_REPORTS_KEEP_RUNS:-10000}',
       ASSAY_GRAFANA_URL: '${ASSAY_GRAFANA_URL:-}',
       ASSAY_GRAFANA_TOKEN: '${ASSAY_GRAFANA_TOKEN:-}',
+      ASSAY_PEOPLE_ADDRESSES: `\${ASSAY_PEOPLE_ADDRESSES:-${peopleAddresses}}`,
+      ASSAY_PIPELINE_VERSIONS: `\${ASSAY_PIPELINE_VERSIONS:-${pipelineVersions}}`,
       ASSAY_JAEGER_UI: '${ASSAY_JAEGER_UI:-http://127.0.0.1:${JAEGER_PORT:-16686}}',
     },
     ports: [published('ASSAY_REPORTER_PORT', 18_090, ports.agent)],
