@@ -68,6 +68,19 @@ const OTHERS_EVERY_MS = 400
 class SimPartition {
   readonly entries: SimEntry[] = []
   #next = 0
+  /** The first offset that is left. */
+  low = 0
+  /** Takes away what stands in it; offsets go on. */
+  trim(): void {
+    this.entries.length = 0
+    this.low = this.#next
+  }
+  /** Deleted and made again: from offset zero on. */
+  makeAgain(): void {
+    this.entries.length = 0
+    this.low = 0
+    this.#next = 0
+  }
   get end(): number {
     return this.#next
   }
@@ -87,8 +100,10 @@ export class SimPipeline {
   readonly source: readonly SimPartition[]
   /** The first offset of the source that the gateway has not acknowledged. */
   acknowledged = 0
-  readonly raw: readonly SimPartition[] = newPartitions()
-  readonly normalised: readonly SimPartition[] = newPartitions()
+  readonly raw: SimPartition[] = newPartitions()
+  readonly normalised: SimPartition[] = newPartitions()
+  /** How often each topic was made. */
+  readonly made = { source: 1, raw: 1, normalised: 1 }
   /** What the normaliser has committed, by partition. */
   readonly processed = new Map(this.raw.map((_, partition) => [partition, 0]))
   readonly snapshots: SimSnapshot[] = []
@@ -152,6 +167,34 @@ export class SimPipeline {
     this.pauseSink(false)
   }
 
+  /** As retention does, or an operator who deletes records; whoever reads behind it has read them. */
+  trim(topic: 'raw' | 'normalised'): void {
+    this.#readAll(topic)
+    for (const log of this[topic]) log.trim()
+  }
+
+  /** Deleted, once whoever reads behind it has read it, and made again. */
+  makeAgain(topic: 'raw' | 'normalised'): void {
+    this.#readAll(topic)
+    this.made[topic]++
+    for (const log of this[topic]) log.makeAgain()
+    if (topic === 'raw') for (const partition of this.processed.keys()) this.processed.set(partition, 0)
+    else for (const partition of this.#sunk.keys()) this.#sunk.set(partition, 0)
+  }
+
+  #readAll(topic: 'raw' | 'normalised'): void {
+    if (topic === 'raw') this.#normaliseAll()
+    else this.#sinkAll()
+  }
+
+  /** Streams move to other partitions by it, in the middle of their order. */
+  addPartition(): void {
+    this.processed.set(this.raw.length, 0)
+    this.#sunk.set(this.normalised.length, 0)
+    this.raw.push(new SimPartition())
+    this.normalised.push(new SimPartition())
+  }
+
   pauseSink(paused: boolean): void {
     this.#sinkPaused = paused
   }
@@ -159,7 +202,7 @@ export class SimPipeline {
   /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
   write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
     const [source] = this.source
-    const partition = source === undefined ? partitionOf(stream) : 0
+    const partition = source === undefined ? this.#partitionOf(stream) : 0
     const log = source ?? (this.raw[partition] as SimPartition)
     const record: SimRecord = { stream, seq, fault: null }
     const draw = this.#prng.below(40)
@@ -187,8 +230,12 @@ export class SimPipeline {
     return true
   }
 
+  #partitionOf(stream: number): number {
+    return stream % this.raw.length
+  }
+
   #emit(record: SimRecord): void {
-    ;(this.normalised[partitionOf(record.stream)] as SimPartition).append(record, this.#clock.nowMs())
+    ;(this.normalised[this.#partitionOf(record.stream)] as SimPartition).append(record, this.#clock.nowMs())
   }
 
   #normalise(record: SimRecord): void {
@@ -226,7 +273,7 @@ export class SimPipeline {
       const record: SimRecord = { stream, seq, fault: given }
       if (offset < from || this.#errs('gateway-skip', record)) continue
       const fault = this.#errs('gateway-change', record) ? 'corrupted' : this.#errs('gateway-drop-headers', record) ? 'header-lost' : given
-      const topic = this.raw[partitionOf(stream)] as SimPartition
+      const topic = this.raw[this.#partitionOf(stream)] as SimPartition
       topic.append({ ...record, fault }, this.#clock.nowMs())
       if (this.#errs('gateway-double', record)) topic.append({ ...record, fault }, this.#clock.nowMs())
     }
@@ -240,6 +287,13 @@ export class SimPipeline {
   }
 
   #runNormaliser(): void {
+    this.#normaliseAll()
+    this.#clock.later(20 + this.#prng.below(150), () => {
+      this.#runNormaliser()
+    })
+  }
+
+  #normaliseAll(): void {
     for (const [partition, log] of this.raw.entries()) {
       const from = this.processed.get(partition) ?? 0
       for (const entry of log.entries)
@@ -247,16 +301,16 @@ export class SimPipeline {
       this.processed.set(partition, log.end)
       ;(this.normalised[partition] as SimPartition).appendOther()
     }
-    this.#clock.later(20 + this.#prng.below(150), () => {
-      this.#runNormaliser()
-    })
   }
 
   #runSink(): void {
     this.#clock.later(500 + this.#prng.below(900), () => {
       this.#runSink()
     })
-    if (this.#sinkPaused) return
+    if (!this.#sinkPaused) this.#sinkAll()
+  }
+
+  #sinkAll(): void {
     const rows = this.#doubledLater
     this.#doubledLater = []
     for (const [partition, log] of this.normalised.entries()) {
@@ -297,4 +351,3 @@ export class SimPipeline {
 }
 
 const newPartitions = () => Array.from({ length: PARTITIONS }, () => new SimPartition())
-const partitionOf = (stream: number) => stream % PARTITIONS
