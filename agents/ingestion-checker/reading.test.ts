@@ -64,7 +64,8 @@ async function read(
   const heard: CheckerEvent[] = []
   let begin: LogReading | undefined
   const nothing = () => undefined
-  const of = {
+  // Of its ports only what reading uses.
+  const of: object = {
     ports: { log: { warn: nothing }, metrics: { add: nothing } },
     hop,
     log: {
@@ -81,9 +82,9 @@ async function read(
     },
     spans: { at: () => ({}), sighted: nothing },
     nowMs: () => 0,
-  } as object as ReadingOf
+  }
   const start = { type: 'start-reading', runId: RUN, hop: RAW, positions: new Map([[0, 100]]), resolved: canaries.resolved } as const
-  reading = new Reading(of, start, (event) => heard.push(event))
+  reading = new Reading(of as ReadingOf, start, (event) => heard.push(event))
   const first = more.removed === undefined ? 100 : more.removed.offsetLast + 1
   await begin?.onBatch({
     partition: 0,

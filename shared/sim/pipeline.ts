@@ -1,5 +1,6 @@
 import type { Prng } from '../core/prng.ts'
 import type { SimClock } from './clock.ts'
+import { SimPartition, newPartitions, type SimRecord } from './partition.ts'
 
 /** Defects one can plant, and the hop at which each shows first. */
 export const plantedDefects = {
@@ -29,17 +30,6 @@ export const gatewayDefects = {
 } as const
 export type PlantedDefect = keyof typeof plantedDefects | keyof typeof gatewayDefects
 
-export interface SimRecord {
-  readonly stream: number
-  readonly seq: number
-  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | null
-}
-
-export interface SimEntry extends SimRecord {
-  readonly offset: number
-  readonly atMs: number
-}
-
 export interface SimRow extends SimRecord {
   readonly partition: number
   readonly offset: number
@@ -59,40 +49,10 @@ export interface Planted {
   readonly seq: number
 }
 
-export const PARTITIONS = 2
 export const DELAY_MS = 7_000
 const DEFECT_ONE_IN = 12
 /** Records of others keep offsets moving, as they do in a live topic. */
 const OTHERS_EVERY_MS = 400
-
-class SimPartition {
-  readonly entries: SimEntry[] = []
-  #next = 0
-  /** The first offset that is left. */
-  low = 0
-  /** Takes away what stands in it; offsets go on. */
-  trim(): void {
-    this.entries.length = 0
-    this.low = this.#next
-  }
-  /** Deleted and made again: from offset zero on. */
-  makeAgain(): void {
-    this.entries.length = 0
-    this.low = 0
-    this.#next = 0
-  }
-  get end(): number {
-    return this.#next
-  }
-  append(record: SimRecord, atMs: number): number {
-    this.entries.push({ ...record, offset: this.#next, atMs })
-    return this.#next++
-  }
-  /** A transaction marker or somebody else's record: an offset without a canary. */
-  appendOther(): void {
-    this.#next++
-  }
-}
 
 /** The pipeline under test in miniature: two topics, a normaliser, a sink. It errs where it is told to, and remembers it. */
 export class SimPipeline {
@@ -117,7 +77,7 @@ export class SimPipeline {
   #isClosed = false
   readonly #prng: Prng
   readonly #defect: PlantedDefect | 'none'
-  readonly #sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
+  readonly sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
   readonly #held = new Map<number, SimRecord>()
   #doubledLater: SimRow[] = []
   #rewrites: { readonly lost: readonly SimRow[]; readonly doubled: readonly SimRow[] } = { lost: [], doubled: [] }
@@ -167,32 +127,10 @@ export class SimPipeline {
     this.pauseSink(false)
   }
 
-  /** As retention does, or an operator who deletes records; whoever reads behind it has read them. */
-  trim(topic: 'raw' | 'normalised'): void {
-    this.#readAll(topic)
-    for (const log of this[topic]) log.trim()
-  }
-
-  /** Deleted, once whoever reads behind it has read it, and made again. */
-  makeAgain(topic: 'raw' | 'normalised'): void {
-    this.#readAll(topic)
-    this.made[topic]++
-    for (const log of this[topic]) log.makeAgain()
-    if (topic === 'raw') for (const partition of this.processed.keys()) this.processed.set(partition, 0)
-    else for (const partition of this.#sunk.keys()) this.#sunk.set(partition, 0)
-  }
-
-  #readAll(topic: 'raw' | 'normalised'): void {
+  /** Whoever reads behind a topic has read all of it. */
+  settle(topic: 'raw' | 'normalised'): void {
     if (topic === 'raw') this.#normaliseAll()
     else this.#sinkAll()
-  }
-
-  /** Streams move to other partitions by it, in the middle of their order. */
-  addPartition(): void {
-    this.processed.set(this.raw.length, 0)
-    this.#sunk.set(this.normalised.length, 0)
-    this.raw.push(new SimPartition())
-    this.normalised.push(new SimPartition())
   }
 
   pauseSink(paused: boolean): void {
@@ -314,11 +252,11 @@ export class SimPipeline {
     const rows = this.#doubledLater
     this.#doubledLater = []
     for (const [partition, log] of this.normalised.entries()) {
-      const from = this.#sunk.get(partition) ?? 0
+      const from = this.sunk.get(partition) ?? 0
       for (const entry of log.entries)
         if (entry.offset >= from)
           rows.push(...this.#sink({ stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }))
-      this.#sunk.set(partition, log.end)
+      this.sunk.set(partition, log.end)
     }
     const { lost, doubled } = this.#rewrites
     const erring = (defect: PlantedDefect) => rows.filter((row) => this.#errs(defect, row))
@@ -349,5 +287,3 @@ export class SimPipeline {
     })
   }
 }
-
-const newPartitions = () => Array.from({ length: PARTITIONS }, () => new SimPartition())

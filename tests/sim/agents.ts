@@ -3,18 +3,15 @@ import { generatorCore, type ChunkOutcome, type GeneratorEffect, type GeneratorE
 import { reporterCore, type ReporterEffect, type ReporterEvent } from '../../agents/reporter/core.ts'
 import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
-import type { LookLimits } from '../../agents/ingestion-checker/log-watch.ts'
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
-import type { SimEntry, SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
-import { RAW_HOP, SOURCE_HOP } from './topology.ts'
+import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
+import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
-
-type Topic = 'source' | 'raw' | 'normalised'
-const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop === RAW_HOP ? 'raw' : 'normalised')
 
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
@@ -139,20 +136,6 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
     }
   },
 }
-
-const topicIdAt = (pipeline: SimPipeline, hop: string) => ({ hop, topicId: String(pipeline.made[topicOf(hop)]) })
-
-function limitsOf(pipeline: SimPipeline, { hop, origin, searchFrom }: Extract<CheckerEffect, { type: 'look-again' }>): LookLimits {
-  const removed = pipeline[topicOf(hop)].flatMap(({ low }, partition) => {
-    const from = searchFrom.get(partition) ?? 0
-    return low > from ? [{ partition, offsetFirst: from, offsetLast: low - 1 }] : []
-  })
-  const topicIds = [hop, ...(origin === null ? [] : [origin.hop])].map((name) => topicIdAt(pipeline, name))
-  return { topicIds, removed, compacted: false, unreadable: [] }
-}
-
-const located = (entries: readonly SimEntry[], partition: number): Located[] =>
-  entries.map(({ stream, seq, offset }) => ({ stream, seq, partition, offset }))
 
 function readForEver(
   context: ShellContext,

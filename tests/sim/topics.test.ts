@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { addPartition, makeAgain, trim } from '../../shared/sim/disturbances.ts'
 import { hopNames } from './topology.ts'
 import { seeds } from './planted.ts'
 import { simulate } from './world.ts'
@@ -14,9 +15,7 @@ describe('topics that change while a run is under way', () => {
         seed,
         defect: 'none',
         crash,
-        disturb: (pipeline) => {
-          pipeline.addPartition()
-        },
+        disturb: addPartition,
       })
       expect({ seed, verdict: report.verdict.verdict, found: report.found }).toEqual({ seed, verdict: 'pass', found: [] })
       if (report.facts.some((fact) => fact.kind === 'hop-sighted' && fact.covered.some(({ partition }) => partition === 2))) moved++
@@ -32,9 +31,7 @@ describe('topics that change while a run is under way', () => {
         seed,
         defect,
         crash,
-        disturb: (pipeline) => {
-          pipeline.addPartition()
-        },
+        disturb: addPartition,
       })
       const wanted = new Set(report.planted.map(({ stream, seq }) => `${stream}/${seq}`))
       planted += wanted.size
@@ -59,7 +56,7 @@ describe('topics that change while a run is under way', () => {
         defect: 'none',
         crash,
         disturb: (pipeline) => {
-          pipeline.trim(topic)
+          trim(pipeline, topic)
         },
       })
       const reasons = verdict.reasons.join()
@@ -81,7 +78,7 @@ describe('topics that change while a run is under way', () => {
         defect: 'none',
         crash,
         disturb: (pipeline) => {
-          pipeline.makeAgain('raw')
+          makeAgain(pipeline, 'raw')
         },
       })
       const again = found.filter((text) => text === `metadata-broken ${hopNames.raw} 0/0`)
