@@ -40,7 +40,12 @@ test.each([
   ['generator', ['topic raw: Write']],
   [
     'ingestion-checker',
-    ['topic raw: Read', 'topic clean: Read', 'group normaliser: Describe', 'group assay.ingestion-checker: Read, Delete'],
+    [
+      'topic raw: Read, DescribeConfigs',
+      'topic clean: Read, DescribeConfigs',
+      'group normaliser: Describe',
+      'group assay.ingestion-checker: Read, Delete',
+    ],
   ],
   ['storage-reconciler', ['topic clean: Read', 'group connect-sink: Describe', 'group assay.storage-reconciler: Read, Delete']],
   ['query-prober', []],
@@ -53,7 +58,9 @@ test.each([
 test('only the generator writes to the pipeline, and nobody creates or deletes a topic of it', () => {
   const changing = acls.filter(
     ({ cluster, resource, operations }) =>
-      cluster === 'pipeline' && resource === 'topic' && operations.some((operation) => !['Read', 'Describe'].includes(operation)),
+      cluster === 'pipeline' &&
+      resource === 'topic' &&
+      operations.some((operation) => !['Read', 'Describe', 'DescribeConfigs'].includes(operation)),
   )
   expect(changing.map(({ principal, name }) => [principal, name])).toEqual([['generator', 'raw']])
 })

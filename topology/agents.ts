@@ -92,8 +92,8 @@ const groupsAcl = (agent: AgentName, cluster: Acl['cluster']): Acl => ({
 })
 
 function pipelineAcls(agent: AgentName, { hops }: Pick<Topology, 'hops'>): Acl[] {
-  const acl = (resource: Acl['resource'], name: string, operation: Acl['operations'][number]): Acl => {
-    return { principal: agent, cluster: 'pipeline', resource, name, pattern: 'literal', operations: [operation] }
+  const acl = (resource: Acl['resource'], name: string, ...operations: Acl['operations']): Acl => {
+    return { principal: agent, cluster: 'pipeline', resource, name, pattern: 'literal', operations }
   }
   const topics = hops.flatMap((hop) => (hop.kind === 'topic' ? [hop] : []))
   const tables = hops.flatMap((hop) => (hop.kind === 'table' ? [hop] : []))
@@ -107,7 +107,8 @@ function pipelineAcls(agent: AgentName, { hops }: Pick<Topology, 'hops'>): Acl[]
       const progress = topics
         .slice(hops[0]?.kind === 'source' ? 1 : 0)
         .flatMap(({ processedBy }) => (processedBy === null ? [] : [acl('group', processedBy.group, 'Describe')]))
-      return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), ...progress, groupsAcl(agent, 'pipeline')]
+      // In a compacted topic a record may be gone that nobody lost.
+      return [...topics.map(({ topic }) => acl('topic', topic, 'Read', 'DescribeConfigs')), ...progress, groupsAcl(agent, 'pipeline')]
     }
     case 'reads-records':
       return [...topics.map(({ topic }) => acl('topic', topic, 'Read')), groupsAcl(agent, 'pipeline')]

@@ -104,7 +104,15 @@ export class Story {
     this.restart()
     const requestedAtMs = this.nowMs
     this.tell({ kind: 'run-accepted', controlOffset: 0, requestedAtMs, requestedBy: 't', window: null, planName: 'told', resolved })
-    this.tell({ kind: 'stage-started', stage: 'produce', epochMs: this.nowMs, positions: [], snapshotId: null, tableUuid: null })
+    this.tell({
+      kind: 'stage-started',
+      stage: 'produce',
+      epochMs: this.nowMs,
+      positions: [],
+      snapshotId: null,
+      tableUuid: null,
+      topicIds: [],
+    })
   }
 
   tell(fact: DistributiveOmit<RunFact, 'runId' | 'agent' | 'instance' | 'atMs'>): void {

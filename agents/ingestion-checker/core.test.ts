@@ -10,10 +10,15 @@ import type { RecordFault } from './sighting.ts'
 type Played = PlayedCore<CheckerState, CheckerEvent, CheckerEffect>
 const positions = [RAW, CLEAN].map((hop) => ({ hop, partition: 0, offset: 100 }))
 
+const topicIds = [RAW, CLEAN].map((hop) => ({ hop, topicId: `id of ${hop}` }))
+const limits = { topicIds, removed: [], compacted: false, unreadable: [] }
+
 /** The run is accepted, the topics are read from offset 100 on; canary n of stream 0 is the n-th record. */
 function begun(): Played {
   const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(200)
-  played.step({ type: 'baselined', runId: RUN, stage: 'sight', positions }).hear(told('stage-started', { stage: 'produce', epochMs: 0 }))
+  played
+    .step({ type: 'baselined', runId: RUN, stage: 'sight', positions, topicIds })
+    .hear(told('stage-started', { stage: 'produce', epochMs: 0 }))
   return played
 }
 
@@ -63,8 +68,13 @@ const progress = (played: Played, committed: number, end: number) =>
   played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: new Map([[0, committed]]), ends: new Map([[0, end]]) })
 const look = (played: Played, hop: string, result: LookOutcome) => played.step({ type: 'looked-again', runId: RUN, hop, result })
 const at = (seq: number): Located => ({ stream: 0, seq, partition: 0, offset: 100 + seq })
-const nothing: LookOutcome = { ok: true, found: [], origin: [at(4)] }
-const endProduction = (played: Played) => played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs }))
+const nothing: LookOutcome = { ok: true, found: [], origin: [at(4)], limits }
+/** And both topics are seen to be the ones they were. */
+const endProduction = (played: Played) =>
+  [RAW, CLEAN].reduce(
+    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, state: { topicId: null, partitions: [] } }),
+    played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs })),
+  )
 
 const accusations = (played: Played) =>
   standingViolations(foldAll(played.topic.filter(isRunFact)).evidence).map(
@@ -80,8 +90,8 @@ describe('the ingestion-checker', () => {
     expect(played.until(5_400).take('take-baseline')).toHaveLength(1)
     expect(played.said).toEqual([])
     played
-      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions })
-      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions })
+      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions, topicIds })
+      .step({ type: 'baselined', runId: RUN, stage: 'sight', positions, topicIds })
     expect(played.saidOf('stage-started')).toMatchObject([{ stage: 'sight', positions }])
     expect(played.take('start-reading').map(({ hop, positions: from }) => [hop, from.get(0)])).toEqual([
       [RAW, 100],
@@ -126,7 +136,7 @@ describe('the ingestion-checker', () => {
     const played = produced(begun(), 9)
     reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
     progress(endProduction(played), 110, 110).until(3_400)
-    look(played, CLEAN, { ok: true, found: [at(4)], origin: [at(4)] }).until(3_600)
+    look(played, CLEAN, { ok: true, found: [at(4)], origin: [at(4)], limits }).until(3_600)
     expect(accusations(played)).toEqual([])
   })
 
@@ -175,7 +185,7 @@ describe('the ingestion-checker', () => {
     expect(again).toMatchObject({ hop: CLEAN, suspects: [{ stream: 0, seq: 4 }], searchFrom: new Map([[0, 100]]), origin: null })
     expect(look(played, CLEAN, nothing).saidOf('correction')).toEqual([])
     expect(played.until(200_000).take('look-again')).toHaveLength(1)
-    look(played, CLEAN, { ok: true, found: [{ ...at(4), offset: 777 }], origin: [] })
+    look(played, CLEAN, { ok: true, found: [{ ...at(4), offset: 777 }], origin: [], limits })
     expect(played.saidOf('correction')).toMatchObject([{ violation: 'lost', becomes: 'late', hop: CLEAN, ranges: [4, 4] }])
     expect(accusations(played)).toEqual([`late ${CLEAN} 0/4-4`])
     expect(played.until(900_000).take('look-again')).toEqual([])

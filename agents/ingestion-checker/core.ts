@@ -9,6 +9,7 @@ import {
   evidenceOf,
   foldWorks,
   initWorks,
+  production,
   recordHops,
   sayEnded,
   sayMissing,
@@ -17,6 +18,8 @@ import {
   type RunWorks,
 } from '../../shared/core/run-work.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import { foldLogState, tellRemoved } from './log-judging.ts'
+import type { LogState, LookLimits, TopicId } from './log-watch.ts'
 import type { Offsets } from './loss.ts'
 import { finishWhenDone, foldAfterLook, foldLook, judgeLoss } from './judging.ts'
 import type { ReadBatch } from './sighting.ts'
@@ -24,14 +27,21 @@ import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './t
 
 export type CheckerEvent =
   | BusEvent
-  | { readonly type: 'baselined'; readonly runId: string; readonly stage: string; readonly positions: readonly Position[] }
+  | {
+      readonly type: 'baselined'
+      readonly runId: string
+      readonly stage: string
+      readonly positions: readonly Position[]
+      readonly topicIds: readonly TopicId[]
+    }
+  | { readonly type: 'log-seen'; readonly runId: string; readonly hop: string; readonly state: LogState }
   | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly batch: ReadBatch }
   | { readonly type: 'progress-seen'; readonly runId: string; readonly hop: string; readonly committed: Offsets; readonly ends: Offsets }
   | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: LookOutcome }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
 
 export type LookOutcome =
-  | { readonly ok: true; readonly found: readonly Located[]; readonly origin: readonly Located[] }
+  | { readonly ok: true; readonly found: readonly Located[]; readonly origin: readonly Located[]; readonly limits: LookLimits }
   | { readonly ok: false; readonly reason: string }
 
 export type CheckerEffect =
@@ -48,6 +58,8 @@ export type CheckerEffect =
   | { readonly type: 'stop-reading'; readonly runId: string }
   /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
   | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
+  /** How the topic stands: its id, and what of it is left. */
+  | { readonly type: 'look-at-log'; readonly runId: string; readonly hop: string }
   | {
       readonly type: 'look-again'
       readonly runId: string
@@ -81,6 +93,7 @@ export type CheckerStep = Step<CheckerState, CheckerEffect>
 const FLUSH_EVERY_MS = 2_000
 const PROGRESS_EVERY_MS = 1_000
 const BASELINE_RETRY_MS = 5_000
+const LOG_EVERY_MS = 5_000
 
 export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent, CheckerEffect> = {
   name: 'ingestion-checker',
@@ -102,7 +115,7 @@ function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent
   switch (event.type) {
     case 'baselined': {
       if (run.stages.get(work.stage)?.started !== null) return []
-      const started = sayStarted(state.works, work, { positions: [...event.positions] })
+      const started = sayStarted(state.works, work, { positions: [...event.positions], topicIds: [...event.topicIds] })
       return [started, ...startReading(state, work)]
     }
     case 'batch-read': {
@@ -113,6 +126,10 @@ function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent
       const topic = work.topics.get(event.hop)
       if (topic !== undefined) topic.loss.candidate ??= { committed: event.committed, ends: event.ends }
       return []
+    }
+    case 'log-seen': {
+      const topic = work.topics.get(event.hop)
+      return topic === undefined ? [] : foldLogState(state.works, { run, work, topic }, event.state)
     }
     case 'looked-again': {
       const topic = work.topics.get(event.hop)
@@ -177,7 +194,7 @@ function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
   const started = run?.stages.get(work.stage)?.started
   if (run === undefined || started == null) return []
   return recordHops(run).map(({ name, hop }): CheckerEffect => {
-    const topic = newTopicWork({ name, hop }, started.positions, evidenceOf(works, run.runId))
+    const topic = newTopicWork({ name, hop }, started, evidenceOf(works, run.runId))
     work.topics.set(name, topic)
     return {
       type: 'start-reading',
@@ -201,7 +218,13 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
       topic.progressAskedMs = nowMs
       effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
     }
-    effects.push(...judgeLoss(works, { run, work, topic }))
+    const isDue = topic.logAskedMs <= (production(run)?.ended?.atMs ?? 0) || nowMs - topic.logAskedMs >= LOG_EVERY_MS
+    if (topic.hop.kind === 'topic' && isDue) {
+      topic.logAskedMs = nowMs
+      topic.log.asked = new Map(topic.positions)
+      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name })
+    }
+    effects.push(...tellRemoved(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))
   }
   const finish = finishWhenDone(works, { run, work })
   effects.push(...finish.effects)
@@ -215,8 +238,8 @@ function giveUp(state: CheckerState, { run, stage }: DueStage, stop: NonNullable
   const effects: CheckerEffect[] = []
   for (const topic of work?.topics.values() ?? []) {
     if (work !== undefined) effects.push(...flush(works, { run, work, topic }, 'all'))
-    if (stop.outcome === 'inconclusive' && topic.trouble !== null)
-      effects.push(sayMissing(works, { runId: run.runId, hop: topic.name }, topic.trouble))
+    const trouble = topic.trouble ?? topic.log.heldBack
+    if (stop.outcome === 'inconclusive' && trouble !== null) effects.push(sayMissing(works, { runId: run.runId, hop: topic.name }, trouble))
   }
   return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, stop), ...stopWork(state, run.runId)]
 }

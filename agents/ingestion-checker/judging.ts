@@ -7,15 +7,19 @@ import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import { violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
+import { closeBrokenLog, sayBroken } from './log-judging.ts'
+import { doubtOf, renamedOf, type UnreadableCanary } from './log-watch.ts'
 import { flush, isProcessed, type TopicContext, type TopicWork } from './topic-work.ts'
 
 /** After so many looks that failed, what they looked for stays unproven and is said to be. */
 const LOOKS_FAILED_MAX = 5
 
 /** Asks for a second look at what progress proves should be here and is not. */
-export function judgeLoss(works: RunWorks, { run, topic }: TopicContext): CheckerEffect[] {
+export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
+  const broken = topic.log.broken ?? (before === null ? null : (work.topics.get(before)?.log.broken ?? null))
+  if (broken !== null) return closeBrokenLog(works, { run, topic, segments: segmentsBefore(evidence, before) }, broken)
   if (isProcessed(topic.hop)) adoptProgress(topic.loss, topic.positions)
   if (topic.loss.looking.length > 0) return []
   const passed: Offsets = isProcessed(topic.hop) ? topic.loss.proven : topic.positions
@@ -47,7 +51,7 @@ function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
   return sighted
 }
 
-export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: LookOutcome): CheckerEffect[] {
+export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, result: LookOutcome): CheckerEffect[] {
   const suspects = topic.loss.looking
   topic.loss.looking = []
   if (!result.ok) {
@@ -64,22 +68,70 @@ export function foldLook(works: RunWorks, { run, topic }: TopicContext, result: 
     ]
   }
   topic.loss.looksFailed = 0
+  for (const { hop, topicId } of result.limits.topicIds) {
+    const other = work.topics.get(hop)
+    const broken = other === undefined ? null : renamedOf(other.log, topicId)
+    if (other !== undefined && broken !== null) return sayBroken(works, { run, work, topic: other }, broken)
+  }
   const sighted = sightedHere(evidenceOf(works, run.runId), topic)
-  const lost = stillMissing(suspects, result).filter(({ stream, seq }) => !sighted.has(stream, seq))
-  const findings = lost.map(({ stream, seq, origin }): Finding => ({
+  const isFirst = hopBefore(run, topic.name) === null
+  const findings: Finding[] = []
+  const doubts = new Set<string>()
+  for (const suspect of suspects) {
+    const missing = stillMissing([suspect], result).filter(({ stream, seq }) => !sighted.has(stream, seq))
+    if (missing.length === 0) continue
+    const unreadable = new Map(result.limits.unreadable.map((record) => [`${record.stream}/${record.seq}`, record]))
+    const isUnreadable = ({ stream, seq }: { stream: number; seq: number }) => unreadable.has(`${stream}/${seq}`)
+    const records = missing.filter(isUnreadable)
+    if (records.length > 0) topic.loss.cleared.add(suspect.segment)
+    findings.push(...records.map(({ stream, seq }) => unreadableFinding(topic, unreadable.get(`${stream}/${seq}`) as UnreadableCanary)))
+    const absent = missing.filter((one) => !isUnreadable(one))
+    if (absent.length === 0) continue
+    const doubt = doubtOf(topic.log, result.limits, { segment: suspect.segment, isFirst })
+    if (doubt === null) findings.push(...absent.map((one) => lostFinding(run, topic, one)))
+    else {
+      topic.loss.cleared.add(suspect.segment)
+      doubts.add(doubt)
+    }
+  }
+  return [
+    ...topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...[...doubts].map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason)),
+  ]
+}
+
+/** Known by its trace: it is here, and no use to anyone. */
+const unreadableFinding = (topic: TopicWork, { stream, seq, partition, offset, reason }: UnreadableCanary): Finding => ({
+  violation: 'schema-violated',
+  hop: topic.name,
+  stream,
+  ranges: [seq, seq],
+  expected: 'a record that can be decoded',
+  actual: reason,
+  partition,
+  offset,
+})
+
+function lostFinding(
+  run: RunState,
+  topic: TopicWork,
+  { stream, seq, origin }: { stream: number; seq: number; origin: { partition: number; offset: number } | null },
+): Finding {
+  const before = hopBefore(run, topic.name)
+  const seen = before === null ? 'it was acknowledged' : `it was seen in ${before}`
+  return {
     violation: 'lost',
     hop: topic.name,
     stream,
     ranges: [seq, seq],
     expected:
       origin === null
-        ? 'here: it was acknowledged'
-        : `here: it is in ${hopBefore(run, topic.name) ?? 'the source'} at partition ${origin.partition} offset ${origin.offset}`,
+        ? `here: ${seen}`
+        : `here: it is in ${before ?? 'the source'} at partition ${origin.partition} offset ${origin.offset}`,
     actual: 'passed by, and not found by a second reader',
     partition: origin?.partition ?? null,
     offset: origin?.offset ?? null,
-  }))
-  return topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  }
 }
 
 /** What was lost when the run was judged, and stands here by now. */
@@ -110,6 +162,8 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
   if (topic.pending.covered.size > 0 || topic.backlog.length > 0 || topic.loss.looking.length > 0) return false
+  // A topic that was made again at the very end would pass for a whole one.
+  if (topic.hop.kind === 'topic' && topic.logSeenMs < producedMs) return false
   const lost = lostAt(evidence, topic.name)
   const segments = segmentsBefore(evidence, before)
   const open = segments.some((segment) => !topic.loss.cleared.has(segment) && CanarySet.of(segment.canaries).minus(lost).size > 0)

@@ -7,10 +7,11 @@ import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import { createCodecs, type Codecs } from './record-codecs.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
-import type { HopLog, LogReader } from './hop-logs.ts'
+import type { HopLog, LogBatch, LogReader } from './hop-logs.ts'
 import { checkRecord, checkUnchanged } from './record-check.ts'
 import type { RecordFault, SightedRecord } from './sighting.ts'
 
@@ -32,19 +33,34 @@ export interface ReadingOf {
   readonly nowMs: () => number
 }
 
+interface Advance {
+  readonly partition: number
+  readonly next: number
+  readonly records: readonly SightedRecord[]
+  readonly otherOffsets: readonly number[]
+  readonly removed?: { readonly offsetFirst: number; readonly offsetLast: number }
+}
+
 /** One hop read for one run. */
 export class Reading {
   readonly #of: ReadingOf
   readonly #reader: LogReader
   readonly #timer: NodeJS.Timeout
   readonly #sent: Map<number, number>
-  readonly #codecs = new Map<number, RecordCodec>()
+  readonly #codecs: Codecs
   readonly #at: HopOfRun
 
   constructor(of: ReadingOf, { runId, hop, positions }: StartReading, send: (event: CheckerEvent) => void) {
     this.#of = of
     this.#sent = new Map(positions)
     this.#at = of.spans.at(of.canaries, hop)
+    this.#codecs = createCodecs({
+      fetch: of.codecOf,
+      nowMs: of.nowMs,
+      onTrouble: (reason) => {
+        send({ type: 'trouble', runId, hop, reason })
+      },
+    })
     this.#reader = of.log.read({
       positions,
       onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
@@ -62,14 +78,11 @@ export class Reading {
 
   async close(): Promise<void> {
     clearInterval(this.#timer)
+    this.#codecs.close()
     await this.#reader.close()
   }
 
-  async #readBatch(
-    at: { runId: string; hop: string },
-    batch: { readonly partition: number; readonly records: readonly ReadRecord[] },
-    send: (event: CheckerEvent) => void,
-  ): Promise<void> {
+  async #readBatch(at: { runId: string; hop: string }, batch: LogBatch, send: (event: CheckerEvent) => void): Promise<void> {
     const records: SightedRecord[] = []
     const otherOffsets: number[] = []
     for (const record of batch.records) {
@@ -81,30 +94,30 @@ export class Reading {
     }
     this.#of.ports.metrics.add('assay_checker_canaries_total', records.length)
     const last = batch.records.at(-1)
-    if (last !== undefined) this.#advance(at, { partition: batch.partition, next: last.offset + 1, records, otherOffsets }, send)
+    if (last === undefined) return
+    const { partition, removed } = batch
+    this.#advance(at, { partition, next: last.offset + 1, records, otherOffsets, ...(removed === undefined ? {} : { removed }) }, send)
   }
 
-  #advance(
-    at: { runId: string; hop: string },
-    to: { partition: number; next: number; records: readonly SightedRecord[]; otherOffsets: readonly number[] },
-    send: (event: CheckerEvent) => void,
-  ): void {
-    const offsetFirst = this.#sent.get(to.partition) ?? 0
-    if (to.next <= offsetFirst) return
-    this.#sent.set(to.partition, to.next)
-    const { partition, records, otherOffsets } = to
-    send({ type: 'batch-read', ...at, batch: { partition, offsetFirst, offsetLast: to.next - 1, records, otherOffsets } })
+  #advance(at: { runId: string; hop: string }, to: Advance, send: (event: CheckerEvent) => void): void {
+    const { partition, next, records, otherOffsets, removed } = to
+    const sent = this.#sent.get(partition) ?? 0
+    if (next <= sent) return
+    this.#sent.set(partition, next)
+    const batch = { partition, offsetFirst: sent, offsetLast: next - 1, records, otherOffsets }
+    const skipped = this.#reader.skipped() > 0 ? { skipped: true as const } : {}
+    // What was removed is not covered: nobody has read it.
+    const gap = removed === undefined ? {} : { offsetFirst: removed.offsetLast + 1, removed: { partition, ...removed, offsetFirst: sent } }
+    send({ type: 'batch-read', ...at, batch: { ...batch, ...skipped, ...gap } })
   }
 
   #sight(partition: number, record: ReadRecord): Sighted | Promise<Sighted> {
     const schemaId = framedSchemaId(record.value)
     if (schemaId === null || record.value === null) return null
-    const codec = this.#codecs.get(schemaId)
-    if (codec !== undefined) return this.#compare({ partition, codec, value: record.value }, record)
-    return this.#of.codecOf(schemaId).then((fetched) => {
-      this.#codecs.set(schemaId, fetched)
-      return this.#sight(partition, record)
-    })
+    const { value } = record
+    const codec = this.#codecs.of(schemaId)
+    if (!(codec instanceof Promise)) return codec === null ? null : this.#compare({ partition, codec, value }, record)
+    return codec.then((fetched) => (fetched === null ? null : this.#compare({ partition, codec: fetched, value }, record)))
   }
 
   #compare(

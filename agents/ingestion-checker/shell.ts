@@ -1,11 +1,12 @@
 import { expectedRows, runCanaries } from '../../shared/engines/expected-rows.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { hopName, type Topology } from '../../topology/topology.ts'
-import type { Located, Position } from '../../schemas/parts.ts'
+import type { Located, OffsetRange, Position } from '../../schemas/parts.ts'
 import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
+import { openTopicStates, type TopicStates } from '../../shared/runtime/kafka-topic-state.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { NatsLink } from '../../shared/runtime/nats.ts'
 import type { RecordHop } from '../../shared/core/run-work.ts'
@@ -18,6 +19,7 @@ import type { Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent, CheckerState } from './core.ts'
 import { hopLog, type HopLog } from './hop-logs.ts'
 import { TRACED } from './metrics.ts'
+import type { TopicId, UnreadableCanary } from './log-watch.ts'
 import { Reading } from './reading.ts'
 
 export interface CheckerPorts {
@@ -41,6 +43,7 @@ type Effect<Type extends CheckerEffect['type']> = Extract<CheckerEffect, { type:
 export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerState> {
   readonly #ports: CheckerPorts
   readonly #admin: KafkaAdmin
+  readonly #states: TopicStates
   readonly #readings = new Map<string, Reading[]>()
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
@@ -49,6 +52,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
   constructor(ports: CheckerPorts) {
     this.#ports = ports
     this.#admin = openAdmin(ports.kafka)
+    this.#states = openTopicStates(ports.kafka)
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'ingestion-checker', hops: ports.topology.hops })
     this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'source', 'topic') })
@@ -67,6 +71,9 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
         return
       case 'look-at-progress':
         void this.#lookAtProgress(effect, send)
+        return
+      case 'look-at-log':
+        void this.#lookAtLog(effect, send)
         return
       case 'look-again':
         void this.#lookAgain(effect, send)
@@ -93,6 +100,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     this.#spans.close()
     await Promise.all([...this.#readings.keys()].map((runId) => this.#stopReading(runId)))
     await this.#admin.close()
+    await this.#states.close()
     await this.#ports.nats?.close()
   }
 
@@ -103,19 +111,22 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
 
   #logOf(hop: RecordHop): HopLog {
     const { kafka, nats } = this.#ports
-    return hopLog({ kafka, admin: this.#admin, nats, search: this.#search }, hop)
+    return hopLog({ kafka, admin: this.#admin, states: this.#states, nats, search: this.#search }, hop)
   }
 
   async #baseline({ runId, stage, hops }: Effect<'take-baseline'>, send: Send): Promise<void> {
     try {
       const positions: Position[] = []
+      const topicIds: TopicId[] = []
       for (const name of hops) {
         const hop = this.#hop(name)
         // A hop of the run that this agent's topology does not have is said to be missing by the core.
         if (hop === undefined) continue
-        for (const [partition, offset] of await this.#logOf(hop).ends()) positions.push({ hop: name, partition, offset })
+        const { topicId, partitions } = await this.#logOf(hop).state()
+        if (topicId !== null) topicIds.push({ hop: name, topicId })
+        for (const { partition, stableEnd } of partitions) positions.push({ hop: name, partition, offset: stableEnd })
       }
-      send({ type: 'baselined', runId, stage, positions })
+      send({ type: 'baselined', runId, stage, positions, topicIds })
     } catch (error) {
       // The core asks again; until then the stage has not started.
       this.#ports.log.warn({ runId, err: error }, 'no baseline yet')
@@ -163,7 +174,9 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       const behindSource = source?.kind === 'source' && hops[1] === processed
       const committed = await this.#logOf(behindSource ? source : { ...processed, topic }).committed(group)
       // In this order: whatever was committed before is in the topic up to the ends read after.
-      const ends = await this.#logOf(processed).ends()
+      const { partitions } = await this.#logOf(processed).state()
+      // What an open transaction holds back is not read by us, and hence not passed by.
+      const ends = new Map(partitions.map(({ partition, end }) => [partition, end]))
       send({ type: 'progress-seen', runId, hop, committed, ends })
     } catch (error) {
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
@@ -174,22 +187,61 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     this.#ports.metrics.add('assay_checker_looks_total')
     const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
     const here = this.#hop(hop)
-    const there = origin === null ? undefined : this.#hop(origin.hop)
     try {
       const found: Located[] = []
-      const origins: Located[] = []
-      if (here !== undefined) {
-        const log = this.#logOf(here)
-        for (const [partition, end] of await log.ends()) {
-          const offsetFirst = searchFrom.get(partition) ?? 0
-          if (end > offsetFirst) found.push(...(await log.find(runId, wanted, { partition, offsetFirst, offsetLast: end - 1 })))
-        }
+      const unreadable: UnreadableCanary[] = []
+      const onUnreadable = (record: UnreadableCanary) => unreadable.push(record)
+      const removed: OffsetRange[] = []
+      const topicIds: TopicId[] = []
+      const log = here === undefined ? null : this.#logOf(here)
+      const compacted = (await log?.isCompacted()) ?? null
+      const { topicId, partitions } = (await log?.state()) ?? { topicId: null, partitions: [] }
+      if (topicId !== null) topicIds.push({ hop, topicId })
+      for (const { partition, low, end } of partitions) {
+        const from = searchFrom.get(partition) ?? 0
+        if (low > from) removed.push({ partition, offsetFirst: from, offsetLast: low - 1 })
+        const offsetFirst = Math.max(from, low)
+        if (log !== null && end > offsetFirst)
+          found.push(...(await log.find(runId, wanted, { partition, offsetFirst, offsetLast: end - 1, onUnreadable })))
       }
-      if (there !== undefined)
-        for (const interval of origin?.covered ?? []) origins.push(...(await this.#logOf(there).find(runId, wanted, interval)))
-      send({ type: 'looked-again', runId, hop, result: { ok: true, found, origin: origins } })
+      const before = await this.#lookAtOrigin(runId, wanted, origin)
+      if (before.topicId !== null) topicIds.push(before.topicId)
+      const limits = { topicIds, removed, compacted, unreadable }
+      send({ type: 'looked-again', runId, hop, result: { ok: true, found, origin: before.places, limits } })
     } catch (error) {
       send({ type: 'looked-again', runId, hop, result: { ok: false, reason: error instanceof Error ? error.message : String(error) } })
+    }
+  }
+
+  /** Where the suspects stand at the hop before. It helps whoever searches, and proves nothing: what cannot be read there any more is left out. */
+  async #lookAtOrigin(
+    runId: string,
+    wanted: ReadonlySet<string>,
+    origin: Effect<'look-again'>['origin'],
+  ): Promise<{ places: Located[]; topicId: TopicId | null }> {
+    const there = origin === null ? undefined : this.#hop(origin.hop)
+    if (there === undefined || origin === null) return { places: [], topicId: null }
+    const log = this.#logOf(there)
+    // Of the same topic as before? That must be known.
+    const { topicId } = await log.state()
+    const places: Located[] = []
+    for (const interval of origin.covered) {
+      try {
+        places.push(...(await log.find(runId, wanted, interval)))
+      } catch (error) {
+        this.#ports.log.warn({ runId, hop: origin.hop, err: error }, 'where the suspects stand is not known')
+      }
+    }
+    return { places, topicId: topicId === null ? null : { hop: origin.hop, topicId } }
+  }
+
+  async #lookAtLog({ runId, hop }: Effect<'look-at-log'>, send: Send): Promise<void> {
+    const known = this.#hop(hop)
+    if (known === undefined) return
+    try {
+      send({ type: 'log-seen', runId, hop, state: await this.#logOf(known).state() })
+    } catch (error) {
+      send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }
   }
 }

@@ -23,6 +23,7 @@ function contextOf(): SightContext {
     told: hopEvidence(evidence, RAW),
     pending: emptyPending(),
     positions: new Map([[0, 10]]),
+    lasts: new Map([['0/0', 7]]),
     deliverWithinMs: 500,
     intendedAtMs: (_stream, seq) => seq * 1_000,
   }

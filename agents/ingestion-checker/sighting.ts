@@ -2,7 +2,7 @@ import type { Located, OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { ViolationKind } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { type HopEvidence } from '../../shared/core/evidence.ts'
+import { raiseLast, type HopEvidence } from '../../shared/core/evidence.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 
 /** One canary as the shell read and compared it. */
@@ -29,6 +29,10 @@ export interface ReadBatch {
   readonly records: readonly SightedRecord[]
   /** Of records that are no canaries of the run. */
   readonly otherOffsets: readonly number[]
+  /** What was removed just before `offsetFirst`, and never read. */
+  readonly removed?: OffsetRange
+  /** Set once offsets were passed over that hold no record any more. */
+  readonly skipped?: true
 }
 
 /** Something to judge once the hop before has been read that far. */
@@ -37,11 +41,16 @@ export interface Suspicion {
   readonly place: Located
   readonly fault: RecordFault | null
   readonly latencyMs: number
+  /** Of one out of order: the later canary that came before it. */
+  readonly behind?: number
 }
 
 /** What was read at a hop and is not told yet. */
 export interface Pending {
-  readonly covered: Map<number, OffsetRange>
+  /** By partition, in order; more than one where something between was removed before it was read. */
+  readonly covered: Map<number, OffsetRange[]>
+  /** The last seq by partition and stream. */
+  readonly lasts: Map<string, number>
   readonly canaries: CanarySet
   readonly repeats: Located[]
   readonly disordered: Located[]
@@ -52,6 +61,7 @@ export interface Pending {
 
 export const emptyPending = (): Pending => ({
   covered: new Map(),
+  lasts: new Map(),
   canaries: new CanarySet(),
   repeats: [],
   disordered: [],
@@ -65,6 +75,8 @@ export interface SightContext {
   readonly pending: Pending
   /** First offset not folded yet, by partition. */
   readonly positions: Map<number, number>
+  /** The last seq sighted by partition and stream, told or not. */
+  readonly lasts: Map<string, number>
   readonly deliverWithinMs: number
   readonly intendedAtMs: (stream: number, seq: number) => number
 }
@@ -78,17 +90,23 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   for (const record of batch.records) if (record.offset >= position) suspicions.push(...foldRecord(context, batch.partition, record))
   positions.set(batch.partition, batch.offsetLast + 1)
   const from = Math.max(position, batch.offsetFirst)
-  const covered = pending.covered.get(batch.partition)
-  pending.covered.set(batch.partition, {
-    partition: batch.partition,
-    offsetFirst: covered?.offsetFirst ?? from,
-    offsetLast: batch.offsetLast,
-  })
+  cover(pending, { partition: batch.partition, offsetFirst: from, offsetLast: batch.offsetLast })
   for (const offset of batch.otherOffsets) if (offset >= position) pending.otherRecords++
   return suspicions
 }
 
-function foldRecord({ told, pending, deliverWithinMs, intendedAtMs }: SightContext, partition: number, record: SightedRecord): Suspicion[] {
+function cover({ covered }: Pending, range: OffsetRange): void {
+  const ranges = covered.get(range.partition) ?? []
+  const last = ranges.at(-1)
+  if (last?.offsetLast === range.offsetFirst - 1) ranges[ranges.length - 1] = { ...last, offsetLast: range.offsetLast }
+  else covered.set(range.partition, [...ranges, range])
+}
+
+function foldRecord(
+  { told, pending, lasts, deliverWithinMs, intendedAtMs }: SightContext,
+  partition: number,
+  record: SightedRecord,
+): Suspicion[] {
   const { stream, seq, offset } = record
   const place: Located = { stream, seq, partition, offset }
   const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
@@ -100,12 +118,14 @@ function foldRecord({ told, pending, deliverWithinMs, intendedAtMs }: SightConte
   pending.latency.add(latencyMs)
   const late = latencyMs > deliverWithinMs
   if (late) pending.late.add(stream, seq)
-  // `pending` holds this canary already, so "a later one came first" is a last seq beyond it.
-  const disordered = Math.max(told.sighted.last(stream), pending.canaries.last(stream)) > seq
+  // Order holds within a partition: who reads two of them reads in any order, and a key moves when partitions are added.
+  const behind = raiseLast(lasts, `${partition}/${stream}`, seq)
+  const disordered = behind > seq
+  raiseLast(pending.lasts, `${partition}/${stream}`, seq)
   if (disordered) pending.disordered.push(place)
   // A late one comes out of order by nature: late says it all.
   if (late) suspicions.push({ violation: 'late', place, fault: null, latencyMs })
-  else if (disordered) suspicions.push({ violation: 'reordered', place, fault: null, latencyMs })
+  else if (disordered) suspicions.push({ violation: 'reordered', place, fault: null, latencyMs, behind })
   return suspicions
 }
 
@@ -115,12 +135,16 @@ export function sightingOf(hop: string, pending: Pending): Omit<Fact<'hop-sighte
   const wire = (set: CanarySet): StreamRanges[] => set.toWire()
   return {
     hop,
-    covered: [...pending.covered.values()].sort((a, b) => a.partition - b.partition),
+    covered: [...pending.covered.values()].flat().sort((a, b) => a.partition - b.partition || a.offsetFirst - b.offsetFirst),
     canaries: wire(pending.canaries),
     repeats: pending.repeats,
     disordered: pending.disordered,
     late: wire(pending.late),
     latency: pending.latency.toWire(),
+    lasts: [...pending.lasts].map(([place, seq]) => {
+      const [partition, stream] = place.split('/').map(Number) as [number, number]
+      return { partition, stream, seq }
+    }),
     otherRecords: pending.otherRecords,
   }
 }

@@ -1,6 +1,6 @@
 import type { Position } from '../../schemas/parts.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { hopEvidence } from '../../shared/core/evidence.ts'
+import { hopEvidence, standingViolations } from '../../shared/core/evidence.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
@@ -8,6 +8,7 @@ import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type Reco
 import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
+import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
 import { emptyPending, foldBatch, hasNews, sightingOf, type Pending, type ReadBatch, type Suspicion } from './sighting.ts'
 
@@ -17,7 +18,9 @@ export interface TopicWork {
   readonly hop: RecordHop
   readonly baseline: ReadonlyMap<number, number>
   readonly positions: Map<number, number>
+  readonly lasts: Map<string, number>
   readonly loss: LossWatch
+  readonly log: LogWatch
   readonly budget: ViolationBudget
   pending: Pending
   suspicions: Suspicion[]
@@ -25,6 +28,9 @@ export interface TopicWork {
   heldSinceMs: number | null
   readonly backlog: { readonly batch: ReadBatch; readonly sinceMs: number }[]
   progressAskedMs: number
+  logAskedMs: number
+  /** When the log was last seen to be what it was. */
+  logSeenMs: number
   trouble: string | null
 }
 
@@ -37,16 +43,28 @@ export interface TopicContext {
 /** Whether it is a group's progress, not our own reading, that proves a loss here. */
 export const isProcessed = (hop: RecordHop) => hop.kind === 'topic' && hop.processedBy !== null
 
-/** Reading goes on after what was told before: the log is the checkpoint. */
-export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started: readonly Position[], evidence: Evidence): TopicWork {
-  const baseline = new Map(started.filter((position) => position.hop === name).map(({ partition, offset }) => [partition, offset]))
-  const { cover } = hopEvidence(evidence, name)
+export interface StartedFrom {
+  readonly positions: readonly Position[]
+  readonly topicIds: readonly TopicId[]
+}
+
+/** Reading goes on after what was told before: the log is the checkpoint. Partitions that were added since are in it as well. */
+export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started: StartedFrom, evidence: Evidence): TopicWork {
+  const ofHop = started.positions.filter((position) => position.hop === name)
+  const baseline = new Map(ofHop.map(({ partition, offset }) => [partition, offset]))
+  const told = hopEvidence(evidence, name)
+  const partitions = new Set([...baseline.keys(), ...told.cover.partitions()])
   return {
     name,
     hop,
     baseline,
-    positions: new Map([...baseline].map(([partition, offset]) => [partition, cover.next(partition, offset)])),
+    positions: new Map([...partitions].map((partition) => [partition, told.cover.end(partition, baseline.get(partition) ?? 0)])),
+    lasts: new Map(told.lasts),
     loss: newLossWatch(),
+    log: {
+      ...newLogWatch(started.topicIds.find((known) => known.hop === name)?.topicId ?? null, told, baseline),
+      broken: brokenBefore(evidence, name),
+    },
     budget: new ViolationBudget(),
     pending: emptyPending(),
     suspicions: [],
@@ -54,15 +72,22 @@ export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started
     heldSinceMs: null,
     backlog: [],
     progressAskedMs: 0,
+    logAskedMs: 0,
+    logSeenMs: 0,
     trouble: null,
   }
 }
+
+const brokenBefore = (evidence: Evidence, hop: string): string | null =>
+  standingViolations(evidence).find((known) => known.violation === 'metadata-broken' && known.hop === hop)?.actual ?? null
 
 /** How long a record may be ahead of the intent to write it: the two come by different ways. */
 const INTENT_WAIT_MS = 5_000
 
 export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, batch: ReadBatch): CheckerEffect[] {
   topic.trouble = null
+  // What stands in another topic of the same name was read at other offsets.
+  if (topic.log.broken !== null) return []
   topic.backlog.push({ batch, sinceMs: works.base.nowMs })
   foldBacklog(works, { run, topic })
   return []
@@ -76,6 +101,8 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
     const known = batch.records.every(({ stream, seq }) => evidence.intended.has(stream, seq))
     if (!known && works.base.nowMs - sinceMs < INTENT_WAIT_MS) return
     topic.backlog.shift()
+    if (batch.removed !== undefined) noteRemoved(topic.log, batch.removed)
+    topic.log.skipped ||= batch.skipped === true
     const clock = sendClock(works, run)
     topic.suspicions.push(
       ...foldBatch(
@@ -83,6 +110,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
           told: hopEvidence(evidence, topic.name),
           pending: topic.pending,
           positions: topic.positions,
+          lasts: topic.lasts,
           deliverWithinMs: topic.hop.deliverWithinMs,
           intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
         },
@@ -107,7 +135,12 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   const untold = new Set(before === null ? [] : work.topics.get(before)?.suspicions.map(({ place }) => placeKey(place)))
   const undecided =
     before !== null &&
-    topic.suspicions.some(({ place }) => untold.has(placeKey(place)) || !isSightedAt(works, { run, work }, { ...place, hop: before }))
+    topic.suspicions.some(
+      ({ place, behind }) =>
+        untold.has(placeKey(place)) ||
+        !isSightedAt(works, { run, work }, { ...place, hop: before }) ||
+        (behind !== undefined && !isSightedAt(works, { run, work }, { ...place, seq: behind, hop: before })),
+    )
   if (undecided && force === 'decided') {
     topic.heldSinceMs ??= nowMs
     if (nowMs - topic.heldSinceMs < HOLD_MS) return []
@@ -140,7 +173,7 @@ function isSightedAt(
 }
 
 /** What an earlier hop already shows is not this hop's doing. */
-function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault }: Suspicion): boolean {
+function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault, behind }: Suspicion): boolean {
   const before = hopBefore(run, topic.name)
   if (before === null) return false
   const names = run.resolved.hops.map(hopName)
@@ -151,7 +184,11 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
     case 'duplicated':
       return [...told.repeats.values()].some(same) || (near?.pending.repeats.some(same) ?? false)
     case 'reordered':
-      return [...told.disordered.values()].some(same) || (near?.pending.disordered.some(same) ?? false)
+      return (
+        [...told.disordered.values()].some(same) ||
+        (near?.pending.disordered.some(same) ?? false) ||
+        (near !== undefined && hasMovedBetween(near, place, behind ?? place.seq))
+      )
     case 'late':
       return told.late.has(place.stream, place.seq) || (near?.pending.late.has(place.stream, place.seq) ?? false)
     default:
@@ -168,6 +205,13 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
           false)
       )
   }
+}
+
+/** Whether a stream went on in another partition between two canaries: of these, nobody could know an order. */
+function hasMovedBetween({ lasts }: TopicWork, { stream, seq }: { stream: number; seq: number }, behind: number): boolean {
+  const ofStream = [...lasts].filter(([place]) => place.endsWith(`/${stream}`)).map(([, last]) => last)
+  const newest = Math.max(...ofStream)
+  return ofStream.some((last) => last < newest && seq <= last && last < behind)
 }
 
 function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Suspicion): Finding {

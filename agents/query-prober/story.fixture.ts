@@ -112,7 +112,7 @@ export class Story {
   }
 
   start(stage: string): void {
-    this.tell({ kind: 'stage-started', stage, epochMs: this.nowMs, positions: [], snapshotId: '0', tableUuid: null })
+    this.tell({ kind: 'stage-started', stage, epochMs: this.nowMs, positions: [], snapshotId: '0', tableUuid: null, topicIds: [] })
   }
 
   end(stage: string): void {
@@ -146,6 +146,7 @@ export class Story {
       disordered: [],
       late: [],
       latency: emptyLatency(),
+      lasts: [],
       otherRecords: 0,
     })
   }

@@ -9,7 +9,7 @@ const range = (first: number, last: number) => [{ stream: 0, ranges: [first, las
 
 const started: RunFact = {
   ...{ kind: 'stage-started', ...head, atMs: 900, stage: 'produce', epochMs: 1_000 },
-  ...{ positions: [], snapshotId: null, tableUuid: null },
+  ...{ positions: [], snapshotId: null, tableUuid: null, topicIds: [] },
 }
 const produced = (atMs: number, first: number, last: number): RunFact => ({
   ...{ kind: 'canaries-produced', ...head, atMs, hop: 'topic:raw', acknowledged: range(first, last) },
@@ -17,7 +17,7 @@ const produced = (atMs: number, first: number, last: number): RunFact => ({
 })
 const sighted = (atMs: number, first: number, last: number): RunFact => ({
   ...{ kind: 'hop-sighted', ...head, agent: 'ingestion-checker', atMs, hop: 'topic:raw', covered: [], canaries: range(first, last) },
-  ...{ repeats: [], disordered: [], late: [], latency, otherRecords: 0 },
+  ...{ repeats: [], disordered: [], late: [], latency, lasts: [], otherRecords: 0 },
 })
 
 test('rates count from when the first canary was due, lags from ledger to sighting, in whatever order they are heard', () => {

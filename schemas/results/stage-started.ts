@@ -9,4 +9,8 @@ export const stageStarted = fact('stage-started', {
   positions: z.array(position).describe('Where reading starts in each topic hop.'),
   snapshotId: z.string().nullable().describe("The table's snapshot before the run; null for an empty or missing table."),
   tableUuid: z.string().nullable(),
+  topicIds: z
+    .array(z.object({ hop: z.string(), topicId: z.string() }))
+    .default([])
+    .describe("Kafka's ids of the topic hops, where the broker tells them: another one later is another topic of the same name."),
 }).describe('A stage has begun. The first one counts: an agent that restarts goes on from it.')

@@ -106,6 +106,16 @@ export class OffsetCover {
     return from
   }
 
+  /** Behind the last offset covered at or after `from`. */
+  end(partition: number, from: number): number {
+    return Math.max(from, this.#set(partition).last + 1)
+  }
+
+  /** What is not covered at or after `from`, though something behind it is. */
+  holes(partition: number, from: number): number[] {
+    return difference([from, this.end(partition, from) - 1], this.#set(partition).ranges)
+  }
+
   partitions(): number[] {
     return [...this.#partitions.keys()].sort((a, b) => a - b)
   }

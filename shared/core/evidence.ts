@@ -19,6 +19,8 @@ export interface HopEvidence {
   readonly latency: LatencySketch
   readonly cover: OffsetCover
   readonly segments: Segment[]
+  /** The last seq by partition and stream (`partition/stream`). */
+  readonly lasts: Map<string, number>
   otherRecords: number
 }
 
@@ -93,6 +95,7 @@ export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
       latency: new LatencySketch(),
       cover: new OffsetCover(),
       segments: [],
+      lasts: new Map(),
       otherRecords: 0,
     }
     evidence.hops.set(hop, found)
@@ -184,6 +187,7 @@ function foldSighting(evidence: Evidence, fact: Fact<'hop-sighted'>): void {
   const known = hop.cover.includes(fact.covered)
   foldSets(hop, fact)
   for (const place of fact.disordered) hop.disordered.set(placeKey(place), place)
+  for (const { partition, stream, seq } of fact.lasts) raiseLast(hop.lasts, `${partition}/${stream}`, seq)
   if (known) return
   hop.cover.add(fact.covered)
   hop.latency.merge(fact.latency)
@@ -205,6 +209,13 @@ function foldSets(hop: HopEvidence, fact: Pick<Fact<'hop-sighted'>, 'canaries' |
   hop.sighted.addAll(fact.canaries)
   hop.late.addAll(fact.late)
   for (const place of fact.repeats) hop.repeats.set(placeKey(place), place)
+}
+
+/** Gives the last one before; -1 for none. */
+export function raiseLast(lasts: Map<string, number>, place: string, seq: number): number {
+  const last = lasts.get(place) ?? -1
+  if (seq > last) lasts.set(place, seq)
+  return last
 }
 
 /** Of the canary, too: a table may store no offsets. */

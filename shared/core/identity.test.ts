@@ -1,6 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { canaryIdOf, canaryIdText, deterministicRunId, parseCanaryId, runTimeMs, runTraceIdOf, spanIdOf, traceIdOf } from './identity.ts'
+import {
+  canaryIdOf,
+  canaryIdText,
+  canaryOfTrace,
+  deterministicRunId,
+  parseCanaryId,
+  runTimeMs,
+  runTraceIdOf,
+  spanIdOf,
+  traceIdOf,
+} from './identity.ts'
 import { RUN } from './told-run.fixture.ts'
 
 const canary = fc.record({ runId: fc.uuid(), stream: fc.nat({ max: 9_999 }), seq: fc.nat({ max: 999_999_999_999 }) })
@@ -47,6 +57,16 @@ describe('a trace id', () => {
     )
     for (const id of far) ids.add(traceIdOf(id))
     expect(ids.size).toBe(40 * 2_000 + far.length)
+  })
+
+  test('leads back to its canary, and only within its run', () => {
+    fc.assert(
+      fc.property(canary, fc.uuid(), (id, other) => {
+        expect(canaryOfTrace(id.runId, traceIdOf(id))).toEqual(id)
+        expect(canaryOfTrace(other, traceIdOf(id))).toBeNull()
+      }),
+    )
+    for (const text of ['', 'x'.repeat(32), runTraceIdOf(RUN).slice(0, 31)]) expect(canaryOfTrace(RUN, text)).toBeNull()
   })
 
   test('is 32 hex digits, never zero, the same for everybody, and of its run', () => {

@@ -48,6 +48,22 @@ export function traceIdOf({ runId, stream, seq }: CanaryId): string {
   return runTracePrefix(runId) + hex32(left) + hex32(right)
 }
 
+/** The canary of a run whose trace it is: the way back. Null for a trace that is none of the run's canaries'. */
+export function canaryOfTrace(runId: string, traceId: string): CanaryId | null {
+  if (!/^[0-9a-f]{32}$/.test(traceId) || !traceId.startsWith(runTracePrefix(runId))) return null
+  const key = fnv1a(runId)
+  let left = parseInt(traceId.slice(16, 24), 16)
+  let right = parseInt(traceId.slice(24), 16)
+  for (let round = 4; round >= 1; round--) {
+    const before = (right ^ mix32(left + Math.imul(round, 0x9e3779b9) + key)) >>> 0
+    right = left
+    left = before
+  }
+  const stream = right >>> 16
+  const seq = ((left ^ key) >>> 0) + (right & 0xffff) * 2 ** 32
+  return stream < STREAMS_MAX && seq < 10 ** SEQ_DIGITS ? { runId, stream, seq } : null
+}
+
 /** The trace of the run itself; canary traces link to it. */
 export function runTraceIdOf(runId: string): string {
   return runTracePrefix(runId) + '0000000000000000'

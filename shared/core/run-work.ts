@@ -105,7 +105,7 @@ export function say(works: RunWorks, fact: RunFact): BusEffect {
 
 export const headOf = (works: RunWorks, runId: string): FactHead => ({ runId, ...works.base.config.speaker, atMs: works.base.nowMs })
 
-export type StageStart = Partial<Pick<Fact<'stage-started'>, 'epochMs' | 'positions' | 'snapshotId' | 'tableUuid'>>
+export type StageStart = Partial<Pick<Fact<'stage-started'>, 'epochMs' | 'positions' | 'snapshotId' | 'tableUuid' | 'topicIds'>>
 
 export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }, start: StageStart = {}): BusEffect =>
   say(works, {
@@ -116,6 +116,7 @@ export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }
     positions: start.positions ?? [],
     snapshotId: start.snapshotId ?? null,
     tableUuid: start.tableUuid ?? null,
+    topicIds: start.topicIds ?? [],
   })
 
 export const sayEnded = (

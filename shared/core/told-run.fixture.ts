@@ -127,7 +127,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     resolved: JSON.stringify(resolvedOf()),
   },
   'request-refused': { controlOffset: 0, problems: ['no'], excerpt: '' },
-  'stage-started': { stage: 'produce', epochMs: 0, positions: [], snapshotId: null, tableUuid: null },
+  'stage-started': { stage: 'produce', epochMs: 0, positions: [], snapshotId: null, tableUuid: null, topicIds: [] },
   'stage-ended': { stage: 'produce', outcome: 'ok', reason: '' },
   'canaries-intended': { hop: RAW, canaries: ALL, placeFirst: 0, shiftMs: 0 },
   'canaries-produced': {
@@ -142,6 +142,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     hop: RAW,
     covered: [{ partition: 0, offsetFirst: 0, offsetLast: 39 }],
     disordered: [],
+    lasts: [],
     otherRecords: 0,
     ...sets,
     canaries: ALL,

@@ -1,5 +1,6 @@
 import type { Located } from '../../schemas/parts.ts'
-import { canaryIdOf } from '../core/identity.ts'
+import { AssayError } from '../core/errors.ts'
+import { canaryIdOf, canaryOfTrace } from '../core/identity.ts'
 import { lookAgain } from './kafka-look-again.ts'
 import type { ReadRecord } from './kafka-reader.ts'
 import type { KafkaLink } from './kafka.ts'
@@ -11,6 +12,12 @@ export interface SearchInterval {
   readonly partition: number
   readonly offsetFirst: number
   readonly offsetLast: number
+  /** Told of records that nobody can read, and whose trace is that of a wanted canary. */
+  readonly onUnreadable?: ((record: UnreadableRecord) => void) | undefined
+}
+
+export interface UnreadableRecord extends Located {
+  readonly reason: string
 }
 
 export interface CanarySearch {
@@ -19,8 +26,16 @@ export interface CanarySearch {
   /** Where the wanted canaries of a run (`stream/seq`) stand in an interval, by a fresh consumer. Throws when it could not be read to its end. */
   find(runId: string, wanted: ReadonlySet<string>, interval: SearchInterval): Promise<Located[]>
   /** The same in records that were read already. */
-  locate(runId: string, wanted: ReadonlySet<string>, read: { partition: number; records: readonly ReadRecord[] }): Promise<Located[]>
+  locate(
+    runId: string,
+    wanted: ReadonlySet<string>,
+    read: { partition: number; records: readonly ReadRecord[]; onUnreadable?: SearchInterval['onUnreadable'] },
+  ): Promise<Located[]>
 }
+
+/** The record itself is at fault, not we, and not the registry: to ask again would change nothing. */
+export const isUnreadable = (error: unknown): error is AssayError =>
+  error instanceof AssayError && (error.code === 'SCHEMA_UNKNOWN' || error.code === 'INPUT_INVALID')
 
 const LOOK_TIMEOUT_MS = 20_000
 
@@ -43,15 +58,25 @@ export function createCanarySearch({
     }
     return codec
   }
-  const locate: CanarySearch['locate'] = async (runId, wanted, { partition, records }) => {
+  const identityOf = async (value: Buffer): Promise<unknown> => {
+    const schemaId = framedSchemaId(value)
+    if (schemaId === null) throw new AssayError('SCHEMA_UNKNOWN', `${value.length} bytes that are in no Confluent framing`)
+    return (await codecOf(schemaId)).decode(value)[identityField]
+  }
+  const locate: CanarySearch['locate'] = async (runId, wanted, { partition, records, onUnreadable }) => {
     const found: Located[] = []
-    for (const { offset, value } of records) {
-      const schemaId = framedSchemaId(value)
-      if (schemaId === null || value === null) continue
-      const record = (await codecOf(schemaId)).decode(value)
-      const id = canaryIdOf(record[identityField])
-      if (id === null || id.runId !== runId || !wanted.has(`${id.stream}/${id.seq}`)) continue
-      found.push({ stream: id.stream, seq: id.seq, partition, offset })
+    for (const { offset, value, headers } of records) {
+      if (value === null) continue
+      try {
+        const id = canaryIdOf(await identityOf(value))
+        if (id === null || id.runId !== runId || !wanted.has(`${id.stream}/${id.seq}`)) continue
+        found.push({ stream: id.stream, seq: id.seq, partition, offset })
+      } catch (error) {
+        if (!isUnreadable(error)) throw error
+        const id = canaryOfTrace(runId, headers['traceparent']?.toString().split('-')[1] ?? '')
+        if (id !== null && wanted.has(`${id.stream}/${id.seq}`))
+          onUnreadable?.({ stream: id.stream, seq: id.seq, partition, offset, reason: error.message })
+      }
     }
     return found
   }
@@ -60,9 +85,10 @@ export function createCanarySearch({
     locate,
     async find(runId, wanted, interval) {
       const records: ReadRecord[] = []
-      const look = await lookAgain(kafka, { ...interval, timeoutMs: LOOK_TIMEOUT_MS, onRecords: (more) => records.push(...more) })
+      const { onUnreadable, ...where } = interval
+      const look = await lookAgain(kafka, { ...where, timeoutMs: LOOK_TIMEOUT_MS, onRecords: (more) => records.push(...more) })
       if (!look.complete) throw new Error(`${interval.topic} partition ${interval.partition}: ${look.reason}`)
-      return locate(runId, wanted, { partition: interval.partition, records })
+      return locate(runId, wanted, { partition: interval.partition, records, onUnreadable })
     },
   }
 }

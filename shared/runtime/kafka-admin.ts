@@ -14,7 +14,7 @@ export interface TopicSpec {
 export interface TopicDescription {
   readonly topic: string
   readonly partitions: readonly { readonly partition: number; readonly leader: number; readonly replicas: number }[]
-  /** kafkajs speaks no metadata version that carries it, so it is null: a recreated topic is told by its offsets. */
+  /** kafkajs speaks no metadata version that carries it, so it is null here: kafka-topic-state.ts asks for it. */
   readonly topicId: string | null
 }
 
@@ -29,6 +29,8 @@ export interface KafkaAdmin {
   groupOffsets(group: string, topic: string): Promise<readonly { readonly partition: number; readonly offset: number | null }[]>
   /** Topics that do not exist are left out. */
   describeTopics(topics: readonly string[]): Promise<readonly TopicDescription[]>
+  /** Whether the topic keeps only the last record of each key; null where the broker does not say. */
+  isCompacted(topic: string): Promise<boolean | null>
   deleteGroups(groups: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -46,6 +48,7 @@ export function openAdmin(link: KafkaLink): KafkaAdmin {
       }),
     groupOffsets: (group, topic) => session.do(`read offsets of group ${group}`, (admin) => groupOffsets(admin, group, topic)),
     describeTopics: (topics) => session.do(`describe topics ${topics.join(', ')}`, (admin) => describeTopics(admin, topics)),
+    isCompacted: (topic) => session.do(`read the settings of topic ${topic}`, (admin) => isCompacted(admin, topic)),
     deleteGroups: (groups) =>
       session.do(`delete groups ${groups.join(', ')}`, async (admin) => {
         await admin.deleteGroups([...groups])
@@ -150,6 +153,20 @@ export function differencesOf({
     if (found !== expected) differences.push(`topic ${spec.topic}: expected ${name}=${expected}, has ${found ?? 'none'}`)
   }
   return differences
+}
+
+async function isCompacted(admin: Admin, topic: string): Promise<boolean | null> {
+  try {
+    const { resources } = await admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: TOPIC_CONFIG, name: topic, configNames: ['cleanup.policy'] }],
+    })
+    return resources[0]?.configEntries.some(({ configValue }) => configValue.includes('compact')) ?? null
+  } catch (error) {
+    // To read is one right, to see settings another.
+    if (/AUTHORIZATION_FAILED/.test(kafkaErrorType(error))) return null
+    throw error
+  }
 }
 
 async function topicOffsets(admin: Admin, topic: string) {

@@ -19,6 +19,8 @@ export interface ReadBatch {
   /** The offset the next record of the partition will get. */
   readonly highWatermark: number
   readonly records: readonly ReadRecord[]
+  /** What retention removed just before the batch, and was never read. */
+  readonly removed?: { readonly offsetFirst: number; readonly offsetLast: number }
 }
 
 export interface ReaderTrouble {
@@ -48,6 +50,8 @@ export interface Reader {
   readonly ready: Promise<void>
   /** The next offset to be read, by topic and partition. Moves over transaction markers and aborted records too. */
   positions(): ReadonlyMap<string, ReadonlyMap<number, number>>
+  /** Offsets passed over that hold no record any more, markers and aborted ones aside: what compaction leaves behind. */
+  skipped(): number
   close(): Promise<void>
 }
 
@@ -59,6 +63,8 @@ const FETCH_BYTES_MAX = 4 * 1024 * 1024
 const FETCH_PARTITION_BYTES_MAX = 1024 * 1024
 /** Without any fetch for so long, the consumer is taken to be stuck and is replaced. */
 const STALLED_MS = 20_000
+/** How long partitions that were added may go unnoticed; kafkajs' own measure is five minutes. */
+const METADATA_AGE_MS = 3_000
 const REOPEN_DELAY_MS = 1_000
 const CLOSE_TIMEOUT_MS = 5_000
 const CONSUMER_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 5 }
@@ -84,6 +90,7 @@ class PositionReader implements Reader {
   #lastFetchMs = performance.now()
   #inBatch = false
   #closing = false
+  #skipped = 0
 
   constructor(link: KafkaLink, options: ReaderOptions) {
     this.#link = link
@@ -100,6 +107,10 @@ class PositionReader implements Reader {
 
   positions(): ReadonlyMap<string, ReadonlyMap<number, number>> {
     return this.#next
+  }
+
+  skipped(): number {
+    return this.#skipped
   }
 
   async close(): Promise<void> {
@@ -129,6 +140,7 @@ class PositionReader implements Reader {
       maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_PARTITION_BYTES_MAX,
       readUncommitted: options.readUncommitted ?? false,
       allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_AGE_MS,
       retry: { ...CONSUMER_RETRY, restartOnFailure: () => Promise.resolve(false) },
     })
     this.#consumer = consumer
@@ -152,7 +164,11 @@ class PositionReader implements Reader {
     })
     // Also comes for batches of nothing but transaction markers or aborted records, which eachBatch never sees.
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-      if (this.#consumer === consumer) this.#advance(payload.topic, payload.partition, Number(payload.lastOffset) + 1)
+      if (this.#consumer !== consumer) return
+      const { topic, partition, firstOffset, lastOffset } = payload
+      // Behind a gap, the next batch of records says what the gap is: not to be passed over here in silence.
+      if (Number(firstOffset) > (this.#next.get(topic)?.get(partition) ?? Infinity)) return
+      this.#advance(topic, partition, Number(lastOffset) + 1)
     })
     consumer.on(consumer.events.FETCH, () => {
       this.#lastFetchMs = performance.now()
@@ -183,7 +199,8 @@ class PositionReader implements Reader {
     const next = named ?? 0
     const first = Number(batch.firstOffset() ?? next)
     // A partition that no position was given for begins where it begins.
-    if (named !== undefined && first > next) await this.#explainGap({ topic, partition, next, first })
+    const removed = named !== undefined && first > next ? await this.#removedBefore({ topic, partition, next, first }) : null
+    this.#skipped += emptyOffsets(batch, named === undefined ? first : (removed?.offsetLast ?? next - 1) + 1)
     if (highWatermark < next) {
       this.#options.onTrouble({ kind: 'behind', message: `${topic}/${partition} ends at ${highWatermark}, before position ${next}` })
     }
@@ -199,7 +216,8 @@ class PositionReader implements Reader {
         headers: message.headers === undefined ? NO_HEADERS : firstValues(message.headers),
       })
     }
-    if (records.length > 0) await this.#handOver({ topic, partition, highWatermark, records }, () => payload.heartbeat())
+    const read = { topic, partition, highWatermark, records, ...(removed === null ? {} : { removed }) }
+    if (records.length > 0) await this.#handOver(read, () => payload.heartbeat())
     this.#advance(topic, partition, Number(batch.lastOffset()) + 1)
   }
 
@@ -217,13 +235,15 @@ class PositionReader implements Reader {
   }
 
   /** Gaps are normal (compaction); only what lies below the first offset left was there once and cannot be read any more. */
-  async #explainGap({ topic, partition, next, first }: { topic: string; partition: number; next: number; first: number }): Promise<void> {
+  async #removedBefore({ topic, partition, next, first }: { topic: string; partition: number; next: number; first: number }) {
     const low = (await this.#admin.topicOffsets(topic)).find((offsets) => offsets.partition === partition)?.low ?? 0
-    if (low <= next) return
+    if (low <= next) return null
+    const offsetLast = Math.min(low, first) - 1
     this.#options.onTrouble({
       kind: 'offsets-gone',
-      message: `${topic}/${partition}: offsets ${next} to ${Math.min(low, first) - 1} were removed before they were read`,
+      message: `${topic}/${partition}: offsets ${next} to ${offsetLast} were removed before they were read`,
     })
+    return { offsetFirst: next, offsetLast }
   }
 
   #advance(topic: string, partition: number, offset: number): void {
@@ -250,6 +270,15 @@ class PositionReader implements Reader {
     // Its trouble has been reported, or we are leaving: nothing it says now matters.
     await consumer?.disconnect().catch(() => undefined)
   }
+}
+
+/** Offsets of a batch, from `from` on, that no record stands at: not even a marker, or a record of an aborted transaction. */
+function emptyOffsets(batch: EachBatchPayload['batch'], from: number): number {
+  // kafkajs keeps all records of a batch beside those it hands over; its types do not say so.
+  const { rawMessages = batch.messages } = batch as { readonly rawMessages?: readonly { readonly offset: string }[] }
+  let standing = 0
+  for (const { offset } of rawMessages) if (Number(offset) >= from) standing++
+  return Math.max(0, Number(batch.lastOffset()) + 1 - from - standing)
 }
 
 const NO_HEADERS: Readonly<Record<string, Buffer>> = {}

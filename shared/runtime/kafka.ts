@@ -3,10 +3,17 @@ import type { SASLOptions } from 'kafkajs'
 import { unreachable } from '../core/assert.ts'
 import type { ErrorCode } from '../core/errors.ts'
 import { AssayError } from '../core/errors.ts'
+import { lz4Codec, snappyCodec, zstdCodec } from './kafka-codecs.ts'
 
 /** By way of the default export: Node sees only some of kafkajs' names, and this enum is none of them. */
 export const TOPIC_CONFIG = kafkajs.ConfigResourceTypes.TOPIC
+export const COMPRESSION = kafkajs.CompressionTypes
 export type { Admin, Consumer, EachBatchPayload, IHeaders, Message, Producer } from 'kafkajs'
+
+// kafkajs knows gzip alone, and refuses batches in others: whoever reads through this door reads them all.
+kafkajs.CompressionCodecs[COMPRESSION.Snappy] = () => snappyCodec
+kafkajs.CompressionCodecs[COMPRESSION.LZ4] = () => lz4Codec
+kafkajs.CompressionCodecs[COMPRESSION.ZSTD] = () => zstdCodec
 
 /**
  * The one door to kafkajs. What is built on it stands beside it: kafka-writer.ts, kafka-reader.ts, kafka-admin.ts.

@@ -1,5 +1,6 @@
 import type { Prng } from '../core/prng.ts'
 import type { SimClock } from './clock.ts'
+import { SimPartition, newPartitions, type SimRecord } from './partition.ts'
 
 /** Defects one can plant, and the hop at which each shows first. */
 export const plantedDefects = {
@@ -29,17 +30,6 @@ export const gatewayDefects = {
 } as const
 export type PlantedDefect = keyof typeof plantedDefects | keyof typeof gatewayDefects
 
-export interface SimRecord {
-  readonly stream: number
-  readonly seq: number
-  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | null
-}
-
-export interface SimEntry extends SimRecord {
-  readonly offset: number
-  readonly atMs: number
-}
-
 export interface SimRow extends SimRecord {
   readonly partition: number
   readonly offset: number
@@ -59,27 +49,10 @@ export interface Planted {
   readonly seq: number
 }
 
-export const PARTITIONS = 2
 export const DELAY_MS = 7_000
 const DEFECT_ONE_IN = 12
 /** Records of others keep offsets moving, as they do in a live topic. */
 const OTHERS_EVERY_MS = 400
-
-class SimPartition {
-  readonly entries: SimEntry[] = []
-  #next = 0
-  get end(): number {
-    return this.#next
-  }
-  append(record: SimRecord, atMs: number): number {
-    this.entries.push({ ...record, offset: this.#next, atMs })
-    return this.#next++
-  }
-  /** A transaction marker or somebody else's record: an offset without a canary. */
-  appendOther(): void {
-    this.#next++
-  }
-}
 
 /** The pipeline under test in miniature: two topics, a normaliser, a sink. It errs where it is told to, and remembers it. */
 export class SimPipeline {
@@ -87,8 +60,10 @@ export class SimPipeline {
   readonly source: readonly SimPartition[]
   /** The first offset of the source that the gateway has not acknowledged. */
   acknowledged = 0
-  readonly raw: readonly SimPartition[] = newPartitions()
-  readonly normalised: readonly SimPartition[] = newPartitions()
+  readonly raw: SimPartition[] = newPartitions()
+  readonly normalised: SimPartition[] = newPartitions()
+  /** How often each topic was made. */
+  readonly made = { source: 1, raw: 1, normalised: 1 }
   /** What the normaliser has committed, by partition. */
   readonly processed = new Map(this.raw.map((_, partition) => [partition, 0]))
   readonly snapshots: SimSnapshot[] = []
@@ -102,7 +77,7 @@ export class SimPipeline {
   #isClosed = false
   readonly #prng: Prng
   readonly #defect: PlantedDefect | 'none'
-  readonly #sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
+  readonly sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
   readonly #held = new Map<number, SimRecord>()
   #doubledLater: SimRow[] = []
   #rewrites: { readonly lost: readonly SimRow[]; readonly doubled: readonly SimRow[] } = { lost: [], doubled: [] }
@@ -152,6 +127,12 @@ export class SimPipeline {
     this.pauseSink(false)
   }
 
+  /** Whoever reads behind a topic has read all of it. */
+  settle(topic: 'raw' | 'normalised'): void {
+    if (topic === 'raw') this.#normaliseAll()
+    else this.#sinkAll()
+  }
+
   pauseSink(paused: boolean): void {
     this.#sinkPaused = paused
   }
@@ -159,7 +140,7 @@ export class SimPipeline {
   /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
   write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
     const [source] = this.source
-    const partition = source === undefined ? partitionOf(stream) : 0
+    const partition = source === undefined ? this.#partitionOf(stream) : 0
     const log = source ?? (this.raw[partition] as SimPartition)
     const record: SimRecord = { stream, seq, fault: null }
     const draw = this.#prng.below(40)
@@ -187,8 +168,12 @@ export class SimPipeline {
     return true
   }
 
+  #partitionOf(stream: number): number {
+    return stream % this.raw.length
+  }
+
   #emit(record: SimRecord): void {
-    ;(this.normalised[partitionOf(record.stream)] as SimPartition).append(record, this.#clock.nowMs())
+    ;(this.normalised[this.#partitionOf(record.stream)] as SimPartition).append(record, this.#clock.nowMs())
   }
 
   #normalise(record: SimRecord): void {
@@ -226,7 +211,7 @@ export class SimPipeline {
       const record: SimRecord = { stream, seq, fault: given }
       if (offset < from || this.#errs('gateway-skip', record)) continue
       const fault = this.#errs('gateway-change', record) ? 'corrupted' : this.#errs('gateway-drop-headers', record) ? 'header-lost' : given
-      const topic = this.raw[partitionOf(stream)] as SimPartition
+      const topic = this.raw[this.#partitionOf(stream)] as SimPartition
       topic.append({ ...record, fault }, this.#clock.nowMs())
       if (this.#errs('gateway-double', record)) topic.append({ ...record, fault }, this.#clock.nowMs())
     }
@@ -240,6 +225,13 @@ export class SimPipeline {
   }
 
   #runNormaliser(): void {
+    this.#normaliseAll()
+    this.#clock.later(20 + this.#prng.below(150), () => {
+      this.#runNormaliser()
+    })
+  }
+
+  #normaliseAll(): void {
     for (const [partition, log] of this.raw.entries()) {
       const from = this.processed.get(partition) ?? 0
       for (const entry of log.entries)
@@ -247,24 +239,24 @@ export class SimPipeline {
       this.processed.set(partition, log.end)
       ;(this.normalised[partition] as SimPartition).appendOther()
     }
-    this.#clock.later(20 + this.#prng.below(150), () => {
-      this.#runNormaliser()
-    })
   }
 
   #runSink(): void {
     this.#clock.later(500 + this.#prng.below(900), () => {
       this.#runSink()
     })
-    if (this.#sinkPaused) return
+    if (!this.#sinkPaused) this.#sinkAll()
+  }
+
+  #sinkAll(): void {
     const rows = this.#doubledLater
     this.#doubledLater = []
     for (const [partition, log] of this.normalised.entries()) {
-      const from = this.#sunk.get(partition) ?? 0
+      const from = this.sunk.get(partition) ?? 0
       for (const entry of log.entries)
         if (entry.offset >= from)
           rows.push(...this.#sink({ stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }))
-      this.#sunk.set(partition, log.end)
+      this.sunk.set(partition, log.end)
     }
     const { lost, doubled } = this.#rewrites
     const erring = (defect: PlantedDefect) => rows.filter((row) => this.#errs(defect, row))
@@ -295,6 +287,3 @@ export class SimPipeline {
     })
   }
 }
-
-const newPartitions = () => Array.from({ length: PARTITIONS }, () => new SimPartition())
-const partitionOf = (stream: number) => stream % PARTITIONS

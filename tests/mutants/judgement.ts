@@ -1,4 +1,5 @@
 import type { Mutant } from './mutant.ts'
+import { topicMutants } from './topics.ts'
 
 const at =
   (file: string) =>
@@ -131,8 +132,8 @@ export const mutants: readonly Mutant[] = [
   sighting('records before the position are judged again', 'if (record.offset >= position) suspicions', 'suspicions'),
   sighting(
     'order is not watched across what was told',
-    'Math.max(told.sighted.last(stream), pending.canaries.last(stream)) > seq',
-    'pending.canaries.last(stream) > seq',
+    'const disordered = behind > seq',
+    'const disordered = pending.canaries.last(stream) > seq',
   ),
   topicLoss(
     'at the offset counts as passed',
@@ -216,4 +217,5 @@ export const mutants: readonly Mutant[] = [
   ),
   recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
   recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
+  ...topicMutants,
 ]

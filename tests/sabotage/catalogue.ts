@@ -1,6 +1,7 @@
 import type { SabotageCase } from './case.ts'
+import { changedTopicCases } from './cases/changed-topics.ts'
 import { innocentCases } from './cases/innocent.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
 
-export const catalogue: readonly SabotageCase[] = [...topicCases, ...tableCases, ...innocentCases]
+export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...innocentCases]

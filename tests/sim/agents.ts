@@ -8,12 +8,10 @@ import { intendedAtMs } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
-import type { SimEntry, SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
-import { RAW_HOP, SOURCE_HOP } from './topology.ts'
+import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
+import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
-
-type Topic = 'source' | 'raw' | 'normalised'
-const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop === RAW_HOP ? 'raw' : 'normalised')
 
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
@@ -84,8 +82,9 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         const positions = effect.hops.flatMap((hop) =>
           pipeline[topicOf(hop)].map((log, partition) => ({ hop, partition, offset: log.end })),
         )
+        const topicIds = effect.hops.map((hop) => topicIdAt(pipeline, hop))
         later(prng.below(200), () => {
-          send({ type: 'baselined', runId: effect.runId, stage: effect.stage, positions })
+          send({ type: 'baselined', runId: effect.runId, stage: effect.stage, positions, topicIds })
         })
         return
       }
@@ -102,9 +101,18 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         })
         return
       }
+      case 'look-at-log': {
+        const { topicId } = topicIdAt(pipeline, effect.hop)
+        const partitions = pipeline[topicOf(effect.hop)].map(({ low, end }, partition) => ({ partition, low, end, stableEnd: end }))
+        later(prng.below(200), () => {
+          send({ type: 'log-seen', runId: effect.runId, hop: effect.hop, state: { topicId, partitions } })
+        })
+        return
+      }
       case 'look-again': {
         const wanted = new Set(effect.suspects.map(({ stream, seq }) => `${stream}/${seq}`))
         later(50 + prng.below(400), () => {
+          const limits = limitsOf(pipeline, effect)
           const found = pipeline[topicOf(effect.hop)].flatMap((log, partition) =>
             located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
           )
@@ -117,7 +125,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
                 )
           const result = prng.chance(1, 6)
             ? ({ ok: false, reason: 'broker away' } as const)
-            : ({ ok: true, found, origin: origins } as const)
+            : ({ ok: true, found, origin: origins, limits } as const)
           send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, result })
         })
         clock.nowMs()
@@ -128,9 +136,6 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
     }
   },
 }
-
-const located = (entries: readonly SimEntry[], partition: number): Located[] =>
-  entries.map(({ stream, seq, offset }) => ({ stream, seq, partition, offset }))
 
 function readForEver(
   context: ShellContext,
@@ -143,9 +148,16 @@ function readForEver(
   const poll = () => {
     if (stopped.has(effect.runId)) return
     for (const [partition, log] of pipeline[topicOf(effect.hop)].entries()) {
-      const from = positions.get(partition) ?? 0
-      if (log.end <= from) continue
+      const position = positions.get(partition) ?? 0
+      if (log.end <= position) continue
       positions.set(partition, log.end)
+      // A reader learns of a gap with the first record behind it.
+      const removed = log.low > position ? { removed: { partition, offsetFirst: position, offsetLast: log.low - 1 } } : {}
+      const from = Math.max(position, log.low)
+      if (from === log.end) {
+        positions.set(partition, position)
+        continue
+      }
       const records = log.entries
         .filter(({ offset }) => offset >= from)
         .map(({ stream, seq, offset, atMs, fault }) => ({
@@ -159,7 +171,7 @@ function readForEver(
         type: 'batch-read',
         runId: effect.runId,
         hop: effect.hop,
-        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherOffsets: [] },
+        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherOffsets: [], ...removed },
       })
     }
     later(50 + prng.below(250), poll)

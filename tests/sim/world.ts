@@ -32,6 +32,8 @@ export interface Scenario {
   /** Whether canaries go in outside of Kafka, by way of a gateway. */
   readonly source?: boolean
   readonly generatorLagMs?: number
+  /** What somebody does to the topics in mid-run. */
+  readonly disturb?: ((pipeline: SimPipeline) => void) | undefined
 }
 
 export interface SimReport {
@@ -99,6 +101,10 @@ export function simulate(scenario: Scenario): SimReport {
   const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   if (staysPaused) neverGoesOn(pipeline)
+  const disturbAtMs = 2_500 + prng.stream('disturb').below(3_000)
+  clock.later(disturbAtMs, () => {
+    scenario.disturb?.(pipeline)
+  })
   const world: World = {
     clock,
     prng,

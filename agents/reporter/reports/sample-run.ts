@@ -51,7 +51,7 @@ function latency(ms: number) {
 export function cleanFacts(plan = 'smoke'): RunFact[] {
   const resolved = sampleResolved(plan)
   const stages = resolved.plan.stages.map(({ stage }) => stage)
-  const empty = { positions: [], snapshotId: null, tableUuid: null }
+  const empty = { positions: [], snapshotId: null, tableUuid: null, topicIds: [] }
   return [
     {
       kind: 'run-accepted',
@@ -100,6 +100,7 @@ function sighting(hop: string, ms: number): Fact<'hop-sighted'> {
     disordered: [],
     late: [],
     latency: latency(ms),
+    lasts: [],
     otherRecords: 21,
   }
 }

@@ -1,0 +1,44 @@
+import type { Mutant } from './mutant.ts'
+
+const at =
+  (file: string) =>
+  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
+
+const log = at('agents/ingestion-checker/log-watch.ts')
+const logJudging = at('agents/ingestion-checker/log-judging.ts')
+const topic = at('agents/ingestion-checker/topic-work.ts')
+const judging = at('agents/ingestion-checker/judging.ts')
+const sighting = at('agents/ingestion-checker/sighting.ts')
+
+/** Mistakes in what is said of topics that change under a run. */
+export const topicMutants: readonly Mutant[] = [
+  log('an id that nobody told is another one', 'if (was === null || is === null || was === is) return null', 'if (was === is) return null'),
+  log('one look is enough for a log to be cut off', 'if (wasCutOff && end', 'if (end'),
+  log('one look is enough for offsets to be gone', 'Math.min(low, before) > position', 'low > position'),
+  log('what was removed elsewhere is a doubt at the first hop', 'const hit = isFirst ?', 'const hit = watch.skipped ?'),
+  log(
+    'gaps of a topic that is not compacted are a doubt',
+    'if (!watch.skipped || limits.compacted === false) return null',
+    'if (!watch.skipped) return null',
+  ),
+  log(
+    'compaction alone is a doubt',
+    'if (!watch.skipped || limits.compacted === false) return null',
+    'if (limits.compacted === false) return null',
+  ),
+  log('what was gone before a restart is forgotten', 'watch.removed.add(rangesOf(', 'void (rangesOf('),
+  logJudging('what is gone is not told', 'topic.log.untold = []', 'untold.length = 0'),
+  logJudging('a topic that was made again is told again and again', 'if (isTold) return effects', ''),
+  logJudging('a topic that was made again is read on', 'topic.log.broken = actual', ''),
+  topic('partitions that were added are read again after a restart', ', ...told.cover.partitions()]', ']'),
+  topic('the order of before a restart is forgotten', 'lasts: new Map(told.lasts)', 'lasts: new Map()'),
+  topic('a stream that moved must keep its order all the same', 'seq <= last && last < behind', 'seq > last && last > behind'),
+  judging(
+    'a second look at another topic accuses',
+    'if (other !== undefined && broken !== null) return',
+    'if (other === undefined && broken !== null) return',
+  ),
+  judging('a stage ends before its topics were looked at once more', 'topic.logSeenMs < producedMs', 'topic.logSeenMs < 0'),
+  judging('what nobody can read is lost', 'const records = missing.filter(isUnreadable)', 'const records = missing.filter(() => false)'),
+  sighting('order holds across partitions', 'raiseLast(lasts, `${partition}/${stream}`, seq)', 'raiseLast(lasts, `0/${stream}`, seq)'),
+]
