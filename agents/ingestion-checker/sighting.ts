@@ -67,6 +67,8 @@ export interface SightContext {
   readonly positions: Map<number, number>
   readonly deliverWithinMs: number
   readonly intendedAtMs: (stream: number, seq: number) => number
+  /** Whether latencies of the stream are the pipeline's; left out: all are. */
+  readonly isTimed?: (stream: number) => boolean
 }
 
 /** Folds a batch; a batch or a part of one that was folded before changes nothing. */
@@ -88,7 +90,8 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   return suspicions
 }
 
-function foldRecord({ told, pending, deliverWithinMs, intendedAtMs }: SightContext, partition: number, record: SightedRecord): Suspicion[] {
+function foldRecord(context: SightContext, partition: number, record: SightedRecord): Suspicion[] {
+  const { told, pending, deliverWithinMs, intendedAtMs, isTimed } = context
   const { stream, seq, offset } = record
   const place: Located = { stream, seq, partition, offset }
   const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
@@ -97,7 +100,7 @@ function foldRecord({ told, pending, deliverWithinMs, intendedAtMs }: SightConte
     pending.repeats.push(place)
     return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]
   }
-  pending.latency.add(latencyMs)
+  if (isTimed?.(stream) ?? true) pending.latency.add(latencyMs)
   const late = latencyMs > deliverWithinMs
   if (late) pending.late.add(stream, seq)
   // `pending` holds this canary already, so "a later one came first" is a last seq beyond it.

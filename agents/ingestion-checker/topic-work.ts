@@ -3,9 +3,11 @@ import type { Evidence } from '../../shared/core/evidence.ts'
 import { hopEvidence } from '../../shared/core/evidence.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import { isMirror, mirrorDefectAt } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
-import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
+import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
@@ -84,6 +86,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
           pending: topic.pending,
           positions: topic.positions,
           deliverWithinMs: topic.hop.deliverWithinMs,
+          isTimed: (stream) => !isMirror(run.resolved.plan.load, stream),
           intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
         },
         batch,
@@ -121,7 +124,7 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   topic.pending = emptyPending()
   topic.suspicions = []
   return [
-    ...topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...sayFindings(works, { run, budget: topic.budget }, findings),
     ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
     say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
   ]
@@ -141,6 +144,8 @@ function isSightedAt(
 
 /** What an earlier hop already shows is not this hop's doing. */
 function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault }: Suspicion): boolean {
+  // Every watcher has to see what is planted, whoever saw it before.
+  if (mirrorDefectAt(run.resolved.plan.load, place.stream, place.seq) !== null) return false
   const before = hopBefore(run, topic.name)
   if (before === null) return false
   const names = run.resolved.hops.map(hopName)

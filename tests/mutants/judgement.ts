@@ -1,8 +1,4 @@
-import type { Mutant } from './mutant.ts'
-
-const at =
-  (file: string) =>
-  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
+import { at, type Mutant } from './mutant.ts'
 
 const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')
