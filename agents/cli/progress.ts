@@ -1,6 +1,6 @@
 import { hopName } from '../../topology/topology.ts'
 import { agentOfTask } from '../../topology/plan.ts'
-import type { CanarySet } from '../../shared/core/canary-set.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { Violation } from '../../shared/core/evidence.ts'
 import { withoutMirror } from '../../shared/core/mirror.ts'
 import { isCancelled, type RunState } from '../../shared/core/run-book.ts'
@@ -69,7 +69,7 @@ function hopRows({ followed, run, sample, previous }: HopRows): string[] {
   const rows = [...sample.seen].map(([hop, seen]) => {
     const latency = hop === SOURCE ? evidence.produceLatency : (evidence.hops.get(hop)?.latency ?? evidence.probes.get(hop)?.latency)
     const quantiles = [0.5, 0.99].map((q) => msText(latency?.quantile(q) ?? null))
-    const late = evidence.hops.get(hop)?.late.size ?? 0
+    const late = withoutMirror(run.resolved.plan.load, evidence.hops.get(hop)?.late ?? new CanarySet()).size
     return [
       hop,
       countText(seen),

@@ -70,6 +70,13 @@ test('a defect is looked for where it can be seen', () => {
     table: ['skipped', 'doubled', 'changed', 'delayed'],
     api: [],
   })
+  const { deliverWithinMs, giveUpAfterMs } = topic
+  const source = { kind: 'source' as const, broker: 'nats' as const, stream: 's', subject: 'x', deliverWithinMs, giveUpAfterMs }
+  const shownBySource = (delivery: 'at-least-once' | 'at-most-once') =>
+    mirrorDefects.filter((defect) => showsAt(defect, { ...source, headers: [], delivery }))
+  expect(shownBySource('at-least-once')).toEqual(['skipped', 'doubled', 'changed', 'delayed', 'swapped'])
+  expect(shownBySource('at-most-once')).toEqual(['doubled', 'changed', 'delayed', 'swapped'])
+  expect(showsAt('headerless', { ...source, headers: ['traceparent'], delivery: 'at-most-once' })).toBe(true)
   expect([showsAt('headerless', { ...topic, headers: [] }), showsAt('headerless', { ...topic, headers: ['traceparent'] })]).toEqual([
     false,
     true,

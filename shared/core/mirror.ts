@@ -55,12 +55,17 @@ export function mirrorPlants(load: Load): PlantedDefect[] {
   })
 }
 
+const hasHeaders = (defect: MirrorDefect, { headers }: { readonly headers: readonly string[] }) =>
+  defect !== 'headerless' || headers.length > 0
+
 /** Whether the defect can be seen at the hop at all. */
 export function showsAt(defect: MirrorDefect, hop: Hop): boolean {
   switch (hop.kind) {
     case 'source':
+      // Where nothing is acknowledged, nothing is owed: what was never sent is missed by nobody.
+      return (defect !== 'skipped' || hop.delivery === 'at-least-once') && hasHeaders(defect, hop)
     case 'topic':
-      return defect !== 'headerless' || hop.headers.length > 0
+      return hasHeaders(defect, hop)
     case 'table':
       return defect !== 'swapped' && defect !== 'headerless'
     case 'api':

@@ -6,7 +6,7 @@ import { emptyEvidence, foldEvidence } from './evidence.ts'
 import { judge } from './judge.ts'
 import { mirrorPlants, mirrorViolation, showsAt } from './mirror.ts'
 import { emptyRunBook, foldRunBook, type RunState } from './run-book.ts'
-import { RAW, RUN, TABLE, accepted, resolvedOf, smokePlan, told } from './told-run.fixture.ts'
+import { CLEAN, RAW, RUN, TABLE, accepted, resolvedOf, smokePlan, told } from './told-run.fixture.ts'
 import { watchedDefects, watcherReasons } from './watcher.ts'
 import { hopName } from '../../topology/topology.ts'
 
@@ -97,7 +97,28 @@ describe('the watcher watched', () => {
     expect(reasons).toEqual([
       `the watcher of ${RAW} is blind: 1 of 1 doubled canaries were not reported as duplicated (stream 2 seq 2, as corrupted)`,
     ])
-    expect(runOf([...whole, ...wellSeen, seenAs(RAW, 2, 'corrupted')] as RunFact[]).reasons).toHaveLength(1)
+  })
+
+  test('is not called blind for what the pipeline may have done to a planted one besides, but that is no pass either', () => {
+    const { reasons, verdict, run, evidence } = runOf([...whole, ...wellSeen, seenAs(RAW, 2, 'corrupted')] as RunFact[])
+    expect(reasons).toEqual([
+      `more than what was planted was reported of 1 doubled canaries at ${RAW} (stream 2 seq 2, as duplicated and corrupted)`,
+    ])
+    expect(verdict.verdict).toBe('inconclusive')
+    expect(watchedDefects(run, evidence).flatMap(({ unseen }) => unseen)).toEqual([])
+  })
+
+  test('is not called blind to one that the pipeline lost', () => {
+    const seq = plants.find(({ defect }) => defect === 'changed')?.seq as number
+    const rest = [{ stream: MIRROR, ranges: [1, seq - 1, seq + 1, 11] }]
+    const sightings = sighted.map((fact) =>
+      fact.hop === CLEAN && fact.canaries[0]?.stream === MIRROR ? { ...fact, canaries: rest } : fact,
+    )
+    const { reasons } = runOf([...ledger, ...sightings, ...stored, ...without(CLEAN, seq), seenAs(CLEAN, seq, 'lost')] as RunFact[])
+    expect(reasons).toEqual([
+      `whether a changed canary would be seen at ${CLEAN} is not known: none could be planted`,
+      `more than what was planted was reported of 1 changed canaries at ${CLEAN} (stream 2 seq ${seq}, as lost)`,
+    ])
   })
 
   test('may say of a slow pipeline that it is late besides', () => {

@@ -12,8 +12,16 @@ export interface WatchedDefect {
   readonly hop: string
   /** Planted, vouched for, and such that the watcher had to see it. */
   readonly planted: number
-  /** Those not reported as just what they are, and what they were reported as instead. */
-  readonly unseen: readonly { readonly stream: number; readonly seq: number; readonly shownAs: readonly ViolationKind[] }[]
+  /** Those not reported as what they are, and what they were reported as instead. */
+  readonly unseen: readonly ShownDefect[]
+  /** Those of which something else was reported: by a watcher that errs, or a pipeline that did it to one of these. */
+  readonly odd: readonly ShownDefect[]
+}
+
+export interface ShownDefect {
+  readonly stream: number
+  readonly seq: number
+  readonly shownAs: readonly ViolationKind[]
 }
 
 const taskOfHop = { source: 'sight-topics', topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
@@ -47,40 +55,54 @@ export function watchedDefects(run: RunState, evidence: Evidence): WatchedDefect
     return (load.mirror?.defects ?? [])
       .filter((defect) => showsAt(defect, hop))
       .map((defect): WatchedDefect => {
-        const here = plants.filter((plant) => plant.defect === defect && isDecidable(plant, { evidence, hop: name }))
-        const told = here.map(({ stream, seq }) => ({ stream, seq, shownAs: found.get(placeKey(name, stream, seq)) ?? [] }))
-        return { defect, hop: name, planted: here.length, unseen: told.filter(({ shownAs }) => !isSeen(defect, shownAs)) }
+        const shownAs = ({ stream, seq }: PlantedDefect) => found.get(placeKey(name, stream, seq)) ?? []
+        const all = plants.filter((plant) => plant.defect === defect)
+        const here = all.filter((plant) => isDecidable(plant, { evidence, hop: name }))
+        const unseen = here.filter((plant) => !shownAs(plant).includes(mirrorViolation[defect]))
+        const odd = all.filter((plant) => !unseen.includes(plant) && shownAs(plant).some((kind) => isOdd(defect, kind)))
+        const shown = (those: readonly PlantedDefect[]) =>
+          those.map((plant) => ({ stream: plant.stream, seq: plant.seq, shownAs: shownAs(plant) }))
+        return { defect, hop: name, planted: here.length, unseen: shown(unseen), odd: shown(odd) }
       })
   })
 }
 
 /** Inconclusive by these: a watcher that misses what was planted would miss the pipeline's own. */
 export function watcherReasons(run: RunState, evidence: Evidence): string[] {
-  return watchedDefects(run, evidence).flatMap(({ defect, hop, planted, unseen }) => {
-    if (planted === 0) return [`whether a ${defect} canary would be seen at ${hop} is not known: none could be planted`]
-    if (unseen.length === 0) return []
-    const which = unseen.map(
-      ({ stream, seq, shownAs }) => `stream ${stream} seq ${seq}${shownAs.length === 0 ? '' : `, as ${shownAs.join(' and ')}`}`,
-    )
-    return [
-      `the watcher of ${hop} is blind: ${unseen.length} of ${planted} ${defect} canaries were not reported as ${mirrorViolation[defect]} (${which.join('; ')})`,
-    ]
+  return watchedDefects(run, evidence).flatMap(({ defect, hop, planted, unseen, odd }) => {
+    const reasons: string[] = []
+    if (planted === 0) reasons.push(`whether a ${defect} canary would be seen at ${hop} is not known: none could be planted`)
+    if (unseen.length > 0)
+      reasons.push(
+        `the watcher of ${hop} is blind: ${unseen.length} of ${planted} ${defect} canaries were not reported as ${mirrorViolation[defect]} (${placesOf(unseen)})`,
+      )
+    if (odd.length > 0)
+      reasons.push(`more than what was planted was reported of ${odd.length} ${defect} canaries at ${hop} (${placesOf(odd)})`)
+    return reasons
   })
 }
+
+const placesOf = (shown: readonly ShownDefect[]) =>
+  shown
+    .map(({ stream, seq, shownAs }) => `stream ${stream} seq ${seq}${shownAs.length === 0 ? '' : `, as ${shownAs.join(' and ')}`}`)
+    .join('; ')
 
 /** A pair of which something is in doubt proves nothing. */
 const isPlanted = ({ defect, stream, seq }: PlantedDefect, vouched: CanarySet) =>
   vouched.has(stream, companionOf(seq)) && (defect === 'skipped' || vouched.has(stream, seq))
 
-/** Where the second of the pair is not, the hop has lost it, which is told of that; a late one is not told to be out of order. */
+/**
+ * Where one of the pair did not come, the pipeline has lost it: it can show no defect, nor prove one. A late one is not told
+ * to be out of order.
+ */
 function isDecidable({ defect, stream, seq }: PlantedDefect, { evidence, hop }: { evidence: Evidence; hop: string }): boolean {
   const { sighted, late } = hopEvidence(evidence, hop)
-  return sighted.has(stream, companionOf(seq)) && !(defect === 'swapped' && late.has(stream, seq))
+  const hasCome = sighted.has(stream, companionOf(seq)) && (defect === 'skipped' || sighted.has(stream, seq))
+  return hasCome && !(defect === 'swapped' && late.has(stream, seq))
 }
 
-/** Lateness may come on top, by a pipeline that is slow; whatever else is found of it is wrong. */
-const isSeen = (defect: MirrorDefect, shownAs: readonly ViolationKind[]) =>
-  shownAs.includes(mirrorViolation[defect]) && shownAs.every((kind) => kind === mirrorViolation[defect] || kind === 'late')
+/** Lateness may come on top, by a pipeline that is slow. */
+const isOdd = (defect: MirrorDefect, kind: ViolationKind) => kind !== mirrorViolation[defect] && kind !== 'late'
 
 const placeKey = (hop: string, stream: number, seq: number) => `${hop} ${stream}/${seq}`
 

@@ -37,6 +37,8 @@ const listedViolation = z.strictObject({
   look: z.string().nullable().describe('A command or query by which to see it.'),
 })
 
+const shownDefect = z.strictObject({ stream: z.int(), seq: z.int(), shownAs: z.array(violationKind) })
+
 export const reportSchema = z.strictObject({
   format: z.literal('assay-report'),
   version: z.literal(REPORT_VERSION).describe('Raised when a field changes its meaning or goes; new fields do not raise it.'),
@@ -105,7 +107,8 @@ export const reportSchema = z.strictObject({
         defect: z.enum(mirrorDefects),
         violation: violationKind.describe('What it must be reported as.'),
         planted: z.int(),
-        unseen: z.array(z.strictObject({ stream: z.int(), seq: z.int(), shownAs: z.array(violationKind) })),
+        unseen: z.array(shownDefect).describe('Not reported as what they are.'),
+        odd: z.array(shownDefect).describe('Of which something else was reported.'),
       }),
     )
     .optional()
@@ -187,12 +190,13 @@ export function reportOf(source: ReportSource): Report {
 export const jsonReport = (source: ReportSource) => `${JSON.stringify(reportOf(source), null, 2)}\n`
 
 const watcherOf = ({ run, evidence }: ReportSource): NonNullable<Report['watcher']> =>
-  watchedDefects(run, evidence).map(({ hop, defect, planted, unseen }) => ({
+  watchedDefects(run, evidence).map(({ hop, defect, planted, unseen, odd }) => ({
     hop,
     defect,
     violation: mirrorViolation[defect],
     planted,
-    unseen: unseen.map(({ stream, seq, shownAs }) => ({ stream, seq, shownAs: [...shownAs] })),
+    unseen: unseen.map((one) => ({ ...one, shownAs: [...one.shownAs] })),
+    odd: odd.map((one) => ({ ...one, shownAs: [...one.shownAs] })),
   }))
 
 type ListedViolation = z.infer<typeof listedViolation>

@@ -65,7 +65,14 @@ describe('a report of a run with planted defects', () => {
     expect(markdownReport(well)).toContain('## The watcher watched\n')
     expect(markdownReport(well)).toContain(`| ${TABLE} | changed | corrupted | 1 of 1 |`)
     expect(htmlReport(well)).toContain('<h2 id="watcher">The watcher watched</h2>')
-    expect(reportOf(well).watcher).toContainEqual({ hop: TABLE, defect: 'changed', violation: 'corrupted', planted: 1, unseen: [] })
+    expect(reportOf(well).watcher).toContainEqual({
+      hop: TABLE,
+      defect: 'changed',
+      violation: 'corrupted',
+      planted: 1,
+      unseen: [],
+      odd: [],
+    })
     // Topics show all six, the table four.
     expect(reportOf(well).watcher).toHaveLength(16)
   })
