@@ -6,6 +6,7 @@ import { correction } from './results/correction.ts'
 import { evidenceMissing } from './results/evidence-missing.ts'
 import { faultChanged } from './results/fault-changed.ts'
 import { hopSighted } from './results/hop-sighted.ts'
+import { mirrorDefectSeen } from './results/mirror-defect-seen.ts'
 import { probeAnswered } from './results/probe-answered.ts'
 import { requestRefused } from './results/request-refused.ts'
 import { runAccepted } from './results/run-accepted.ts'
@@ -32,6 +33,7 @@ export const resultMessages = [
   evidenceMissing,
   agentHeartbeat,
   runJudged,
+  mirrorDefectSeen,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -54,6 +54,20 @@ export const agentOfTask = {
   'clean-up': 'storage-reconciler',
 } as const satisfies Record<StageTask, string>
 
+/** How a canary of the mirror stream may differ, on purpose, from what the watchers expect. */
+export const mirrorDefects = ['skipped', 'doubled', 'changed', 'delayed', 'swapped', 'headerless'] as const
+export type MirrorDefect = (typeof mirrorDefects)[number]
+
+export const mirrorSchema = z.strictObject({
+  each: z.int().positive().max(50).default(2).describe('How often each defect is planted, spread over the run.'),
+  defects: z
+    .array(z.enum(mirrorDefects))
+    .min(1)
+    .default([...mirrorDefects])
+    .describe('Leave out what the pipeline makes good itself: where it drops repeats, `doubled` shows nowhere behind.'),
+})
+export type Mirror = z.infer<typeof mirrorSchema>
+
 export const loadSchema = z.strictObject({
   canaries: z.int().positive().max(1_000_000_000),
   ratePerSecond: z.number().positive().max(1_000_000),
@@ -63,6 +77,11 @@ export const loadSchema = z.strictObject({
     .nonnegative()
     .default(50)
     .describe('Every n-th canary of a stream carries an edge value in one field; 0 for none.'),
+  mirror: mirrorSchema
+    .optional()
+    .describe(
+      'Plants known defects on one more stream, which counts nowhere else: the run is inconclusive where a watcher does not report one.',
+    ),
 })
 export type Load = z.infer<typeof loadSchema>
 

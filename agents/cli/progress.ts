@@ -1,6 +1,8 @@
 import { hopName } from '../../topology/topology.ts'
 import { agentOfTask } from '../../topology/plan.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { Violation } from '../../shared/core/evidence.ts'
+import { withoutMirror } from '../../shared/core/mirror.ts'
 import { isCancelled, type RunState } from '../../shared/core/run-book.ts'
 import { countText, msText, tableLines } from './figures.ts'
 import { runOf, type FollowedRun } from './followed-run.ts'
@@ -16,11 +18,13 @@ const SOURCE = 'source'
 
 export function sampleOf(followed: FollowedRun, atMs: number): ProgressSample {
   const { evidence } = followed
-  const seen = new Map([[SOURCE, evidence.acknowledged.size]])
-  for (const hop of runOf(followed)?.resolved.hops ?? []) {
+  const run = runOf(followed)
+  const ofPipeline = (canaries: CanarySet) => (run === null ? canaries : withoutMirror(run.resolved.plan.load, canaries)).size
+  const seen = new Map([[SOURCE, ofPipeline(evidence.acknowledged)]])
+  for (const hop of run?.resolved.hops ?? []) {
     const name = hopName(hop)
     const canaries = hop.kind === 'api' ? evidence.probes.get(name)?.compared : evidence.hops.get(name)?.sighted
-    seen.set(name, canaries?.size ?? 0)
+    seen.set(name, canaries === undefined ? 0 : ofPipeline(canaries))
   }
   return { atMs, seen }
 }
@@ -65,7 +69,7 @@ function hopRows({ followed, run, sample, previous }: HopRows): string[] {
   const rows = [...sample.seen].map(([hop, seen]) => {
     const latency = hop === SOURCE ? evidence.produceLatency : (evidence.hops.get(hop)?.latency ?? evidence.probes.get(hop)?.latency)
     const quantiles = [0.5, 0.99].map((q) => msText(latency?.quantile(q) ?? null))
-    const late = evidence.hops.get(hop)?.late.size ?? 0
+    const late = withoutMirror(run.resolved.plan.load, evidence.hops.get(hop)?.late ?? new CanarySet()).size
     return [
       hop,
       countText(seen),

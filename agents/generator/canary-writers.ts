@@ -9,6 +9,8 @@ import type { Hop } from '../../topology/topology.ts'
 /** One canary as it leaves. */
 export interface OutgoingCanary {
   readonly canary: CanaryId
+  /** Which of several records of the canary; 0 where there is one. */
+  readonly copy: number
   readonly key: string | null
   readonly value: Buffer
   readonly headers: Readonly<Record<string, string>>
@@ -32,8 +34,9 @@ export function canaryWriter({ kafka, nats }: { kafka: KafkaLink; nats: NatsLink
   return {
     write: (canaries) =>
       writer.write(
-        canaries.map(({ canary, key, value, headers }) => ({
-          id: canaryIdText(canary),
+        canaries.map(({ canary, copy, key, value, headers }) => ({
+          // The stream drops what comes twice under one id.
+          id: copy === 0 ? canaryIdText(canary) : `${canaryIdText(canary)}/${copy}`,
           subject: subjectOf(first.subject, key ?? ''),
           value,
           headers,

@@ -3,6 +3,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { placeOf } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
 import {
@@ -133,13 +134,13 @@ function onTick(state: GeneratorState): GeneratorEffect[] {
  */
 function resume({ works }: GeneratorState, { run, stage }: DueStage): GeneratorWork {
   const { intended, shifts } = evidenceOf(works, run.runId)
-  const { streams } = run.resolved.plan.load
-  const places = intended.streams().map((stream) => intended.last(stream) * streams + stream + 1)
+  const { load } = run.resolved.plan
+  const places = intended.streams().map((stream) => placeOf(load, stream, intended.last(stream)) + 1)
   const { nowMs } = works.base
   const epochMs = run.stages.get(stage.stage)?.started?.epochMs ?? nowMs
   const nextPlace = Math.max(0, ...places)
   const shiftMs = shifts.at(-1)?.shiftMs ?? 0
-  const dueMs = epochMs + (nextPlace * 1000) / run.resolved.plan.load.ratePerSecond + shiftMs
+  const dueMs = epochMs + (nextPlace * 1000) / load.ratePerSecond + shiftMs
   return {
     stage: stage.stage,
     epochMs,

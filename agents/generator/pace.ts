@@ -1,4 +1,5 @@
 import type { Load } from '../../topology/plan.ts'
+import { mirrorLength, mirrorPlace } from '../../shared/core/mirror.ts'
 import type { Ranges } from '../../shared/core/range-set.ts'
 
 /** A run of canaries in the order of intended sends: what one intent and one ledger fact speak of. */
@@ -27,5 +28,10 @@ export function nextChunk(load: Load, placeFirst: number): Chunk {
     const last = Math.ceil((placeEnd - stream) / load.streams) - 1
     if (last >= first) canaries.push({ stream, ranges: [first, last] })
   }
+  const mirrored = Array.from({ length: mirrorLength(load) }, (_, seq) => seq).filter((seq) => {
+    const place = mirrorPlace(load, seq)
+    return placeFirst <= place && place < placeEnd
+  })
+  if (mirrored.length > 0) canaries.push({ stream: load.streams, ranges: [mirrored[0] as number, mirrored.at(-1) as number] })
   return { placeFirst, placeEnd, canaries }
 }

@@ -1,14 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { canaryContent, intendedAtMs, type CanaryAt } from '../../shared/core/canary.ts'
+import { canaryContent, sendAtMs, type SendClock } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
-import { fieldText, type FieldType } from '../../shared/core/record-schema.ts'
+import { isMirror } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { NatsLink } from '../../shared/runtime/nats.ts'
-import { recordCodec, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import { recordCodec } from '../../shared/runtime/record-codec.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
@@ -16,7 +15,6 @@ import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary
 import { outcomeDetail } from '../../shared/runtime/hop-spans.ts'
 import type { Sighting } from '../../shared/runtime/recent-sightings.ts'
 import { createTracedLatencies, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
-import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
@@ -24,6 +22,8 @@ import { canaryWriter, type CanaryWriter, type OutgoingCanary } from './canary-w
 import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
 import { TRACED } from './metrics.ts'
 import type { Chunk } from './pace.ts'
+import { recordsOf, type RunSource } from './outgoing.ts'
+import { fieldToChange, jointOutcome, turnOf } from './planting.ts'
 
 export interface GeneratorPorts {
   readonly agent: Pick<AgentPorts, 'clock' | 'log' | 'metrics' | 'bus' | 'tracing'>
@@ -44,12 +44,6 @@ const TURN_MS = 10
 const TURN_CANARIES_MAX = 2_000
 /** Over all chunks and runs: this bounds the records in memory, however slow the broker is. */
 const TURNS_UNDER_WAY_MAX = 4
-
-interface RunSource {
-  readonly at: CanaryAt
-  readonly codec: RecordCodec
-  readonly keyType: FieldType
-}
 
 /** Writes canaries when they are due, and says of each what the broker said. */
 export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
@@ -125,7 +119,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       send({ type: 'chunk-written', runId, chunk, outcome: tally.outcome() })
       return
     }
-    const due = inOrder(chunk, (stream, seq) => intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq))
+    const due = inOrder(chunk, { load: resolved.plan.load, epochMs, shifts: [] })
     const turns: Promise<void>[] = []
     // How much of being late is the broker's doing: what is left of it is our own.
     let waitedMs = 0
@@ -160,23 +154,17 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   async #sendTurn(of: { runId: string; turn: readonly Due[]; source: RunSource; resolved: ResolvedRun }, tally: ChunkTally): Promise<void> {
     const { runId, turn, source, resolved } = of
     const { clock, metrics } = this.#ports.agent
-    const records = turn.map(({ stream, seq }): OutgoingCanary => {
-      const content = source.at(stream, seq)
-      const traceId = traceIdOf({ runId, stream, seq })
-      return {
-        canary: { runId, stream, seq },
-        key: fieldText(source.keyType, content[resolved.record.key] ?? null),
-        value: source.codec.encode(content),
-        headers: { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) },
-      }
-    })
+    const records = turn.map((canary) => recordsOf({ runId, canary, source, resolved }))
     const startMs = clock.nowMs()
-    const outcomes = await this.#writer.write(records)
+    const written = await this.#writer.write(records.flat())
     const endMs = clock.nowMs()
     const at = this.#spans.at({ runId, resolved }, SOURCE_HOP)
-    for (const [index, outcome] of outcomes.entries()) {
-      const canary = turn[index] as Due
-      tally.add(canary, outcome, endMs - canary.dueMs)
+    let next = 0
+    for (const [index, canary] of turn.entries()) {
+      const outcomes = written.slice(next, (next += (records[index] as OutgoingCanary[]).length))
+      const outcome = jointOutcome(outcomes)
+      tally.add(canary, outcome, outcomes)
+      if (!isMirror(resolved.plan.load, canary.stream)) tally.took(outcome, endMs - canary.dueMs)
       metrics.add('assay_generator_canaries_total', 1, { outcome: outcome.outcome })
       this.#spans.sighted(at, sightingOf(canary, { outcome, endMs }))
       if (outcome.outcome === 'acknowledged')
@@ -200,7 +188,8 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     const codec = recordCodec(id, resolved.recordSchema)
     const { seed, record, plan } = resolved
     const keyType = codec.fields.find(({ name }) => name === record.key)?.type ?? { kind: 'string' }
-    return { codec, keyType, at: canaryContent({ runId, seed, load: plan.load, record, fields: codec.fields }) }
+    const at = canaryContent({ runId, seed, load: plan.load, record, fields: codec.fields })
+    return { codec, keyType, at, toChange: fieldToChange(resolved, codec.fields) }
   }
 }
 
@@ -217,10 +206,12 @@ function sightingOf({ stream, seq, dueMs }: Due, { outcome, endMs }: { outcome: 
   return { stream, seq, startMs: dueMs, endMs: Math.max(dueMs, endMs), detail, ...written }
 }
 
-function inOrder(chunk: Chunk, dueMs: (stream: number, seq: number) => number): Due[] {
+function inOrder(chunk: Chunk, clock: SendClock): Due[] {
   const due: Due[] = []
-  for (const { stream, ranges } of chunk.canaries) for (const seq of members(ranges)) due.push({ stream, seq, dueMs: dueMs(stream, seq) })
-  return due.sort((a, b) => a.dueMs - b.dueMs || a.stream - b.stream)
+  const { load } = clock
+  for (const { stream, ranges } of chunk.canaries)
+    for (const seq of members(ranges)) due.push({ stream, seq, dueMs: sendAtMs(clock, stream, seq) })
+  return due.sort((a, b) => a.dueMs - b.dueMs || a.stream - b.stream || turnOf(load, a.stream, a.seq) - turnOf(load, b.stream, b.seq))
 }
 
 /** Outcomes of a chunk, by record. */
@@ -235,20 +226,26 @@ class ChunkTally {
     this.#heldBackMs = Math.max(this.#heldBackMs, Math.round(ms))
   }
 
-  add({ stream, seq }: Due, outcome: RecordOutcome, latencyMs: number): void {
-    this.#sets[outcome.outcome].add(stream, seq)
-    if (outcome.outcome !== 'acknowledged') {
-      this.#reason = outcome.reason
-      return
+  /** The canary with the outcomes of all that was written for it. */
+  add({ stream, seq }: Due, { outcome }: RecordOutcome, written: readonly RecordOutcome[]): void {
+    this.#sets[outcome].add(stream, seq)
+    for (const record of written) {
+      if (record.outcome !== 'acknowledged') {
+        this.#reason = record.reason
+        continue
+      }
+      const { partition, offset } = record
+      const known = this.#offsets.get(partition)
+      this.#offsets.set(partition, {
+        partition,
+        offsetFirst: Math.min(known?.offsetFirst ?? offset, offset),
+        offsetLast: Math.max(known?.offsetLast ?? offset, offset),
+      })
     }
-    this.#latency.add(latencyMs)
-    const { partition, offset } = outcome
-    const known = this.#offsets.get(partition)
-    this.#offsets.set(partition, {
-      partition,
-      offsetFirst: Math.min(known?.offsetFirst ?? offset, offset),
-      offsetLast: Math.max(known?.offsetLast ?? offset, offset),
-    })
+  }
+
+  took({ outcome }: RecordOutcome, latencyMs: number): void {
+    if (outcome === 'acknowledged') this.#latency.add(latencyMs)
   }
 
   /** Nothing was sent: every canary of the chunk has failed for certain. */

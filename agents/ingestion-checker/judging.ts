@@ -1,10 +1,12 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
-import { hopEvidence, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
+import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import { withSkipped } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
-import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import type { Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
 import { closeBrokenLog, sayBroken } from './log-judging.ts'
@@ -26,7 +28,8 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
     passed,
     sighted: sightedHere(evidence, topic),
-    told: lostAt(evidence, topic.name),
+    told: missedAt(evidence, topic.name),
+    load: run.resolved.plan.load,
   })
   if (suspects.length === 0) return []
   topic.loss.looking = suspects
@@ -95,7 +98,7 @@ export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, re
     }
   }
   return [
-    ...topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...sayFindings(works, { run, budget: topic.budget }, findings),
     ...[...doubts].map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason)),
   ]
 }
@@ -166,7 +169,11 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
   if (topic.hop.kind === 'topic' && topic.logSeenMs < producedMs) return false
   const lost = lostAt(evidence, topic.name)
   const segments = segmentsBefore(evidence, before)
-  const open = segments.some((segment) => !topic.loss.cleared.has(segment) && CanarySet.of(segment.canaries).minus(lost).size > 0)
+  const missed = missedAt(evidence, topic.name)
+  const open = segments.some(
+    (segment) =>
+      !topic.loss.cleared.has(segment) && withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(missed).size > 0,
+  )
   if (open) return false
   // A lost one may still turn up: whoever closes too early calls the late lost.
   return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs
@@ -176,8 +183,6 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
 function unexpected(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
   return [...work.topics.values()].flatMap((topic) =>
-    topic.budget
-      .limit(unexpectedAt(evidence, { hop: topic.name, before: hopBefore(run, topic.name) }))
-      .map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    sayFindings(works, { run, budget: topic.budget }, unexpectedAt(evidence, { hop: topic.name, before: hopBefore(run, topic.name) })),
   )
 }

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { emptyEvidence, foldEvidence, hopEvidence, type Segment } from '../../shared/core/evidence.ts'
-import { RAW, told } from '../../shared/core/told-run.fixture.ts'
+import { RAW, resolvedOf, told } from '../../shared/core/told-run.fixture.ts'
 import { SUSPECTS_MAX, adoptProgress, isPassed, newLossWatch, searchFrom, stillMissing, suspectsOf } from './loss.ts'
 
 const segment = (first: number, last: number, said: Partial<Segment> = {}): Segment => ({
@@ -76,7 +76,8 @@ describe('progress', () => {
 
 describe('suspects', () => {
   const segments = [segment(0, 4), segment(5, 9), segment(10, 14)]
-  const proof = (passed: number, sighted: CanarySet, accused = none) => ({ passed: new Map([[0, passed]]), sighted, told: accused })
+  const { load } = resolvedOf().plan
+  const proof = (passed: number, sighted: CanarySet, accused = none) => ({ passed: new Map([[0, passed]]), sighted, told: accused, load })
   const seqs = (found: ReturnType<typeof suspectsOf>) => found.flatMap(({ canaries }) => [...canaries.ranges(0)])
 
   test('are what was passed and not seen, and nothing that is still on its way', () => {

@@ -1,7 +1,9 @@
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { type HopEvidence, type Segment } from '../../shared/core/evidence.ts'
+import { withSkipped } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
+import type { Load } from '../../topology/plan.ts'
 
 export type Offsets = ReadonlyMap<number, number>
 
@@ -54,13 +56,13 @@ export const isPassed = (covered: readonly OffsetRange[], passed: Offsets) =>
 export function suspectsOf(
   watch: LossWatch,
   segments: readonly Segment[],
-  proof: { passed: Offsets; sighted: CanarySet; told: CanarySet },
+  proof: { passed: Offsets; sighted: CanarySet; told: CanarySet; load: Load },
 ): Suspects[] {
   const suspects: Suspects[] = []
   let count = 0
   for (const segment of segments) {
     if (watch.cleared.has(segment) || !isPassed(segment.covered, proof.passed)) continue
-    const missing = CanarySet.of(segment.canaries).minus(proof.sighted).minus(proof.told)
+    const missing = withSkipped(proof.load, CanarySet.of(segment.canaries)).minus(proof.sighted).minus(proof.told)
     if (missing.size === 0) {
       watch.cleared.add(segment)
       continue

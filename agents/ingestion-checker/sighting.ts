@@ -79,6 +79,8 @@ export interface SightContext {
   readonly lasts: Map<string, number>
   readonly deliverWithinMs: number
   readonly intendedAtMs: (stream: number, seq: number) => number
+  /** Whether latencies of the stream are the pipeline's; left out: all are. */
+  readonly isTimed?: (stream: number) => boolean
 }
 
 /** Folds a batch; a batch or a part of one that was folded before changes nothing. */
@@ -102,11 +104,8 @@ function cover({ covered }: Pending, range: OffsetRange): void {
   else covered.set(range.partition, [...ranges, range])
 }
 
-function foldRecord(
-  { told, pending, lasts, deliverWithinMs, intendedAtMs }: SightContext,
-  partition: number,
-  record: SightedRecord,
-): Suspicion[] {
+function foldRecord(context: SightContext, partition: number, record: SightedRecord): Suspicion[] {
+  const { told, pending, lasts, deliverWithinMs, intendedAtMs, isTimed } = context
   const { stream, seq, offset } = record
   const place: Located = { stream, seq, partition, offset }
   const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
@@ -115,7 +114,7 @@ function foldRecord(
     pending.repeats.push(place)
     return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]
   }
-  pending.latency.add(latencyMs)
+  if (isTimed?.(stream) ?? true) pending.latency.add(latencyMs)
   const late = latencyMs > deliverWithinMs
   if (late) pending.late.add(stream, seq)
   // Order holds within a partition: who reads two of them reads in any order, and a key moves when partitions are added.

@@ -3,9 +3,11 @@ import type { Evidence } from '../../shared/core/evidence.ts'
 import { hopEvidence, standingViolations } from '../../shared/core/evidence.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import { isMirror, mirrorDefectAt } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
-import { ViolationBudget, violationFact, type Finding } from '../../shared/core/violations.ts'
+import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
@@ -112,6 +114,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
           positions: topic.positions,
           lasts: topic.lasts,
           deliverWithinMs: topic.hop.deliverWithinMs,
+          isTimed: (stream) => !isMirror(run.resolved.plan.load, stream),
           intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
         },
         batch,
@@ -154,7 +157,7 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   topic.pending = emptyPending()
   topic.suspicions = []
   return [
-    ...topic.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...sayFindings(works, { run, budget: topic.budget }, findings),
     ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
     say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
   ]
@@ -174,6 +177,8 @@ function isSightedAt(
 
 /** What an earlier hop already shows is not this hop's doing. */
 function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault, behind }: Suspicion): boolean {
+  // Every watcher has to see what is planted, whoever saw it before.
+  if (mirrorDefectAt(run.resolved.plan.load, place.stream, place.seq) !== null) return false
   const before = hopBefore(run, topic.name)
   if (before === null) return false
   const names = run.resolved.hops.map(hopName)

@@ -8,6 +8,7 @@ const patterns = [
   ['unaccounted', /neither sighted nor judged/],
   ['topology', /is not the run's/],
   ['evidence-missing', /^(topic|table|api|source):/],
+  ['watcher-blind', /^the watcher of .* is blind|^more than what was planted|none could be planted$/],
   ['other', /^/],
 ] as const
 

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import type { ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { BusEvent } from '../../shared/core/bus-events.ts'
 import { configOf } from '../../shared/core/played-core.fixture.ts'
+import { mirrorPlants, mirrorViolation } from '../../shared/core/mirror.ts'
 import { foldWorks, initWorks } from '../../shared/core/run-work.ts'
 import {
   ALL,
@@ -14,6 +15,8 @@ import {
   chaosPlan,
   cleanFacts,
   latencyOf,
+  resolvedOf,
+  smokePlan,
   told,
   topology,
 } from '../../shared/core/told-run.fixture.ts'
@@ -192,4 +195,30 @@ test('a violation carries the trace of its canary', async () => {
     live.onStep(event, foldWorks(works, event), works)
   const { text } = await metrics.text('application/openmetrics-text')
   expect(text).toContain(`assay_hop_violations_total{hop="${TABLE}",violation="lost"} 3 # {trace_id="${traceId}"} 3 `)
+})
+
+test('a watcher that missed a planted defect is counted once, by hop and defect; the others stay at 0', async () => {
+  const plan = { ...smokePlan, load: { ...smokePlan.load, mirror: { each: 1 } } }
+  const covered = [{ partition: 0, offsetFirst: 40, offsetLast: 60 }]
+  const canaries = [{ stream: 2, ranges: [1, 11] }]
+  const seen = mirrorPlants(resolvedOf(plan).plan.load).filter(({ defect }) => defect !== 'doubled')
+  const facts = [
+    ...cleanFacts(plan).slice(0, -1),
+    told('canaries-produced', { acknowledged: canaries }),
+    ...[RAW, CLEAN].map((hop) => told('hop-sighted', { hop, canaries, covered })),
+    told('snapshot-reconciled', { snapshotId: '2', canaries }),
+    ...seen.map(({ stream, seq, defect }) => told('mirror-defect-seen', { hop: RAW, stream, seq, violation: mirrorViolation[defect] })),
+    ...['sight', 'reconcile', 'produce'].map((stage) => told('stage-ended', { stage })),
+  ]
+  const judged = told('run-judged', { verdict: 'inconclusive', reasons: [`the watcher of ${RAW} is blind: …`] })
+  const blind = (hop: string, defect: string) => `assay_watcher_blind_total{hop="${hop}",defect="${defect}"}`
+  expect(await shown(live(...facts))).toMatchObject({ [blind(RAW, 'doubled')]: 0, [blind(TABLE, 'skipped')]: 0 })
+  for (const verdicts of [[judged], [judged, judged]])
+    expect(await shown(live(...facts, ...verdicts))).toMatchObject({
+      [blind(RAW, 'doubled')]: 1,
+      [blind(RAW, 'skipped')]: 0,
+      [blind(TABLE, 'doubled')]: 1,
+      'assay_runs_inconclusive_total{reason="watcher-blind"}': 1,
+    })
+  expect(await shown([...heard([...facts, judged]), CAUGHT_UP])).toMatchObject({ [blind(RAW, 'doubled')]: 0 })
 })

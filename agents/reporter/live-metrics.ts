@@ -6,11 +6,11 @@ import { intendedAtMs, type SendClock } from '../../shared/core/canary.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
 import { traceIdOf } from '../../shared/core/identity.ts'
-import { isWatched } from '../../shared/core/judge.ts'
 import { countsOf } from '../../shared/core/latency-sketch.ts'
 import { sizeOf } from '../../shared/core/range-set.ts'
 import { isRunFact, type RunState } from '../../shared/core/run-book.ts'
 import { production, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
+import { isWatched, watchedDefects } from '../../shared/core/watcher.ts'
 import type { CountedValue, Metrics, TracedValue } from '../../shared/runtime/metrics.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasonOf } from './inconclusive-reasons.ts'
@@ -67,7 +67,7 @@ export class LiveMetrics {
     if (isHeard(event)) this.#hear(event.fact, works)
     if (event.type === 'caught-up') this.#caughtUp = true
     // A verdict shows when it is given, even while the topic is away; heard again it is known.
-    for (const effect of effects) if (isSaid(effect) && effect.fact.kind === 'run-judged') this.#judged(effect.fact)
+    for (const effect of effects) if (isSaid(effect) && effect.fact.kind === 'run-judged') this.#judged(effect.fact, works)
   }
 
   /** Sets what is a matter of the moment. Called when somebody looks. */
@@ -93,7 +93,7 @@ export class LiveMetrics {
     if (fact.kind === 'agent-heartbeat') {
       this.#metrics.set('assay_agent_heartbeat_timestamp_seconds', fact.atMs / 1000, { agent: fact.agent })
       this.#metrics.set('assay_agent_resident_bytes', fact.residentBytes, { agent: fact.agent })
-    } else if (fact.kind === 'run-judged') this.#judged(fact)
+    } else if (fact.kind === 'run-judged') this.#judged(fact, works)
     else if (isRunFact(fact)) this.#hearOfRun(fact, works)
   }
 
@@ -206,7 +206,7 @@ export class LiveMetrics {
     this.#metrics.set('assay_fault_active', active, { fault })
   }
 
-  #judged(fact: Fact<'run-judged'>): void {
+  #judged(fact: Fact<'run-judged'>, { base, judgedEvidence }: RunWorks): void {
     if (this.#judgedRuns.has(fact.runId)) return
     this.#judgedRuns.add(fact.runId)
     keepNewest(this.#judgedRuns, JUDGED_KEPT)
@@ -214,7 +214,13 @@ export class LiveMetrics {
     // Read again, runs of several partitions come in any order.
     if (fact.atMs >= this.#newestMs) showVerdict(fact, this.#metrics, this.#hops)
     this.#newestMs = Math.max(this.#newestMs, fact.atMs)
-    if (this.#caughtUp) countVerdict(fact, this.#metrics, this.#hops)
+    if (!this.#caughtUp) return
+    countVerdict(fact, this.#metrics, this.#hops)
+    const run = base.book.runs.get(fact.runId)
+    const evidence = judgedEvidence.get(fact.runId)
+    if (run === undefined || evidence === undefined) return
+    for (const { hop, defect, unseen } of watchedDefects(run, evidence))
+      if (this.#hops.has(hop)) this.#metrics.add('assay_watcher_blind_total', unseen.length, { hop, defect })
   }
 }
 

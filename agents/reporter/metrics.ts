@@ -3,7 +3,7 @@ import { violationKinds } from '../../schemas/parts.ts'
 import { agentNames } from '../../shared/core/agent.ts'
 import type { MetricRow } from '../../shared/runtime/metrics.ts'
 import { LATENCY_BUCKETS } from '../../shared/runtime/traced-latency.ts'
-import { faultKinds } from '../../topology/plan.ts'
+import { faultKinds, mirrorDefects } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasons } from './inconclusive-reasons.ts'
 import { watchedTargets } from './watched.ts'
@@ -19,6 +19,7 @@ export const reporterMetrics = (topology: Topology): readonly MetricRow[] => [
   ...hopRows(topology),
   ...liveHopRows(topology),
   ...agentRows,
+  blindRow(topology),
   ...watchedRows(watchedTargets(topology)),
 ]
 
@@ -121,6 +122,16 @@ const agentRows: readonly MetricRow[] = [
     labels: { kind: resultMessages.map((message) => message.shape.kind.value) },
   },
 ]
+
+/** Each defect at each hop that can show it, whether plans plant it or not: at 0 from the start. */
+const blindRow = ({ hops }: Topology): MetricRow => ({
+  ...counter(
+    'assay_watcher_blind_total',
+    'canaries',
+    'Canaries that were defective on purpose and that the watcher of the hop did not report as what they are.',
+  ),
+  labels: { hop: hops.filter(({ kind }) => kind !== 'api').map(hopName), defect: [...mirrorDefects] },
+})
 
 const watchedRows = (target: readonly string[]): readonly MetricRow[] => [
   { ...gauge('assay_watched_up', 'boolean', 'Whether the process of a chaos target is there.'), labels: { target } },

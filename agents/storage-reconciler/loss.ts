@@ -1,11 +1,13 @@
 import type { Located, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
-import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt } from '../../shared/core/evidence.ts'
+import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import { withSkipped } from '../../shared/core/mirror.ts'
 import { intersection } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
-import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import type { Finding } from '../../shared/core/violations.ts'
 import type { ReconcilerEffect, TableLook, UnreadableFile } from './events.ts'
 import { isMove, type TableContext, type TableWork } from './table-work.ts'
 
@@ -27,7 +29,7 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   if (table.looking !== null || works.base.nowMs < table.nextLookMs || isBeingCleaned(run)) return []
   const evidence = evidenceOf(works, run.runId)
   const here = rowsHere(table)
-  const settled = lostAt(evidence, table.name)
+  const settled = missedAt(evidence, table.name)
   settled.addAll(table.doubted.toWire())
   const missing = firstOf(hopEvidence(evidence, table.name).sighted.minus(here).minus(settled))
   const segments = new Set<Segment>()
@@ -39,7 +41,7 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   for (const segment of passedOn) {
     if (missing.size >= SUSPECTS_MAX) break
     if (table.cleared.has(segment)) continue
-    const owed = CanarySet.of(segment.canaries).minus(here).minus(settled)
+    const owed = withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(here).minus(settled)
     const absent = isPassed(works, { run, table }, segment) ? owed : givenUp(works, { table, here }, { segment, owed })
     if (owed.size === 0) table.cleared.add(segment)
     if (absent.size === 0) continue
@@ -153,7 +155,7 @@ export function foldLook(works: RunWorks, { run, table }: TableContext, result: 
     }
   }
   return [
-    ...table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding))),
+    ...sayFindings(works, { run, budget: table.budget }, findings),
     ...[...doubted].map(([file, count]) =>
       sayMissing(works, { runId: run.runId, hop: table.name }, `${count} canaries may be in ${file}, which cannot be read`),
     ),
@@ -233,7 +235,8 @@ export function isTableDone(works: RunWorks, { run, table }: TableContext): bool
   if (before === null) return true
   const lost = lostAt(evidence, table.name)
   const here = isBeingCleaned(run) ? hopEvidence(evidence, table.name).sighted : table.rows.present
-  const owed = hopEvidence(evidence, before).sighted.minus(here).minus(lost).minus(table.doubted)
+  const passedOn = withSkipped(run.resolved.plan.load, hopEvidence(evidence, before).sighted)
+  const owed = passedOn.minus(here).minus(missedAt(evidence, table.name)).minus(table.doubted)
   if (owed.size > 0) {
     table.settledSinceMs = null
     return false

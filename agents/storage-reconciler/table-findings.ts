@@ -1,6 +1,8 @@
 import type { Located } from '../../schemas/parts.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import { evidenceOf, headOf, hopBefore, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
@@ -27,7 +29,7 @@ export function findingsIn(
 /** Canaries whose write failed for certain, or was never meant, where the topic before does not show them. */
 export function unexpected(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
   const findings = unexpectedAt(evidenceOf(works, run.runId), { hop: table.name, before: hopBefore(run, table.name) })
-  return table.budget.limit(findings).map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  return sayFindings(works, { run, budget: table.budget }, findings)
 }
 
 /** All that is wrong with one file is one finding. */
@@ -55,6 +57,8 @@ function isInherited(works: RunWorks, { run, table }: TableContext, finding: Fin
   const evidence = evidenceOf(works, run.runId)
   const { stream } = finding
   const seq = finding.ranges[0] as number
+  // Every watcher has to see what is planted, whoever saw it before.
+  if (mirrorDefectAt(run.resolved.plan.load, stream, seq) !== null) return false
   if (finding.violation === 'late' && hopEvidence(evidence, before).late.has(stream, seq)) return true
   if (finding.violation === 'duplicated') {
     for (const place of hopEvidence(evidence, before).repeats.values()) if (place.stream === stream && place.seq === seq) return true

@@ -2,11 +2,13 @@ import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { hopEvidence, lostAt, type Evidence } from '../../shared/core/evidence.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
+import { isMirror } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, production, say, sayMissing, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
-import { ViolationBudget, violationFact } from '../../shared/core/violations.ts'
+import { ViolationBudget } from '../../shared/core/violations.ts'
 import type { TableHop } from '../../topology/topology.ts'
 import type { LineageMove, PlacedRow, ReconcilerEffect, SnapshotReading } from './events.ts'
 import { moveLineage, rowsOfChain, toldChain } from './lineage.ts'
@@ -106,9 +108,7 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
   const known = hopEvidence(evidence, table.name).sighted.minus(lostAt(evidence, table.name))
   const { late, latency, doubtful } = lateness(works, { run, table }, { canaries: change.brought.minus(known), reading })
   const findings = findingsIn(works, { run, table }, { reading, change, late })
-  const effects: ReconcilerEffect[] = table.budget
-    .limit(findings)
-    .map((finding) => say(works, violationFact(headOf(works, run.runId), finding)))
+  const effects: ReconcilerEffect[] = sayFindings(works, { run, budget: table.budget }, findings)
   if (doubtful > 0) {
     const reason = `whether ${doubtful} canaries were late cannot be told: snapshots before ${reading.snapshotId} expired before they were read`
     effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, reason))
@@ -151,7 +151,7 @@ function lateness(works: RunWorks, { run, table }: TableContext, { canaries, rea
   for (const stream of canaries.streams()) {
     for (const seq of members(canaries.ranges(stream))) {
       const intendedMs = intendedAtMs(clock, stream, seq)
-      latency.add(reading.committedAtMs - intendedMs)
+      if (!isMirror(run.resolved.plan.load, stream)) latency.add(reading.committedAtMs - intendedMs)
       if (reading.committedAtMs - intendedMs <= table.hop.deliverWithinMs) continue
       if (earliestMs - intendedMs > table.hop.deliverWithinMs) late.add(stream, seq)
       else doubtful++

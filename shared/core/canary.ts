@@ -2,6 +2,7 @@ import type { FieldHint, RecordShape } from '../../topology/topology.ts'
 import type { Load } from '../../topology/plan.ts'
 import { AssayError } from './errors.ts'
 import { canaryIdText, runTimeMs } from './identity.ts'
+import { isMirror, mirrorDefectAt, mirrorLength, mirrorPlace, MIRROR_DELAY_MS } from './mirror.ts'
 import { fnv1a, mix32 } from './prng.ts'
 import { parseDecimal, type CanaryRecord, type FieldType, type FieldValue, type RecordField } from './record-schema.ts'
 
@@ -50,7 +51,7 @@ export function canaryContent(source: CanarySource): CanaryAt {
     content[record.identity] = canaryIdText({ runId, stream, seq })
     content[record.marker.field] = record.marker.value
     if (record.eventTime !== null) content[record.eventTime] = eventTimeOf(source, stream, seq)
-    if (load.edgeValuesEvery > 0 && edgy.length > 0 && seq % load.edgeValuesEvery === load.edgeValuesEvery - 1) {
+    if (load.edgeValuesEvery > 0 && edgy.length > 0 && !isMirror(load, stream) && seq % load.edgeValuesEvery === load.edgeValuesEvery - 1) {
       const { field, salt } = edgy[draw % edgy.length] as (typeof edgy)[number]
       const edges = edgeValues(field)
       content[field.name] = edges[mix32(draw ^ salt ^ 1) % edges.length] ?? null
@@ -59,11 +60,13 @@ export function canaryContent(source: CanarySource): CanaryAt {
   }
 }
 
-/** Place of a canary in the order of intended sends: streams take turns. */
-export const placeOf = (load: Load, stream: number, seq: number) => seq * load.streams + stream
+/** Place of a canary in the order of sends: streams take turns, and the mirror stream comes in between. */
+export const placeOf = (load: Load, stream: number, seq: number) =>
+  isMirror(load, stream) ? mirrorPlace(load, seq) : seq * load.streams + stream
 
 /** How many canaries a stream holds. */
-export const streamLength = (load: Load, stream: number) => Math.max(0, Math.ceil((load.canaries - stream) / load.streams))
+export const streamLength = (load: Load, stream: number) =>
+  isMirror(load, stream) ? mirrorLength(load) : Math.max(0, Math.ceil((load.canaries - stream) / load.streams))
 
 /** The clock of intended sends: the plan's rate from the epoch on, moved by the times the generator was down. */
 export interface SendClock {
@@ -74,7 +77,11 @@ export interface SendClock {
 }
 
 /** When the canary is meant to be sent: latency counts from here (open loop), whenever it really was. */
-export function intendedAtMs({ load, epochMs, shifts }: SendClock, stream: number, seq: number): number {
+export const intendedAtMs = (clock: SendClock, stream: number, seq: number): number =>
+  sendAtMs(clock, stream, seq) - (mirrorDefectAt(clock.load, stream, seq) === 'delayed' ? MIRROR_DELAY_MS : 0)
+
+/** When the generator sends it: as intended, unless it is to be late on purpose. */
+export function sendAtMs({ load, epochMs, shifts }: SendClock, stream: number, seq: number): number {
   const place = placeOf(load, stream, seq)
   const shift = shifts.findLast(({ placeFirst }) => placeFirst <= place)
   return epochMs + (place * 1000) / load.ratePerSecond + (shift?.shiftMs ?? 0)

@@ -59,6 +59,8 @@ export interface Evidence {
   readonly probes: Map<string, ProbeEvidence>
   readonly snapshots: Fact<'snapshot-reconciled'>[]
   readonly violations: Map<string, Violation>
+  /** What was found of canaries that are defective on purpose. */
+  readonly mirror: Map<string, Fact<'mirror-defect-seen'>>
   readonly faults: Fact<'fault-changed'>[]
   readonly missing: Fact<'evidence-missing'>[]
   /** Facts folded, the reporter's own aside. */
@@ -79,6 +81,7 @@ export const emptyEvidence = (): Evidence => ({
   probes: new Map(),
   snapshots: [],
   violations: new Map(),
+  mirror: new Map(),
   faults: [],
   missing: [],
   heard: 0,
@@ -128,6 +131,11 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       const known = evidence.violations.get(key)
       if (known === undefined || fact.atMs > (known.takenBackAtMs ?? Infinity))
         evidence.violations.set(key, { ...fact, standing: RangeSet.of(fact.ranges) })
+      return
+    }
+    case 'mirror-defect-seen': {
+      const key = `${fact.violation}|${fact.hop}|${fact.stream}/${fact.seq}`
+      if (!evidence.mirror.has(key)) evidence.mirror.set(key, fact)
       return
     }
     case 'correction':
@@ -268,6 +276,14 @@ export function lostAt(evidence: Evidence, hop: string): CanarySet {
     if (violation === 'lost' && at === hop) lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
   return lost
+}
+
+/** The same with those of the mirror stream: all that need not be looked for again. */
+export function missedAt(evidence: Evidence, hop: string): CanarySet {
+  const missed = lostAt(evidence, hop)
+  for (const { violation, hop: at, stream, seq } of evidence.mirror.values())
+    if (violation === 'lost' && at === hop) missed.add(stream, seq)
+  return missed
 }
 
 export function standingViolations(evidence: Evidence): Violation[] {

@@ -7,9 +7,11 @@ import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
 import type { LatencySketch } from './latency-sketch.ts'
+import { withoutMirror } from './mirror.ts'
 import { withoutOwnDelay } from './own-delay.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
+import { isWatched, vouchedFor, watcherReasons } from './watcher.ts'
 
 export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
 
@@ -26,21 +28,23 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence)
   const { counted, delayed } = heldAgainst(run, evidence)
+  const { load } = run.resolved.plan
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
-  const hops = [sourceSummary(evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
+  const hops = [sourceSummary(run, evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
     ...violationReasons(counted),
     ...budgetReasons(run, hops),
     ...faultReasons(run, evidence),
     ...delayReasons(delayed, evidence),
     ...evidenceReasons({ book, run, evidence, hops }),
+    ...watcherReasons(run, evidence).map((text): Reason => ({ verdict: 'inconclusive', text })),
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {
     verdict: reasons[0]?.verdict ?? 'pass',
     reasons: reasons.map(({ text }) => text),
-    acknowledged: evidence.acknowledged.size,
-    unknown: unknownOf(evidence).size,
-    failed: evidence.failed.size,
+    acknowledged: withoutMirror(load, evidence.acknowledged).size,
+    unknown: withoutMirror(load, unknownOf(evidence)).size,
+    failed: withoutMirror(load, evidence.failed).size,
     hops,
     recoveries: recoveriesOf(run, evidence),
   }
@@ -85,11 +89,6 @@ export function isSameJudgement(left: Judgement, right: Judgement): boolean {
     ])
   return said(left) === said(right)
 }
-
-const taskOfHop = { source: 'sight-topics', topic: 'sight-topics', table: 'reconcile-table', api: 'probe-api' } as const
-
-/** Whether the plan has a stage that looks at the hop: what no stage watches is not judged, and not shown as if it were. */
-export const isWatched = (run: RunState, hop: Hop) => run.resolved.plan.stages.some(({ task }) => task === taskOfHop[hop.kind])
 
 const severity: Record<Verdict, number> = { pass: 0, inconclusive: 1, fail: 2 }
 
@@ -210,8 +209,8 @@ const countOf = (summary: HopSummary, kind: ViolationKind) => summary.violations
 const checksEvery = (run: RunState, name: string) =>
   run.resolved.hops.some((hop) => hop.kind === 'api' && hop.per === 'window' && hopName(hop) === name)
 
-function sourceSummary(evidence: Evidence): HopSummary {
-  const acknowledged = evidence.acknowledged.size
+function sourceSummary({ resolved }: RunState, evidence: Evidence): HopSummary {
+  const acknowledged = withoutMirror(resolved.plan.load, evidence.acknowledged).size
   return {
     hop: SOURCE_HOP,
     expected: acknowledged,
@@ -271,12 +270,7 @@ function expectedAt(run: RunState, evidence: Evidence, index: number): CanarySet
   return before === undefined ? owed : owed.and(hopEvidence(evidence, hopName(before)).sighted)
 }
 
-/** Acknowledged canaries; where a source acknowledges nothing, what it was seen to hold. */
-function owedFromSource(run: RunState, evidence: Evidence): CanarySet {
-  const [first] = run.resolved.hops
-  const isTold = first?.kind === 'source' && first.delivery === 'at-most-once'
-  return isTold ? hopEvidence(evidence, hopName(first)).sighted : evidence.acknowledged
-}
+const owedFromSource = (run: RunState, evidence: Evidence) => withoutMirror(run.resolved.plan.load, vouchedFor(run, evidence))
 
 const quantiles = (latency: LatencySketch | null) => ({
   p50Ms: latency?.quantile(0.5) ?? null,

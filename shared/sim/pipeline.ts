@@ -138,11 +138,11 @@ export class SimPipeline {
   }
 
   /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
-  write(stream: number, seq: number): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
+  write(record: SimRecord): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
+    const { stream, seq } = record
     const [source] = this.source
     const partition = source === undefined ? this.#partitionOf(stream) : 0
     const log = source ?? (this.raw[partition] as SimPartition)
-    const record: SimRecord = { stream, seq, fault: null }
     const draw = this.#prng.below(40)
     if (draw === 0) {
       if (this.#defect === 'resurrect-failed') {

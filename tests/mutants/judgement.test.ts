@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mutants } from './judgement.ts'
+import { mutants as judgementMutants } from './judgement.ts'
+import { mirrorMutants } from './mirror.ts'
 import { mutated } from './mutant.ts'
 
+const mutants = [...judgementMutants, ...mirrorMutants]
 const textOf = (file: string) => readFileSync(join(import.meta.dirname, '../..', file), 'utf8')
 
 test('every mistake of the list can be made, and makes a difference', () => {

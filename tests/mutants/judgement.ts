@@ -1,9 +1,5 @@
-import type { Mutant } from './mutant.ts'
+import { at, type Mutant } from './mutant.ts'
 import { topicMutants } from './topics.ts'
-
-const at =
-  (file: string) =>
-  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
 
 const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')

@@ -4,6 +4,7 @@ import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, sym
 import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { mutants } from './judgement.ts'
+import { mirrorMutants } from './mirror.ts'
 import { mutated, type Mutant } from './mutant.ts'
 
 /**
@@ -73,7 +74,9 @@ async function tryMutant(copy: string, mutant: Mutant): Promise<Outcome> {
 
 async function main(): Promise<number> {
   const wanted = process.argv.slice(2)
-  const chosen = mutants.filter(({ name, file }) => wanted.length === 0 || wanted.some((text) => `${file} ${name}`.includes(text)))
+  const chosen = [...mutants, ...mirrorMutants].filter(
+    ({ name, file }) => wanted.length === 0 || wanted.some((text) => `${file} ${name}`.includes(text)),
+  )
   // All must apply before any is tried.
   for (const mutant of chosen) mutated(readFileSync(join(ROOT, mutant.file), 'utf8'), mutant)
   const copies = Array.from({ length: Math.min(availableParallelism(), chosen.length) }, copyOfRepository)

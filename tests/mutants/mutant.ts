@@ -6,6 +6,11 @@ export interface Mutant {
   readonly put: string
 }
 
+/** Mistakes of one file. */
+export const at =
+  (file: string) =>
+  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
+
 /** The file with the mistake in it. Throws when the text is not there exactly once: the list must follow the code. */
 export function mutated(text: string, { name, file, find, put }: Mutant): string {
   const places = text.split(find).length - 1

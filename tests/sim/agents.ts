@@ -1,17 +1,24 @@
 import { checkerCore, type CheckerEffect, type CheckerEvent } from '../../agents/ingestion-checker/core.ts'
 import { generatorCore, type ChunkOutcome, type GeneratorEffect, type GeneratorEvent } from '../../agents/generator/core.ts'
+import { copiesOf, jointOutcome, turnOf, type Copy } from '../../agents/generator/planting.ts'
 import { reporterCore, type ReporterEffect, type ReporterEvent } from '../../agents/reporter/core.ts'
 import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
-import { intendedAtMs } from '../../shared/core/canary.ts'
+import { sendAtMs } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
+import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
 import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
+
+const faultOf = ({ isChanged, hasHeaders }: Copy) => (isChanged ? 'corrupted' : hasHeaders ? null : 'header-lost')
+
+const asWritten = ({ outcome, partition, offset }: ReturnType<SimPipeline['write']>): RecordOutcome =>
+  outcome === 'acknowledged' ? { outcome, partition, offset } : { outcome, partition, reason: 'told by the simulation' }
 
 /** Real cores with shells that act on the simulated pipeline. */
 export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
@@ -32,23 +39,25 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
         latency: new LatencySketch(),
       }
       let lastMs = clock.nowMs()
+      const { load } = resolved.plan
       for (const { stream, ranges } of chunk.canaries) {
-        for (const seq of members(ranges)) {
-          const dueMs = Math.max(
-            clock.nowMs(),
-            intendedAtMs({ load: resolved.plan.load, epochMs, shifts: [] }, stream, seq) + generatorLagMs,
-          )
+        for (const seq of [...members(ranges)].sort((a, b) => turnOf(load, stream, a) - turnOf(load, stream, b))) {
+          const dueMs = Math.max(clock.nowMs(), sendAtMs({ load, epochMs, shifts: [] }, stream, seq) + generatorLagMs)
           lastMs = Math.max(lastMs, dueMs)
           later(dueMs - clock.nowMs(), () => {
-            const written = pipelineOf(runId).write(stream, seq)
-            outcome[written.outcome].add(stream, seq)
-            if (written.outcome !== 'acknowledged') return
-            const { partition, offset } = written
-            outcome.offsets.set(partition, {
-              partition,
-              offsetFirst: outcome.offsets.get(partition)?.offsetFirst ?? offset,
-              offsetLast: offset,
-            })
+            const written = copiesOf(load, stream, seq).map((copy) =>
+              asWritten(pipelineOf(runId).write({ stream, seq, fault: faultOf(copy) })),
+            )
+            outcome[jointOutcome(written).outcome].add(stream, seq)
+            for (const record of written) {
+              if (record.outcome !== 'acknowledged') continue
+              const { partition, offset } = record
+              outcome.offsets.set(partition, {
+                partition,
+                offsetFirst: outcome.offsets.get(partition)?.offsetFirst ?? offset,
+                offsetLast: offset,
+              })
+            }
           })
         }
       }

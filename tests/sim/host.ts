@@ -39,6 +39,8 @@ export interface World {
   readonly results: TopicLog<ResultMessage>
   readonly plans: ReadonlyMap<string, string>
   readonly generatorLagMs?: number
+  /** What is said and does not come to stand on the topic. */
+  readonly hides?: (fact: ResultMessage) => boolean
   readonly trace: (line: string) => void
 }
 
@@ -67,6 +69,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     let publishedUntilMs = clock.nowMs()
     const publish = (fact: ResultMessage) => {
       const parsed = resultMessage.parse(fact)
+      if (world.hides?.(parsed) === true) return
       publishedUntilMs = Math.max(publishedUntilMs, clock.nowMs() + prng.below(PUBLISH_MS))
       later(publishedUntilMs - clock.nowMs(), () => {
         results.append(parsed)

@@ -39,11 +39,11 @@ export const simTopology: Topology = {
     fields: { symbol: { perStream: 's{stream}', edges: false } },
   },
   hops: [
-    { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 8_000 },
+    { kind: 'topic', topic: 'raw', headers: ['traceparent'], processedBy: null, expect: [], deliverWithinMs: 4_000, giveUpAfterMs: 8_000 },
     {
       kind: 'topic',
       topic: 'normalised',
-      headers: [],
+      headers: ['traceparent'],
       processedBy: { group: 'normaliser', topic: 'raw' },
       expect: [],
       deliverWithinMs: 4_000,
@@ -78,7 +78,7 @@ export const sourceTopology: Topology = {
       stream: 'in',
       subject: 'in.{key}',
       delivery: 'at-least-once',
-      headers: [],
+      headers: ['traceparent'],
       deliverWithinMs: 4_000,
       giveUpAfterMs: 8_000,
     },

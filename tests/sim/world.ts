@@ -4,7 +4,7 @@ import type { AgentName } from '../../shared/core/agent.ts'
 import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import type { Judgement } from '../../shared/core/judge.ts'
 import { members } from '../../shared/core/range-set.ts'
-import { createPrng } from '../../shared/core/prng.ts'
+import { createPrng, type Prng } from '../../shared/core/prng.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { createSimClock } from '../../shared/sim/clock.ts'
 import { SimPipeline, type Planted, type PlantedDefect } from '../../shared/sim/pipeline.ts'
@@ -34,6 +34,12 @@ export interface Scenario {
   readonly generatorLagMs?: number
   /** What somebody does to the topics in mid-run. */
   readonly disturb?: ((pipeline: SimPipeline) => void) | undefined
+  /** Left out, the seed decides. */
+  readonly load?: { readonly canaries: number; readonly ratePerSecond: number }
+  /** How often each defect is planted on a mirror stream; left out, there is none. */
+  readonly mirror?: number
+  /** Facts that agents say and nobody hears: an agent with a mistake that does not see something. */
+  readonly hides?: (fact: ResultMessage) => boolean
 }
 
 export interface SimReport {
@@ -56,12 +62,16 @@ const FAULT_STAGES = `  - { stage: pause, task: inject-fault, needsStarted: [pro
   - { stage: heal, task: heal, needs: [pause], always: true, timeoutMs: 60000 }
 `
 
-export function simPlan(canaries: number, ratePerSecond: number, pauses: boolean): string {
+export function simPlan(
+  canaries: number,
+  ratePerSecond: number,
+  { pauses = false, mirror = 0 }: Pick<Scenario, 'pauses' | 'mirror'> = {},
+): string {
   return `
 version: 1
 name: sim
 timeoutMs: 90000
-load: { canaries: ${canaries}, ratePerSecond: ${ratePerSecond}, streams: 4, edgeValuesEvery: 0 }
+load: { canaries: ${canaries}, ratePerSecond: ${ratePerSecond}, streams: 4, edgeValuesEvery: 0${mirror > 0 ? `, mirror: { each: ${mirror} }` : ''} }
 stages:
   - { stage: sight, task: sight-topics, timeoutMs: 70000 }
   - { stage: reconcile, task: reconcile-table, timeoutMs: 80000 }
@@ -91,14 +101,20 @@ function firstVerdict(entries: World['results']['entries']): () => Fact<'run-jud
   }
 }
 
+function planOf({ load, ...scenario }: Scenario, size: Prng): string {
+  const drawn = { canaries: 40 + size.below(80), ratePerSecond: 20 + size.below(60) }
+  const { canaries, ratePerSecond } = load ?? drawn
+  return simPlan(canaries, ratePerSecond, scenario)
+}
+
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
 export function simulate(scenario: Scenario): SimReport {
-  const { seed, defect, crash, downMs, absent, pauses = false, staysPaused = false, source = false, generatorLagMs = 0 } = scenario
+  const { seed, defect, crash, downMs, absent, staysPaused = false, source = false, generatorLagMs = 0 } = scenario
+  const { hides = () => false } = scenario
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
-  const size = prng.stream('size')
-  const plans = new Map([['sim', simPlan(40 + size.below(80), 20 + size.below(60), pauses)]])
+  const plans = new Map([['sim', planOf(scenario, prng.stream('size'))]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   if (staysPaused) neverGoesOn(pipeline)
   const disturbAtMs = 2_500 + prng.stream('disturb').below(3_000)
@@ -113,6 +129,7 @@ export function simulate(scenario: Scenario): SimReport {
     control: createTopicLog<ControlMessage>(clock, prng.stream('control'), { repeats: true }),
     results: createTopicLog<ResultMessage>(clock, prng.stream('results'), { repeats: true }),
     plans,
+    hides,
     generatorLagMs,
     trace: (line) => {
       lines.push(line)

@@ -1,6 +1,7 @@
 import type { ViolationKind } from '../../../schemas/parts.ts'
 import { CanarySet } from '../../../shared/core/canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence } from '../../../shared/core/evidence.ts'
+import { withoutMirror } from '../../../shared/core/mirror.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName } from '../../../topology/topology.ts'
 
@@ -32,7 +33,8 @@ export function askableAt(evidence: Evidence, run: RunState, api: string): Askab
   const names = run.resolved.hops.map(hopName)
   const before = run.resolved.hops.slice(0, names.indexOf(api)).filter(({ kind }) => kind !== 'api')
   const table = tableOf(run, api)
-  const inTable = table === null ? new CanarySet() : hopEvidence(evidence, table).sighted
+  // Endpoints are asked for nothing of the mirror stream.
+  const inTable = withoutMirror(run.resolved.plan.load, table === null ? new CanarySet() : hopEvidence(evidence, table).sighted)
   const excluded = accusedAt(evidence, before.map(hopName)).and(inTable)
   let seen = inTable
   if (!haveEnded(run, 'sight-topics')) {
@@ -69,7 +71,8 @@ export function isSettled(evidence: Evidence, run: RunState, api: string): boole
   if (undecided.size > 0) return false
   if (haveEnded(run, 'reconcile-table')) return true
   const table = tableOf(run, api)
-  const open = table === null ? new CanarySet() : evidence.acknowledged.minus(hopEvidence(evidence, table).sighted)
+  const acknowledged = withoutMirror(run.resolved.plan.load, evidence.acknowledged)
+  const open = table === null ? new CanarySet() : acknowledged.minus(hopEvidence(evidence, table).sighted)
   const lost = new CanarySet()
   for (const { violation, stream, standing } of standingViolations(evidence)) {
     if (violation === 'lost') lost.addAll([{ stream, ranges: [...standing.ranges] }])

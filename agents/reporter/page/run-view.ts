@@ -3,8 +3,10 @@ import type { Fact } from '../../../schemas/results.ts'
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
 import { standingViolations, type Evidence } from '../../../shared/core/evidence.ts'
 import { runTraceIdOf } from '../../../shared/core/identity.ts'
-import { isWatched, judge } from '../../../shared/core/judge.ts'
+import { judge } from '../../../shared/core/judge.ts'
+import { withoutMirror } from '../../../shared/core/mirror.ts'
 import { isCancelled, isOver, type RunBook, type RunState } from '../../../shared/core/run-book.ts'
+import { isWatched } from '../../../shared/core/watcher.ts'
 import { agentOfTask } from '../../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../../topology/topology.ts'
 import type { FaultView, HopView, PlainHop, RowView, RunPhase, RunView, StageView } from './views.ts'
@@ -33,7 +35,7 @@ export function rowOf({ book, run, evidence, nowMs }: KnownRun): RowView {
     verdict: judged?.verdict ?? null,
     requestedAtMs: accepted.requestedAtMs,
     judgedAtMs: judged?.atMs ?? null,
-    acknowledged: judged?.acknowledged ?? evidence?.acknowledged.size ?? 0,
+    acknowledged: judged?.acknowledged ?? (evidence === null ? 0 : withoutMirror(run.resolved.plan.load, evidence.acknowledged).size),
     violations: judged === null ? live : judged.hops.reduce((sum, hop) => sum + badOf(hop), 0),
     reason: judged?.reasons[0] ?? '',
     window: accepted.window?.index ?? null,

@@ -1,9 +1,11 @@
 import { runTraceIdOf } from '../../../shared/core/identity.ts'
+import { withoutMirror } from '../../../shared/core/mirror.ts'
 import { countText, timeText } from './figures.ts'
 import { causesSection } from './html-causes.ts'
 import { codeOf, folded, listOf } from './html-parts.ts'
 import { environmentSection, faultsSection, hopsTable, notCheckedSection, timesSection } from './html-run.ts'
 import { styleSheet } from './html-style.ts'
+import { watcherSection } from './html-watcher.ts'
 import { markup, markupOf, raw, type Content, type Markup } from './markup.ts'
 import { pipelineDrawing } from './pipeline-drawing.ts'
 import { traceUrl, type ReportSource } from './report-source.ts'
@@ -31,7 +33,7 @@ export function htmlReport(source: ReportSource): string {
 <main>
 ${head(source)}${why(source)}<section aria-labelledby="where"><h2 id="where">Where</h2>
 ${pipelineDrawing(source)}${hopsTable(source)}</section>
-${causesSection(source)}${timesSection(source)}${faultsSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
+${causesSection(source)}${timesSection(source)}${faultsSection(source)}${watcherSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
 </body>
 </html>
 `)
@@ -41,7 +43,7 @@ function head({ run, evidence, judgement, atMs }: ReportSource): Markup {
   const { accepted } = run
   const { verdict, acknowledged, unknown, failed } = judgement
   const ledger = [
-    `${countText(acknowledged)} of ${countText(evidence.intended.size)} canaries acknowledged`,
+    `${countText(acknowledged)} of ${countText(withoutMirror(run.resolved.plan.load, evidence.intended).size)} canaries acknowledged`,
     ...(unknown > 0 ? [`${countText(unknown)} of unknown outcome`] : []),
     ...(failed > 0 ? [`${countText(failed)} refused`] : []),
   ]

@@ -3,7 +3,9 @@ import { ranges, runIdText, seriesWindow, verdict, violationKind } from '../../.
 import { faultPhase } from '../../../schemas/results/fault-changed.ts'
 import { hopSummary } from '../../../schemas/results/run-judged.ts'
 import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
-import { agentOfTask, planSchema } from '../../../topology/plan.ts'
+import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
+import { watchedDefects } from '../../../shared/core/watcher.ts'
+import { agentOfTask, mirrorDefects, planSchema } from '../../../topology/plan.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
 import type { LookPlaces } from './look-places.ts'
@@ -36,6 +38,8 @@ const listedViolation = z.strictObject({
   foundAtMs: z.int(),
   look: z.string().nullable().describe('A command or query by which to see it.'),
 })
+
+const shownDefect = z.strictObject({ stream: z.int(), seq: z.int(), shownAs: z.array(violationKind) })
 
 export const reportSchema = z.strictObject({
   format: z.literal('assay-report'),
@@ -98,6 +102,19 @@ export const reportSchema = z.strictObject({
   missing: z
     .array(z.strictObject({ hop: z.string(), reason: z.string(), agent: z.string(), atMs: z.int() }))
     .describe('Evidence that is not there, and why.'),
+  watcher: z
+    .array(
+      z.strictObject({
+        hop: z.string(),
+        defect: z.enum(mirrorDefects),
+        violation: violationKind.describe('What it must be reported as.'),
+        planted: z.int(),
+        unseen: z.array(shownDefect).describe('Not reported as what they are.'),
+        odd: z.array(shownDefect).describe('Of which something else was reported.'),
+      }),
+    )
+    .optional()
+    .describe('Defects planted on the mirror stream, by hop that has to show them; only where the plan plants any.'),
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
@@ -134,7 +151,7 @@ export function reportOf(source: ReportSource): Report {
       judgedAtMs: atMs,
     },
     canaries: {
-      intended: evidence.intended.size,
+      intended: withoutMirror(resolved.plan.load, evidence.intended).size,
       acknowledged: judgement.acknowledged,
       unknown: judgement.unknown,
       failed: judgement.failed,
@@ -172,6 +189,7 @@ export function reportOf(source: ReportSource): Report {
       unchecked: unchecked.size,
     })),
     missing: evidence.missing.map(({ hop, reason, agent, atMs: saidAtMs }) => ({ hop, reason, agent, atMs: saidAtMs })),
+    ...(resolved.plan.load.mirror === undefined ? {} : { watcher: watcherOf(source) }),
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,
@@ -186,6 +204,16 @@ export function reportOf(source: ReportSource): Report {
 }
 
 export const jsonReport = (source: ReportSource) => `${JSON.stringify(reportOf(source), null, 2)}\n`
+
+const watcherOf = ({ run, evidence }: ReportSource): NonNullable<Report['watcher']> =>
+  watchedDefects(run, evidence).map(({ hop, defect, planted, unseen, odd }) => ({
+    hop,
+    defect,
+    violation: mirrorViolation[defect],
+    planted,
+    unseen: unseen.map((one) => ({ ...one, shownAs: [...one.shownAs] })),
+    odd: odd.map((one) => ({ ...one, shownAs: [...one.shownAs] })),
+  }))
 
 type ListedViolation = z.infer<typeof listedViolation>
 

@@ -1,4 +1,6 @@
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
+import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
+import { watchedDefects } from '../../../shared/core/watcher.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
 import { countText, msText, plural, shareText, timeText } from './figures.ts'
@@ -8,6 +10,7 @@ import { notChecked } from './not-checked.ts'
 import { oneLine } from './quoting.ts'
 import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
 import { twoLooks } from './two-looks.ts'
+import { seenText, WATCHER_NOTE, WATCHER_UNKNOWN } from './watcher-text.ts'
 
 /** Code hosts refuse a comment of more than 65,536 characters. */
 export const MARKDOWN_CHARS_MAX = 60_000
@@ -33,6 +36,7 @@ function render(source: ReportSource, locatedMax: number): string {
     hopTable(source.judgement.hops),
     ...causeSections(source, causesIn(source), locatedMax),
     recoverySection(source),
+    watcherSection(source),
     notCheckedSection(source),
     foot(source),
   ]
@@ -47,7 +51,7 @@ function head({ run, evidence, judgement, atMs }: ReportSource): string {
     `# Assay: ${verdict.toUpperCase()}, plan ${line(accepted.planName)}`,
     '',
     `Run \`${run.runId}\`, asked for by ${line(accepted.requestedBy)}, judged ${timeText(atMs)}, ${seconds} s after the request. ` +
-      `${countText(acknowledged)} of ${countText(evidence.intended.size)} canaries acknowledged.`,
+      `${countText(acknowledged)} of ${countText(withoutMirror(run.resolved.plan.load, evidence.intended).size)} canaries acknowledged.`,
     '',
     '## Why',
     '',
@@ -149,6 +153,15 @@ function recoverySection({ evidence, judgement }: ReportSource): string {
     ({ fault, target, phase, atMs, detail }) => `${timeText(atMs)} ${fault} of ${target}: ${phase}${detail === '' ? '' : ` (${detail})`}`,
   )
   return ['## Faults and recoveries', '', ...bullets([...recovered, ...steps].map(line))].join('\n')
+}
+
+function watcherSection({ run, evidence }: ReportSource): string {
+  if (run.resolved.plan.load.mirror === undefined) return ''
+  const rows = watchedDefects(run, evidence).map((one) =>
+    tableRow([cell(one.hop), one.defect, mirrorViolation[one.defect], cell(seenText(one))]),
+  )
+  const table = ['', tableRow(['hop', 'planted', 'to be told as', 'seen']), '|---|---|---|---|', ...rows]
+  return ['## The watcher watched', '', rows.length === 0 ? WATCHER_UNKNOWN : WATCHER_NOTE, ...(rows.length === 0 ? [] : table)].join('\n')
 }
 
 function notCheckedSection(source: ReportSource): string {

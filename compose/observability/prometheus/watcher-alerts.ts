@@ -34,6 +34,26 @@ const verdictAlerts: readonly Alert[] = [
     act: ['Ask for the series again: `assay run continuous`.'],
   },
   {
+    name: 'AssayWatcherBlind',
+    group: 'assay-watcher',
+    expr: 'sum by (hop, defect) (increase(assay_watcher_blind_total[5m])) > 0',
+    keepFiringFor: '2m',
+    labels: { severity: 'critical' },
+    annotations: {
+      summary: 'Assay does not see {{ $labels.defect }} records at {{ $labels.hop }}',
+      description: 'A defect that it planted itself was not reported. Until that is mended, no verdict on this hop is worth anything.',
+    },
+    means: 'A watcher misses what it is there to find, or takes it for something else; or the pipeline makes that defect good by itself.',
+    look: [
+      'Section "The watcher watched" of the report: which canaries were not seen, and what they were taken for.',
+      'Read one of them yourself: the stream is the one behind the last of the plan. Is the defect at the hop?',
+    ],
+    act: [
+      'It is there: that is a bug in Assay. Tell the maintainers, with the archive of the run.',
+      'It is not: the pipeline drops repeats, fills in headers or the like. Leave that defect out in `load.mirror.defects` of the plan.',
+    ],
+  },
+  {
     name: 'AssayReporterGone',
     group: 'assay-watcher',
     expr: 'absent(up{job="assay", agent="reporter"} == 1)',

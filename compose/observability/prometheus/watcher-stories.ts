@@ -48,6 +48,16 @@ const verdictStories: readonly Story[] = [
     at: { '80m': [] },
   },
   {
+    title: 'a watcher that misses one of what is planted is blind for some minutes, one that misses none never',
+    alert: 'AssayWatcherBlind',
+    every: '15s',
+    series: {
+      'assay_watcher_blind_total{hop="topic:raw", defect="skipped"}': '0x8 1x60',
+      'assay_watcher_blind_total{hop="topic:raw", defect="doubled"}': '0x68',
+    },
+    at: { '2m': [], '3m': [`${critical}, hop="topic:raw", defect="skipped"`], '12m': [] },
+  },
+  {
     title: 'a reporter that is there is not missed, one that stops is',
     alert: 'AssayReporterGone',
     every: '5s',

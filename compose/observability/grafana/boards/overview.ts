@@ -236,5 +236,19 @@ function watcherPanels() {
       stacked: true,
       queries: [{ expr: 'sum by (reason) (increase(assay_runs_inconclusive_total[$__rate_interval])) > 0', legend: '{{reason}}' }],
     }),
+    lines({
+      title: 'Planted defects not seen',
+      description: 'Canaries that were defective on purpose and that the watcher of the hop did not report, when their run was judged.',
+      unit: 'short',
+      width: 24,
+      min: 0,
+      stacked: true,
+      queries: [
+        {
+          expr: 'sum by (hop, defect) (increase(assay_watcher_blind_total[$__rate_interval])) > 0',
+          legend: '{{hop}} {{defect}}',
+        },
+      ],
+    }),
   ]
 }
