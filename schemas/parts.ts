@@ -67,6 +67,11 @@ export const violationKinds = [
 export const violationKind = z.enum(violationKinds)
 export type ViolationKind = z.infer<typeof violationKind>
 
+/** How a value differs from the one that must be there. New words go to the end. */
+export const valueDifferences = ['value', 'precision', 'time-zone', 'unit', 'normal-form', 'null-versus-empty', 'enum'] as const
+export const valueDifference = z.enum(valueDifferences)
+export type ValueDifference = z.infer<typeof valueDifference>
+
 export const verdict = z.enum(['pass', 'fail', 'inconclusive'])
 export type Verdict = z.infer<typeof verdict>
 

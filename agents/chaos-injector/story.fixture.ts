@@ -149,7 +149,7 @@ export class Story {
   }
 
   lost(first: number, last: number): void {
-    const nowhere = { field: null, partition: null, offset: null, snapshotId: null, file: null, traceId: '' }
+    const nowhere = { field: null, partition: null, offset: null, snapshotId: null, file: null, traceId: '', difference: null, rule: null }
     this.tell({
       kind: 'violation-found',
       violation: 'lost',

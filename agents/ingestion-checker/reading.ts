@@ -49,6 +49,7 @@ export class Reading {
   readonly #sent: Map<number, number>
   readonly #codecs: Codecs
   readonly #at: HopOfRun
+  readonly #projected: ReadonlySet<string>
 
   constructor(of: ReadingOf, { runId, hop, positions }: StartReading, send: (event: CheckerEvent) => void) {
     this.#of = of
@@ -61,6 +62,7 @@ export class Reading {
         send({ type: 'trouble', runId, hop, reason })
       },
     })
+    this.#projected = new Set(of.hop.kind === 'topic' ? of.hop.expect.map(({ field }) => field) : [])
     this.#reader = of.log.read({
       positions,
       onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
@@ -139,7 +141,10 @@ export class Reading {
     const given = { record, fields: codec.fields, headers }
     const expected = { headers: this.#headersOf(id) }
     const sighted = (faults: readonly RecordFault[]) => ({ stream, seq, offset, appendedAtMs: timestampMs, faults })
-    if (rows !== null) return rows.rowOf(stream, seq).then((row) => sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf })))
+    if (rows !== null)
+      return rows
+        .rowOf(stream, seq)
+        .then((row) => sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf, projected: this.#projected })))
     return sighted(checkUnchanged(given, { ...expected, produced: canaries.at(stream, seq), producedFields: canaries.fields }))
   }
 

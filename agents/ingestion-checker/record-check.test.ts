@@ -99,3 +99,35 @@ describe('a record that no hop should have changed', () => {
     )
   })
 })
+
+describe('a record in types of its own', () => {
+  const typed = (name: string, type: RecordField['type']) => fields.map((field) => (field.name === name ? { ...field, type } : field))
+  const headersKept = { traceparent: '00-a-b-01' }
+  const unchangedIn = (own: RecordField[], said: CanaryRecord) =>
+    checkUnchanged(
+      { record: { ...record, ...said }, fields: own, headers },
+      { produced: { ...record, at: 1_700_000_000_123_000 }, producedFields: fields, headers: headersKept },
+    )
+  const millis = typed('at', { kind: 'timestamp-millis' })
+  const wide = typed('price', { kind: 'decimal', precision: 30, scale: 9 })
+
+  test('that holds the same is accused of nothing, whether a hop projects or not', () => {
+    expect(unchangedIn(millis, { at: 1_700_000_000_123 })).toEqual([])
+    expect(unchangedIn(wide, { at: 1_700_000_000_123_000, price: 1_234_567_000n })).toEqual([])
+    expect(found({ price: 1_234_567_000n }, { fields: wide })).toEqual([])
+    const projected = { ...expected, row: new Map([...row, ['at', '1700000000123']]), projected: new Set(['at']) }
+    expect(checkRecord({ record: { ...record, at: 1_700_000_000_123 }, fields: millis, headers }, projected)).toEqual([])
+  })
+
+  test('whose number is in another unit than its type says is told so', () => {
+    expect(unchangedIn(millis, { at: 1_700_000_000_123_000 })).toMatchObject([{ violation: 'corrupted', difference: 'unit', field: 'at' }])
+    expect(found({}, { fields: millis })).toEqual(['corrupted at'])
+  })
+
+  test('that lost digits with its type is told so, with both values', () => {
+    expect(found({ at: 1_700_000_000_123 }, { fields: millis })).toEqual(['precision-lost at'])
+    expect(checkRecord({ record: { ...record, note: 'nai\u0308ve' }, fields, headers }, expected)).toEqual([
+      { violation: 'corrupted', difference: 'normal-form', field: 'note', expected: 'na\u00efve', actual: 'nai\u0308ve' },
+    ])
+  })
+})

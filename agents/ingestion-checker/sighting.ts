@@ -1,6 +1,6 @@
 import type { Located, OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
-import type { ViolationKind } from '../../schemas/parts.ts'
+import type { ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { raiseLast, type HopEvidence } from '../../shared/core/evidence.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
@@ -15,7 +15,8 @@ export interface SightedRecord {
 }
 
 export interface RecordFault {
-  readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost' | 'header-lost' | 'schema-violated'>
+  readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost' | 'header-lost' | 'schema-violated' | 'rule-broken' | 'late'>
+  readonly difference?: ValueDifference
   readonly field: string | null
   readonly expected: string
   readonly actual: string

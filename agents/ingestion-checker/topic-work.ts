@@ -222,7 +222,10 @@ function hasMovedBetween({ lasts }: TopicWork, { stream, seq }: { stream: number
 function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Suspicion): Finding {
   const { stream, seq, partition, offset } = place
   const common = { violation, hop: topic.name, stream, ranges: [seq, seq], partition, offset }
-  if (fault !== null) return { ...common, field: fault.field, expected: fault.expected, actual: fault.actual }
+  if (fault !== null) {
+    const { field, expected, actual, difference = null } = fault
+    return { ...common, field, expected, actual, difference }
+  }
   switch (violation) {
     case 'late':
       return { ...common, expected: `within ${topic.hop.deliverWithinMs} ms`, actual: `after ${Math.round(latencyMs)} ms` }

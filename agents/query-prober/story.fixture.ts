@@ -171,7 +171,7 @@ export class Story {
   }
 
   accused(violation: Fact<'violation-found'>['violation'], stream: number, seq: number): void {
-    const nowhere = { field: null, partition: null, offset: null, snapshotId: null, file: null, traceId: '' }
+    const nowhere = { field: null, partition: null, offset: null, snapshotId: null, file: null, traceId: '', difference: null, rule: null }
     this.tell({ kind: 'violation-found', violation, hop: 'topic:raw', stream, ranges: [seq, seq], expected: '', actual: '', ...nowhere })
   }
 

@@ -1,4 +1,4 @@
-import type { Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
+import type { Located, OffsetRange, StreamRanges, ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 
@@ -48,6 +48,7 @@ export interface LineageMove {
 
 export interface RowFault {
   readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost'>
+  readonly difference?: ValueDifference
   readonly place: Located
   readonly field: string
   readonly expected: string

@@ -79,9 +79,14 @@ const at = (table: TableWork, reading: Pick<SnapshotReading, 'snapshotId'>) => (
 /** Where it is not an ordinary append: who did it. */
 const by = ({ operation }: SnapshotReading) => (operation === 'append' ? '' : `, by ${operation}`)
 
-const rowFinding = (table: TableWork, reading: SnapshotReading, { violation, place, field, expected, actual }: RowFault): Finding => ({
+const rowFinding = (
+  table: TableWork,
+  reading: SnapshotReading,
+  { violation, difference, place, field, expected, actual }: RowFault,
+): Finding => ({
   ...at(table, reading),
   violation,
+  difference: difference ?? null,
   stream: place.stream,
   ranges: [place.seq, place.seq],
   field,

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fact, ranges, violationKind } from '../parts.ts'
+import { fact, ranges, valueDifference, violationKind } from '../parts.ts'
 
 export const violationFound = fact('violation-found', {
   violation: violationKind,
@@ -14,4 +14,13 @@ export const violationFound = fact('violation-found', {
   snapshotId: z.string().nullable(),
   file: z.string().nullable(),
   traceId: z.string().describe('Of the first canary.'),
+  difference: valueDifference
+    .nullable()
+    .default(null)
+    .describe('Of a field whose value is not the expected one: how it differs. Null where no value is compared.'),
+  rule: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('The rule or the term of a contract that is broken; null for what no topology declares.'),
 }).describe('One judged defect, looked at twice.')

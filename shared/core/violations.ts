@@ -1,4 +1,4 @@
-import type { ViolationKind } from '../../schemas/parts.ts'
+import type { ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import { traceIdOf } from './identity.ts'
 import type { Ranges } from './range-set.ts'
@@ -16,6 +16,8 @@ export interface Finding {
   readonly offset?: number | null
   readonly snapshotId?: string | null
   readonly file?: string | null
+  readonly difference?: ValueDifference | null
+  readonly rule?: string | null
 }
 
 export interface FactHead {
@@ -44,6 +46,8 @@ export function violationFact(head: FactHead, finding: Finding): Fact<'violation
     snapshotId: finding.snapshotId ?? null,
     file: finding.file ?? null,
     traceId: traceIdOf({ runId: head.runId, stream, seq: ranges[0] as number }),
+    difference: finding.difference ?? null,
+    rule: finding.rule ?? null,
   }
 }
 
@@ -68,7 +72,7 @@ export class ViolationBudget {
         singles.push(finding)
         continue
       }
-      const key = `${kind}|${finding.stream}|${finding.field ?? ''}`
+      const key = `${kind}|${finding.stream}|${finding.field ?? ''}|${finding.rule ?? ''}`
       const group = joined.get(key)
       if (group === undefined) joined.set(key, { first: finding, seqs: [...finding.ranges] })
       else group.seqs.push(...finding.ranges)

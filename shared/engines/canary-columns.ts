@@ -1,7 +1,7 @@
 import type { CanaryRecord, FieldType, FieldValue, RecordField } from '../core/record-schema.ts'
 import { quoteIdentifier } from './duckdb.ts'
 import type { Column } from './duckdb.ts'
-import type { ExpectedField } from './content-check.ts'
+import type { ExpectedField } from './content-values.ts'
 
 /** Records as columns for the engine. Dates and timestamps stay the integers they are on the wire. */
 export function canaryColumns(fields: readonly RecordField[], records: readonly CanaryRecord[]): Column[] {
@@ -40,7 +40,23 @@ function columnOf({ name, type, values }: { name: string; type: FieldType; value
 export function expectedFields(fields: readonly RecordField[], projected: readonly ExpectedField[]): ExpectedField[] {
   const named = new Set(projected.map(({ field }) => field))
   const unchanged = fields.filter(({ name }) => !named.has(name))
-  return [...unchanged.map(({ name, type }) => ({ field: name, type: engineTypeOf(type), sql: quoteIdentifier(name) })), ...projected]
+  return [
+    ...unchanged.map(({ name, type }) => ({ field: name, type: engineTypeOf(type), sql: quoteIdentifier(name), ...unitOf(type) })),
+    ...projected,
+  ]
+}
+
+function unitOf({ kind }: FieldType): Pick<ExpectedField, 'unit'> {
+  switch (kind) {
+    case 'date':
+      return { unit: 'days' }
+    case 'timestamp-millis':
+      return { unit: 'millis' }
+    case 'timestamp-micros':
+      return { unit: 'micros' }
+    default:
+      return {}
+  }
 }
 
 function engineTypeOf(type: FieldType): string {

@@ -3,16 +3,10 @@ import { AssayError } from '../core/errors.ts'
 import { parseCanaryId } from '../core/identity.ts'
 import type { CanaryId } from '../core/identity.ts'
 import { fieldText } from '../core/record-schema.ts'
+import { actualSql, expectedSql, differsSql, isDecimal, isFloating, isMap, textSql, type ExpectedField } from './content-values.ts'
 import { parquetFiles, quoteIdentifier, quoteText } from './duckdb.ts'
 import type { Column, DuckDb, SqlRow, SqlValue } from './duckdb.ts'
 import type { KafkaColumns } from './identity-scan.ts'
-
-/** One field as a hop must hold it: an expression over the produced record's fields, of the given DuckDB type. */
-export interface ExpectedField {
-  field: string
-  type: string
-  sql: string
-}
 
 export interface ExpectedRecords {
   /** The produced records, one column a field. */
@@ -105,7 +99,7 @@ export async function projectRows(db: DuckDb, expected: ExpectedRecords): Promis
 const MAX_DECIMAL_DIGITS = 38
 
 /** The engine keeps the product of two decimals of up to 18 digits at 18 digits, and fails where that overflows. */
-function widened(column: Column): Column {
+export function widened(column: Column): Column {
   return column.type === 'decimal' ? { ...column, precision: MAX_DECIMAL_DIGITS } : column
 }
 
@@ -133,11 +127,12 @@ interface Tables {
 function comparisonSql(input: ContentCheckInput, tables: Tables): string {
   const { expect } = input.expected
   const projected = expect.map((one, i) => `${expectedSql(one)} AS e${i}`)
-  const actual = expect.map(({ field }, i) => `${tables.present.has(field) ? quoteIdentifier(field) : 'NULL'} AS a${i}`)
-  const differences = expect.map((one, i) => differsSql(one, { i, actualType: tables.present.get(one.field) }))
+  const found = expect.map((one) => actualSql(one, tables.present.get(one.field)))
+  const actual = found.map(({ sql }, i) => `${sql} AS a${i}`)
+  const differences = expect.map((one, i) => differsSql(one, { expected: `e${i}`, actual: `a${i}`, actualType: found[i]?.type }))
   const cells = expect.map(
     (one, i) =>
-      `CASE WHEN d${i} THEN {'field': ${quoteText(one.field)}, 'expected': ${textSql(one.type, `e${i}`)}, 'actual': ${textSql(tables.present.get(one.field) ?? 'VARCHAR', `a${i}`)}} END`,
+      `CASE WHEN d${i} THEN {'field': ${quoteText(one.field)}, 'expected': ${textSql(one.type, `e${i}`)}, 'actual': ${textSql(found[i]?.type ?? 'VARCHAR', `a${i}`)}} END`,
   )
   return `-- content check: compare rows with what was produced
     WITH expected AS (SELECT ${quoteIdentifier(input.expected.identityField)} AS identity, ${projected.join(', ')} FROM ${tables.table}),
@@ -152,15 +147,6 @@ function comparisonSql(input: ContentCheckInput, tables: Tables): string {
 function comparedSql({ expected, paths, identityField }: ContentCheckInput, table: string): string {
   return `SELECT count(*) AS compared_count FROM ${parquetFiles(paths)}
     WHERE ${quoteIdentifier(identityField)} IN (SELECT ${quoteIdentifier(expected.identityField)} FROM ${table})`
-}
-
-/** Never null, whatever the values. */
-function differsSql({ type }: ExpectedField, { i, actualType }: { i: number; actualType: string | undefined }): string {
-  if (isMap(type)) return `(${sortedEntriesSql(`e${i}`)} IS DISTINCT FROM ${sortedEntriesSql(`TRY_CAST(a${i} AS ${type})`)})`
-  const brought = `TRY_CAST(a${i} AS ${type})`
-  const differs = `e${i} IS DISTINCT FROM ${brought}`
-  if (actualType === undefined || actualType === type) return `(${differs})`
-  return `(${differs} OR TRY_CAST(${brought} AS ${actualType}) IS DISTINCT FROM a${i})`
 }
 
 function readMismatch(check: ContentCheck, row: SqlRow): void {
@@ -178,29 +164,10 @@ function readMismatch(check: ContentCheck, row: SqlRow): void {
   })
 }
 
-function expectedSql({ sql, type }: ExpectedField): string {
-  return `CAST((${sql}) AS ${type})`
-}
-
-/** The map's own order is no part of its value. */
-function sortedEntriesSql(map: string): string {
-  return `list_sort(map_entries(${map}))`
-}
-
-function textSql(type: string, value: string): string {
-  if (isMap(type)) return `CAST(to_json(map_from_entries(${sortedEntriesSql(value)})) AS VARCHAR)`
-  if (/^BLOB$/i.test(type)) return `lower(hex(${value}))`
-  return `CAST(${value} AS VARCHAR)`
-}
-
 function kafkaSql(kafka: KafkaColumns | null): string {
   if (kafka === null) return 'NULL::INTEGER AS kafka_partition, NULL::BIGINT AS kafka_offset'
   return `${quoteIdentifier(kafka.partitionField)} AS kafka_partition, ${quoteIdentifier(kafka.offsetField)} AS kafka_offset`
 }
-
-const isMap = (type: string) => /^MAP\(/i.test(type)
-const isDecimal = (type: string) => /^(DECIMAL|NUMERIC)\b/i.test(type)
-const isFloating = (type: string) => /^(DOUBLE|FLOAT|REAL)$/i.test(type)
 
 /** The engine sorts keys by their UTF-8 bytes, `fieldText` by their UTF-16 units: here the latter's order is kept. */
 function projectedText(type: string, value: SqlValue | undefined): string | null {

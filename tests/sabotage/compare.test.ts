@@ -31,6 +31,8 @@ const violation = (one: Partial<Fact<'violation-found'>>): Fact<'violation-found
   snapshotId: null,
   file: null,
   traceId: 'a'.repeat(32),
+  difference: null,
+  rule: null,
   ...one,
 })
 

@@ -133,7 +133,17 @@ function answered(hop: string): Fact<'probe-answered'> {
 export function violation(
   said: Pick<Fact<'violation-found'>, 'violation' | 'hop' | 'stream' | 'ranges'> & Partial<Fact<'violation-found'>>,
 ): Fact<'violation-found'> {
-  const nothing = { field: null, expected: 'once', actual: 'nowhere', partition: null, offset: null, snapshotId: null, file: null }
+  const nothing = {
+    field: null,
+    expected: 'once',
+    actual: 'nowhere',
+    partition: null,
+    offset: null,
+    snapshotId: null,
+    file: null,
+    difference: null,
+    rule: null,
+  }
   const traceId = traceIdOf({ runId: SAMPLE_RUN_ID, stream: said.stream, seq: said.ranges[0] ?? 0 })
   return { kind: 'violation-found', ...head('ingestion-checker', 8_000), ...nothing, traceId, ...said }
 }
