@@ -4,8 +4,11 @@ import { AssayError } from '../core/errors.ts'
 import { parseCanaryId, RUN_ID_LENGTH, SEQ_DIGITS, STREAM_DIGITS } from '../core/identity.ts'
 import { parquetFiles, quoteIdentifier, quoteText } from './duckdb.ts'
 import type { DuckDb, SqlValue } from './duckdb.ts'
+import { MAX_STREAMS } from './identity-column.ts'
+import { scanPages } from './identity-pages.ts'
+import { scanOfPages, tangledStreams } from './identity-results.ts'
+import { addBits } from './seq-marks.ts'
 
-export const MAX_STREAMS = 20_000
 export const MAX_REPEATS_LISTED = 10_000
 
 export interface IdentityScanInput {
@@ -16,6 +19,8 @@ export interface IdentityScanInput {
   marker: { field: string; value: string }
   /** Columns that tell the source offset of each row; null where the table stores none. */
   kafka: KafkaColumns | null
+  /** Whether rows out of order are looked for, which takes `kafka`. */
+  order?: boolean
 }
 
 export interface KafkaColumns {
@@ -35,6 +40,12 @@ export interface IdentityScan {
   repeats: RepeatSeen[]
   /** Over all rows of the files, by partition. Rows without a partition are left out. */
   offsets: OffsetsSeen[]
+  /**
+   * Canary rows behind one of a greater seq: of their stream and partition, by a lesser offset. A repeat of an older seq is one too.
+   * All counted, the first MAX_REPEATS_LISTED listed; none where `order` was not asked for.
+   */
+  outOfOrderCount: number
+  outOfOrder: PlaceSeen[]
 }
 
 export interface StreamSeen {
@@ -52,6 +63,14 @@ export interface RepeatSeen {
   path: string
 }
 
+export interface PlaceSeen {
+  runId: string
+  stream: number
+  seq: number
+  partition: number
+  offset: number
+}
+
 export interface OffsetsSeen {
   partition: number
   offsetFirst: number
@@ -59,10 +78,35 @@ export interface OffsetsSeen {
   rowCount: number
 }
 
-/** Which identities the files hold, exactly. Memory grows with the number of gaps and the engine's limit, not with the rows. */
+/**
+ * Which identities the files hold, exactly. Memory grows with the seqs seen at a bit each, or with the number of gaps and
+ * the engine's limit; not with the rows. Files of canaries alone are read from their pages, all others by the engine.
+ */
 export async function scanIdentities(db: DuckDb, input: IdentityScanInput): Promise<IdentityScan> {
-  const scan: IdentityScan = { rowCount: 0, canaryCount: 0, malformedCount: 0, streams: [], repeatCount: 0, repeats: [], offsets: [] }
-  if (input.paths.length === 0) return scan
+  if (input.paths.length === 0) return emptyScan()
+  const pages = await scanPages(db, input)
+  if (pages === null) return scanByEngine(db, input)
+  const scan = scanOfPages(pages)
+  // Of streams whose files overlap in offsets only the engine can tell.
+  await readOutOfOrder(db, { input, scan, keys: tangledStreams(pages).map(streamKeyOf) })
+  return scan
+}
+
+const emptyScan = (): IdentityScan => ({
+  rowCount: 0,
+  canaryCount: 0,
+  malformedCount: 0,
+  streams: [],
+  repeatCount: 0,
+  repeats: [],
+  offsets: [],
+  outOfOrderCount: 0,
+  outOfOrder: [],
+})
+
+/** The same by SQL alone, whatever the files are like. */
+export async function scanByEngine(db: DuckDb, input: IdentityScanInput): Promise<IdentityScan> {
+  const scan = emptyScan()
   await countRows(db, { input, scan })
   if (scan.canaryCount === 0) return scan
 
@@ -73,6 +117,7 @@ export async function scanIdentities(db: DuckDb, input: IdentityScanInput): Prom
     await readSummary(db, { words, scan })
     await readRanges(db, { words, scan })
     if (scan.repeatCount > 0) await readRepeats(db, { words, input, scan })
+    if (input.order === true) await readOutOfOrder(db, { input, scan, keys: null })
   } finally {
     await db.query(`DROP TABLE ${words}`)
   }
@@ -183,17 +228,6 @@ function rangesSql(words: string): string {
     ORDER BY 1, 2`
 }
 
-function addBits(set: RangeSet, { bits, first }: { bits: number; first: number }): void {
-  for (let rest = bits | 0; rest !== 0;) {
-    const from = 31 - Math.clz32(rest & -rest)
-    // The first zero above `from`: where the run of ones ends.
-    const zeros = ~rest & (-1 << from)
-    const to = zeros === 0 ? 31 : 31 - Math.clz32(zeros & -zeros) - 1
-    set.addRange(first + from, first + to)
-    rest = to === 31 ? 0 : rest & (-1 << (to + 1))
-  }
-}
-
 async function readRepeats(
   db: DuckDb,
   { words, input, scan }: { words: string; input: IdentityScanInput; scan: IdentityScan },
@@ -221,6 +255,31 @@ async function readRepeats(
   }
 }
 
+/** Rows of which one of a lesser offset and a greater seq stands in the same stream and partition; of the streams of `keys`, or of all. */
+export async function readOutOfOrder(
+  db: DuckDb,
+  { input, scan, keys }: { input: IdentityScanInput; scan: IdentityScan; keys: readonly string[] | null },
+): Promise<void> {
+  if (input.kafka === null || keys?.length === 0) return
+  const identity = quoteIdentifier(input.identityField)
+  const { partition, offset } = kafkaSql(input.kafka)
+  const ofKeys = keys === null ? '' : `AND left(${identity}, ${STREAM_KEY_CHARS}) IN (${keys.map(quoteText).join(', ')})`
+  const rows = await db.query(`
+    SELECT identity, kafka_partition, kafka_offset, count(*) OVER () AS row_count
+    FROM (SELECT identity, seq, kafka_partition, kafka_offset, max(seq) OVER (PARTITION BY left(identity, ${STREAM_KEY_CHARS}), kafka_partition
+        ORDER BY kafka_offset RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seq_before
+      FROM (SELECT ${identity} AS identity, ${seqSql(identity)} AS seq, ${partition}::BIGINT AS kafka_partition, ${offset}::BIGINT AS kafka_offset
+        FROM ${parquetFiles(input.paths)} WHERE ${markerSql(input)} AND strlen(${identity}) = ${IDENTITY_CHARS} ${ofKeys}
+          AND octet_length(TRY(unhex(${seqTextSql(identity)}))) = ${SEQ_DIGITS / 2})
+      WHERE kafka_partition IS NOT NULL AND kafka_offset IS NOT NULL)
+    WHERE seq_before > seq ORDER BY identity, kafka_partition, kafka_offset LIMIT ${MAX_REPEATS_LISTED}`)
+  scan.outOfOrderCount += Number(rows[0]?.['row_count'] ?? 0)
+  for (const row of rows) {
+    const id = parseCanaryId(String(row['identity']))
+    if (id !== null) scan.outOfOrder.push({ ...id, partition: Number(row['kafka_partition']), offset: Number(row['kafka_offset']) })
+  }
+}
+
 function seqTextSql(identity: string): string {
   return `substr(${identity}, ${STREAM_KEY_CHARS + 1}, ${SEQ_DIGITS})`
 }
@@ -238,7 +297,7 @@ function kafkaSql(kafka: KafkaColumns | null): { partition: string; offset: stri
   return { partition: quoteIdentifier(kafka.partitionField), offset: quoteIdentifier(kafka.offsetField) }
 }
 
-function streamKeyOf({ runId, stream }: StreamSeen): string {
+export function streamKeyOf({ runId, stream }: Pick<StreamSeen, 'runId' | 'stream'>): string {
   return `${runId}:${String(stream).padStart(STREAM_DIGITS, '0')}:`
 }
 

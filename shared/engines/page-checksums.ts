@@ -87,7 +87,7 @@ function pageHeader(bytes: Buffer, from: number): PageHeader | null {
   return sizeBytes === null || sizeBytes < 0 ? null : { sizeBytes, crc, end: reader.at }
 }
 
-const I32 = 5
+export const I32 = 5
 /** Bytes of the types whose size is known: true, false, byte, double. */
 const FIXED_BYTES = new Map([
   [1, 0],
@@ -98,7 +98,7 @@ const FIXED_BYTES = new Map([
 const DEPTH_MAX = 8
 
 /** Throws RangeError at the end of the bytes, and where they are no Thrift. */
-class CompactReader {
+export class CompactReader {
   readonly #bytes: Buffer
   at: number
 

@@ -1,0 +1,155 @@
+import { AssayError } from '../core/errors.ts'
+import { parseCanaryId, RUN_ID_LENGTH, SEQ_DIGITS, STREAMS_MAX, STREAM_DIGITS } from '../core/identity.ts'
+import { PLAIN, isDictionaryEncoding, type Page } from './parquet-pages.ts'
+import { beyondDictionary, countOf, dictionaryIndices, presenceOf, spread } from './parquet-values.ts'
+
+/** The stream of a row whose identity is none of the layout. */
+export const NO_STREAM = -1
+export const MAX_STREAMS = 20_000
+/** With more runs than these the engine's way is taken: each has a table of 40 kB here. */
+const RUNS_MAX = 500
+
+const ID_LENGTH = RUN_ID_LENGTH + 1 + STREAM_DIGITS + 1 + SEQ_DIGITS
+const COLON = 58
+const ASCII_DIGITS = 0x3030_3030
+const HIGH_HALVES = 0xf0f0_f0f0
+const TO_CARRY = 0x0606_0606
+
+type Nine = [number, number, number, number, number, number, number, number, number]
+
+/** Identities of some rows: streams by their number in `IdentityColumn.streams`, NO_STREAM for what is none. */
+export interface Identities {
+  readonly streams: Int32Array
+  readonly seqs: Float64Array
+}
+
+/**
+ * Identities straight from the bytes of Parquet pages. The engine makes a string of each, checks its UTF-8 and cuts it in
+ * pieces; here four characters at a time are compared or made a number of, and nothing is allocated. Every character is looked at.
+ */
+export class IdentityColumn {
+  /** In the order they were first seen. */
+  readonly streams: { readonly runId: string; readonly stream: number }[] = []
+  readonly #runs = new Map<string, Int32Array>()
+  #dictionary: Identities = { streams: new Int32Array(), seqs: new Float64Array() }
+  /** Of the run seen last: its text as nine words, and its streams' numbers. */
+  readonly #runWords: Nine = [0, 0, 0, 0, 0, 0, 0, 0, 0]
+  #runId = ''
+  #runStreams: Int32Array | null = null
+
+  /** Writes the identities of a page, and returns how many. */
+  read(page: Page, out: Identities): number {
+    if (page.kind === 'dictionary') {
+      this.#dictionary = { streams: new Int32Array(page.count), seqs: new Float64Array(page.count) }
+      this.#plain(page.values, { out: this.#dictionary, count: page.count })
+      return 0
+    }
+    const present = presenceOf(page)
+    const count = countOf(present, page.count)
+    if (page.encoding === PLAIN) this.#plain(page.values, { out, count })
+    else if (isDictionaryEncoding(page.encoding)) this.#indexed(dictionaryIndices(page, count), out)
+    else throw new RangeError(`encoding ${page.encoding}`)
+    if (present !== null) {
+      spread(out.streams.subarray(0, page.count), present, NO_STREAM)
+      spread(out.seqs.subarray(0, page.count), present, 0)
+    }
+    return page.count
+  }
+
+  #indexed(indices: Uint32Array, out: Identities): void {
+    const { streams, seqs } = this.#dictionary
+    for (let i = 0; i < indices.length; i++) {
+      const at = indices[i] as number
+      out.streams[i] = streams[at] ?? beyondDictionary()
+      out.seqs[i] = seqs[at] as number
+    }
+  }
+
+  #plain(values: Buffer, { out, count }: { out: Identities; count: number }): void {
+    const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
+    for (let row = 0, at = 0; row < count;) {
+      const done = this.#rowsOfRun(view, { out, count, row, at })
+      row = done.row
+      at = done.at
+      if (row === count) return
+      // A row of another run, or none of the layout.
+      const length = view.getInt32(at, true)
+      if (length < 0) throw new RangeError('a text of negative length')
+      const isOther = length === ID_LENGTH && this.#turnTo(values.toString('latin1', at + 4, at + 4 + RUN_ID_LENGTH), { view, at: at + 4 })
+      if (isOther) continue
+      out.streams[row] = NO_STREAM
+      at += 4 + length
+      row++
+    }
+  }
+
+  /** Rows from `row` on, while they are of the run seen last and well formed. */
+  #rowsOfRun(view: DataView, from: { out: Identities; count: number; row: number; at: number }): { row: number; at: number } {
+    const { out, count } = from
+    const { streams, seqs } = out
+    let { row, at } = from
+    const table = this.#runStreams
+    if (table === null) return { row, at }
+    const [w0, w1, w2, w3, w4, w5, w6, w7, w8] = this.#runWords
+    for (; row < count; row++, at += 4 + ID_LENGTH) {
+      const differs =
+        (view.getInt32(at, true) ^ ID_LENGTH) |
+        (view.getInt32(at + 4, true) ^ w0) |
+        (view.getInt32(at + 8, true) ^ w1) |
+        (view.getInt32(at + 12, true) ^ w2) |
+        (view.getInt32(at + 16, true) ^ w3) |
+        (view.getInt32(at + 20, true) ^ w4) |
+        (view.getInt32(at + 24, true) ^ w5) |
+        (view.getInt32(at + 28, true) ^ w6) |
+        (view.getInt32(at + 32, true) ^ w7) |
+        (view.getInt32(at + 36, true) ^ w8)
+      if (differs !== 0) break
+      const stream = view.getInt32(at + 41, true) ^ ASCII_DIGITS
+      const high = view.getInt32(at + 46, true) ^ ASCII_DIGITS
+      const middle = view.getInt32(at + 50, true) ^ ASCII_DIGITS
+      const low = view.getInt32(at + 54, true) ^ ASCII_DIGITS
+      // A digit is now a byte of 0 to 9: nothing in its high half, nor with 6 added to it.
+      const carried = (stream + TO_CARRY) | (high + TO_CARRY) | (middle + TO_CARRY) | (low + TO_CARRY)
+      const isNone =
+        ((stream | high | middle | low | carried) & HIGH_HALVES) | (view.getUint8(at + 40) ^ COLON) | (view.getUint8(at + 45) ^ COLON)
+      if (isNone !== 0) break
+      const number = fourDigits(stream)
+      const known = table[number] as number
+      streams[row] = known === NO_STREAM ? this.#newStream(table, number) : known
+      seqs[row] = (fourDigits(high) * 10_000 + fourDigits(middle)) * 10_000 + fourDigits(low)
+    }
+    return { row, at }
+  }
+
+  /** Whether the run named there is one, and another than the one seen last. */
+  #turnTo(runId: string, { view, at }: { view: DataView; at: number }): boolean {
+    if (runId === this.#runId) return false
+    let table = this.#runs.get(runId)
+    if (table === undefined) {
+      const isRun = parseCanaryId(`${runId}:${'0'.repeat(STREAM_DIGITS)}:${'0'.repeat(SEQ_DIGITS)}`) !== null
+      if (!isRun) return false
+      if (this.#runs.size >= RUNS_MAX) throw new RangeError(`more than ${RUNS_MAX} runs`)
+      this.#runs.set(runId, (table = new Int32Array(STREAMS_MAX).fill(NO_STREAM)))
+    }
+    this.#runId = runId
+    this.#runStreams = table
+    for (let word = 0; word < this.#runWords.length; word++) this.#runWords[word as 0] = view.getInt32(at + word * 4, true)
+    return true
+  }
+
+  #newStream(table: Int32Array, stream: number): number {
+    if (this.streams.length >= MAX_STREAMS) throw tooMany()
+    const at = this.streams.push({ runId: this.#runId, stream }) - 1
+    table[stream] = at
+    return at
+  }
+}
+
+const tooMany = () =>
+  new AssayError('LIMIT_REACHED', `identity scan: expected at most ${MAX_STREAMS} streams in one set of files, got more`)
+
+/** Of bytes of 0 to 9, the first lowest: pairs of them, then the pair of pairs. */
+function fourDigits(bytes: number): number {
+  const pairs = (bytes * 10 + (bytes >> 8)) & 0x00ff_00ff
+  return (pairs & 255) * 100 + (pairs >>> 16)
+}

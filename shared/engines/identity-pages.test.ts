@@ -1,0 +1,240 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { canaryIdText, parseCanaryId } from '../core/identity.ts'
+import { RangeSet } from '../core/range-set.ts'
+import { openDuckDb, quoteText, type DuckDb } from './duckdb.ts'
+import { scanPages } from './identity-pages.ts'
+import { scanByEngine, scanIdentities, type IdentityScan, type IdentityScanInput } from './identity-scan.ts'
+
+const runIds = ['0192f3a4-5b6c-7d8e-9f00-112233445566', '0192f3a4-5b6c-7d8e-9f00-aabbccddeeff']
+
+interface Row {
+  readonly id: string | null
+  readonly partition: number | null
+  readonly offset: number | null
+}
+
+let folder: string
+let db: DuckDb
+let filesSoFar = 0
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-pages-'))
+  db = await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder })
+})
+
+afterAll(async () => {
+  db.close()
+  await rm(folder, { recursive: true })
+})
+
+async function fileOf(rows: readonly Row[], options = 'COMPRESSION zstd', marker = (_: number) => 'XTST'): Promise<string> {
+  await db.appendColumns('written', [
+    { name: 'trade_id', type: 'varchar', values: rows.map(({ id }) => id) },
+    { name: 'venue', type: 'varchar', values: rows.map((_, i) => marker(i)) },
+    { name: 'p', type: 'integer', values: rows.map(({ partition }) => partition) },
+    { name: 'o', type: 'bigint', values: rows.map(({ offset }) => (offset === null ? null : BigInt(offset))) },
+  ])
+  const path = join(folder, `${String(++filesSoFar).padStart(6, '0')}.parquet`)
+  await db.query(`COPY written TO ${quoteText(path)} (FORMAT parquet, ${options})`)
+  return path
+}
+
+const inputOf = (paths: readonly string[]): IdentityScanInput => ({
+  paths,
+  identityField: 'trade_id',
+  marker: { field: 'venue', value: 'XTST' },
+  kafka: { partitionField: 'p', offsetField: 'o' },
+  order: true,
+})
+
+const byNumber = (a: number | null, b: number | null) => (a === b ? 0 : a === null ? 1 : b === null ? -1 : a - b)
+
+/** All of it by plain loops over rows. */
+function naive(files: readonly { readonly path: string; readonly rows: readonly Row[] }[]): IdentityScan {
+  const rows = files.flatMap(({ path, rows: of }) => of.map((row) => ({ ...row, path })))
+  const known = rows.flatMap(({ id, ...row }) => {
+    const parsed = id === null ? null : parseCanaryId(id)
+    return parsed === null ? [] : [{ id: id as string, ...parsed, ...row }]
+  })
+  const inOrder = [...known].sort(
+    (a, b) =>
+      (a.id < b.id ? -1 : a.id > b.id ? 1 : 0) ||
+      byNumber(a.partition, b.partition) ||
+      byNumber(a.offset, b.offset) ||
+      (a.path < b.path ? -1 : a.path > b.path ? 1 : 0),
+  )
+  const streams = new Map<string, { runId: string; stream: number; set: RangeSet }>()
+  for (const { runId, stream, seq } of inOrder) {
+    const key = `${runId}:${stream}`
+    if (!streams.has(key)) streams.set(key, { runId, stream, set: RangeSet.empty() })
+    streams.get(key)!.set.add(seq)
+  }
+  const repeats = inOrder
+    .filter(({ id }, i) => inOrder[i - 1]?.id === id)
+    .map(({ runId, stream, seq, partition, offset, path }) => ({ runId, stream, seq, partition, offset, path }))
+  const outOfOrder = inOrder.flatMap(({ runId, stream, seq, partition, offset }) => {
+    if (partition === null || offset === null) return []
+    const isBehind = known.some(
+      (other) =>
+        other.runId === runId &&
+        other.stream === stream &&
+        other.partition === partition &&
+        other.offset !== null &&
+        other.offset < offset &&
+        other.seq > seq,
+    )
+    return isBehind ? [{ runId, stream, seq, partition, offset }] : []
+  })
+  const placed = Map.groupBy(
+    rows.filter(({ partition }) => partition !== null),
+    ({ partition }) => partition as number,
+  )
+  const offsets = [...placed].flatMap(([partition, of]) => {
+    const there = of.flatMap(({ offset }) => (offset === null ? [] : [offset]))
+    if (there.length === 0) return []
+    return [{ partition, offsetFirst: Math.min(...there), offsetLast: Math.max(...there), rowCount: of.length }]
+  })
+  return {
+    rowCount: rows.length,
+    canaryCount: rows.length,
+    malformedCount: rows.length - known.length,
+    streams: [...streams.values()].map(({ runId, stream, set }) => ({ runId, stream, seqs: [...set.ranges] })),
+    repeatCount: repeats.length,
+    repeats,
+    offsets: offsets.sort((a, b) => a.partition - b.partition),
+    outOfOrderCount: outOfOrder.length,
+    outOfOrder,
+  }
+}
+
+const sorted = (scan: IdentityScan): IdentityScan => ({
+  ...scan,
+  outOfOrder: scan.outOfOrder
+    .map(({ runId, stream, seq, partition, offset }) => ({ runId, stream, seq, partition, offset }))
+    .sort((a, b) =>
+      canaryIdText(a) < canaryIdText(b) ? -1 : canaryIdText(a) > canaryIdText(b) ? 1 : a.partition - b.partition || a.offset - b.offset,
+    ),
+})
+
+const seqArbitrary = fc.oneof(fc.nat(12), fc.nat(200), fc.constantFrom(65_535, 65_536, 999_999_999_999))
+const idArbitrary = fc.oneof(
+  {
+    weight: 12,
+    arbitrary: fc
+      .record({ runId: fc.constantFrom(...runIds), stream: fc.constantFrom(0, 1, 9999), seq: seqArbitrary })
+      .map((id): string | null => canaryIdText(id)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      null,
+      '',
+      'T-1',
+      `${runIds[0]}:0000:00000000000x`,
+      `${runIds[0]}:0000:0000000000/1`,
+      `${runIds[0]}:000::000000000001`,
+      `${runIds[0]}:0000:0000000000001`,
+      `${runIds[0]}-0000:000000000001`,
+      `${'z'.repeat(36)}:0000:000000000001`,
+      `${runIds[0]!.toUpperCase()}:0000:000000000001`,
+      `é${runIds[0]!.slice(2)}:0000:000000000001`,
+    ),
+  },
+)
+const rowArbitrary: fc.Arbitrary<Row> = fc.record({
+  id: idArbitrary,
+  partition: fc.option(fc.nat(2), { freq: 12 }),
+  offset: fc.option(fc.nat(60), { freq: 12 }),
+})
+/** As a sink writes them: by offset, and nearly by seq. */
+const sunkRows = fc
+  .array(fc.record({ stream: fc.nat(2), seq: fc.nat(40) }), { maxLength: 60 })
+  .map((all) =>
+    all
+      .sort((a, b) => a.seq - b.seq || a.stream - b.stream)
+      .map(({ stream, seq }, i): Row => ({ id: canaryIdText({ runId: runIds[0]!, stream, seq }), partition: stream % 2, offset: i })),
+  )
+
+test.each([
+  ['rows of any kind', fc.array(fc.array(rowArbitrary, { minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 3 })],
+  [
+    'rows as a sink writes them, some of them moved',
+    fc
+      .tuple(sunkRows, fc.array(rowArbitrary, { maxLength: 4 }))
+      .map(([rows, more]) => [[...rows.slice(0, 30), ...more], rows.slice(30)].filter((of) => of.length > 0)),
+  ],
+])('pages, engine and plain loops say the same: %s', async (_, arbitrary) => {
+  let byPages = 0
+  await fc.assert(
+    fc.asyncProperty(arbitrary, fc.constantFrom('zstd', 'snappy', 'gzip', 'uncompressed'), async (files, codec) => {
+      const written: { path: string; rows: Row[] }[] = []
+      for (const rows of files) written.push({ path: await fileOf(rows, `COMPRESSION ${codec}`), rows })
+      const input = inputOf(written.map(({ path }) => path))
+      if (files.length > 0 && (await scanPages(db, input)) !== null) byPages++
+      const expected = sorted(naive(written))
+      expect(sorted(await scanIdentities(db, input))).toEqual(expected)
+      if (files.length > 0) expect(sorted(await scanByEngine(db, input))).toEqual(expected)
+      await Promise.all(written.map(({ path }) => rm(path)))
+    }),
+    { numRuns: 60 },
+  )
+  expect(byPages).toBeGreaterThan(30)
+})
+
+const clean = (count: number, streams = 4): Row[] =>
+  Array.from({ length: count }, (_, i) => ({
+    id: canaryIdText({ runId: runIds[0]!, stream: i % streams, seq: Math.floor(i / streams) }),
+    partition: (i % streams) % 2,
+    offset: i,
+  }))
+
+test.each([
+  ['several row groups', 'COMPRESSION zstd, ROW_GROUP_SIZE 2048', true],
+  ['dictionaries of all values', 'COMPRESSION snappy, ROW_GROUP_SIZE 2048, DICTIONARY_SIZE_LIMIT 10000', true],
+  ['encodings of version 2, which only the engine reads', 'COMPRESSION zstd, PARQUET_VERSION V2', false],
+])('what is planted in clean rows is named, and nothing else: %s', async (_, options, isByPages) => {
+  const rows = clean(6_000)
+  const lost = rows.splice(2_701, 1)[0]!
+  rows.splice(4_000, 0, { ...rows[1_500]!, offset: 20_000 })
+  ;[rows[4_500], rows[4_504]] = [
+    { ...rows[4_500]!, id: rows[4_504]!.id },
+    { ...rows[4_504]!, id: rows[4_500]!.id },
+  ]
+  // Behind it come older offsets of its partition: it is of another file.
+  const doubled = rows.splice(4_000, 1)[0]!
+  const files = [
+    { path: await fileOf(rows, options), rows },
+    { path: await fileOf([doubled], options), rows: [doubled] },
+  ]
+  const input = inputOf(files.map(({ path }) => path))
+  expect((await scanPages(db, input)) !== null).toBe(isByPages)
+  const scan = await scanIdentities(db, input)
+  const place = parseCanaryId(lost.id!)!
+  expect(RangeSet.of(scan.streams.find(({ stream }) => stream === place.stream)!.seqs).has(place.seq)).toBe(false)
+  expect(scan.streams.reduce((sum, { seqs }) => sum + seqs.length / 2, 0)).toBe(5)
+  expect(scan.repeats).toEqual([{ ...parseCanaryId(doubled.id!), partition: doubled.partition, offset: 20_000, path: files[1]!.path }])
+  expect(scan.outOfOrder.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual(
+    naive(files)
+      .outOfOrder.map(({ offset }) => offset)
+      .sort((a, b) => a - b),
+  )
+  expect(scan.outOfOrderCount).toBe(2)
+})
+
+test('rows of others among the canaries are for the engine to tell apart', async () => {
+  const path = await fileOf(clean(100), 'COMPRESSION zstd', (i) => (i % 2 === 0 ? 'XTST' : 'XNAS'))
+  expect(await scanPages(db, inputOf([path]))).toBeNull()
+  expect(await scanIdentities(db, inputOf([path]))).toMatchObject({ rowCount: 100, canaryCount: 50 })
+})
+
+test('a file that is cut short is told by the engine', async () => {
+  const path = await fileOf(clean(5_000), 'COMPRESSION zstd')
+  const bytes = await readFile(path)
+  bytes.fill(0xff, 40, 400)
+  await writeFile(path, bytes)
+  await expect(scanIdentities(db, inputOf([path]))).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+})

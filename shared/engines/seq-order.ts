@@ -1,0 +1,106 @@
+/** A row that stands behind one of a greater seq: a row of its stream and partition with a lesser offset has it. */
+export interface OutOfOrder {
+  readonly stream: number
+  readonly seq: number
+  readonly partition: number
+  readonly offset: number
+}
+
+/** Rows of one row group, null places as NaN. */
+export interface PlacedRows {
+  readonly count: number
+  readonly streams: Int32Array
+  readonly seqs: Float64Array
+  readonly partitions: Float64Array
+  readonly offsets: Float64Array
+}
+
+const LISTED_MAX = 10_000
+/** Kafka's own limit of partitions is far below. */
+const PARTITIONS_MAX = 65_536
+
+interface Newest {
+  offset: number
+  /** The greatest seq up to there. */
+  seq: number
+}
+
+/**
+ * Finds rows out of order in one pass, group by group. It holds the newest row of each stream and partition, which is
+ * enough while what comes later in the files came later to the topic; a group that is sorted otherwise is sorted by
+ * offset first. Streams whose groups overlap in offsets are `tangled`: of them nothing said here holds.
+ */
+export class SeqOrder {
+  readonly tangled = new Set<number>()
+  readonly #newest = new Map<number, Newest>()
+  readonly #partition: number[] = []
+  readonly #current: Newest[] = []
+  readonly #counts = new Map<number, number>()
+  #found: OutOfOrder[] = []
+  readonly #lastOffsets = new Float64Array(PARTITIONS_MAX)
+
+  add(rows: PlacedRows): void {
+    if (this.#isByOffset(rows)) for (let row = 0; row < rows.count; row++) this.#row(rows, row)
+    else for (const row of sortedByOffset(rows)) this.#row(rows, row)
+  }
+
+  /** Of the streams that are not tangled; the first LISTED_MAX of them. */
+  get found(): OutOfOrder[] {
+    return this.#found.filter(({ stream }) => !this.tangled.has(stream))
+  }
+
+  get count(): number {
+    return [...this.#counts].reduce((sum, [stream, count]) => sum + (this.tangled.has(stream) ? 0 : count), 0)
+  }
+
+  /** Whether offsets grow within each partition. */
+  #isByOffset({ count, partitions, offsets }: PlacedRows): boolean {
+    const last = this.#lastOffsets.fill(-Infinity)
+    for (let row = 0; row < count; row++) {
+      const partition = partitions[row] as number
+      const offset = offsets[row] as number
+      if (Number.isNaN(partition) || Number.isNaN(offset)) continue
+      if (partition < 0 || partition >= PARTITIONS_MAX) throw new RangeError(`partition ${partition}`)
+      if (offset <= (last[partition] as number)) return false
+      last[partition] = offset
+    }
+    return true
+  }
+
+  #row({ streams, seqs, partitions, offsets }: PlacedRows, row: number): void {
+    const stream = streams[row] as number
+    const partition = partitions[row] as number
+    const offset = offsets[row] as number
+    const seq = seqs[row] as number
+    if (stream < 0 || Number.isNaN(partition) || Number.isNaN(offset)) return
+    const newest = this.#partition[stream] === partition ? (this.#current[stream] as Newest) : this.#turnTo(stream, partition)
+    if (offset <= newest.offset) this.tangled.add(stream)
+    newest.offset = offset
+    if (seq >= newest.seq) newest.seq = seq
+    else this.#find({ stream, seq, partition, offset })
+  }
+
+  #turnTo(stream: number, partition: number): Newest {
+    if (partition < 0 || partition >= PARTITIONS_MAX) throw new RangeError(`partition ${partition}`)
+    const key = stream * PARTITIONS_MAX + partition
+    let newest = this.#newest.get(key)
+    if (newest === undefined) this.#newest.set(key, (newest = { offset: -1, seq: -1 }))
+    while (this.#partition.length <= stream) {
+      this.#partition.push(-1)
+      this.#current.push(newest)
+    }
+    this.#partition[stream] = partition
+    this.#current[stream] = newest
+    return newest
+  }
+
+  #find(row: OutOfOrder): void {
+    this.#counts.set(row.stream, (this.#counts.get(row.stream) ?? 0) + 1)
+    if (this.#found.length < LISTED_MAX) this.#found.push(row)
+  }
+}
+
+function sortedByOffset({ count, offsets }: PlacedRows): Uint32Array {
+  const rows = Uint32Array.from({ length: count }, (_, row) => row).filter((row) => !Number.isNaN(offsets[row]))
+  return rows.sort((a, b) => (offsets[a] as number) - (offsets[b] as number))
+}
