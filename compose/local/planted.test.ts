@@ -39,7 +39,14 @@ function evidenceOf(...said: readonly Said[]) {
     const first = seqs[0] ?? 0
     const head = { kind: 'violation-found' as const, runId, agent: 'ingestion-checker', instance: '0', atMs: 1, violation, hop, stream: 2 }
     const place = { expected: '', actual: '', partition: 1, offset, field, snapshotId: null, file: null }
-    foldEvidence(evidence, { ...head, ranges: [...seqs], ...place, difference: null, rule: null, traceId: traceId ?? traceIdOf({ runId, stream: 2, seq: first }) })
+    foldEvidence(evidence, {
+      ...head,
+      ranges: [...seqs],
+      ...place,
+      difference: null,
+      rule: null,
+      traceId: traceId ?? traceIdOf({ runId, stream: 2, seq: first }),
+    })
   }
   return evidence
 }

@@ -146,7 +146,17 @@ function committed(head: HeadOf, span: Span): RunFact {
 }
 
 function violation(head: HeadOf, said: Parameters<Story['violation']>[0]): RunFact {
-  const nowhere = { field: null, expected: 'once', actual: 'nowhere', partition: null, offset: null, snapshotId: null, file: null, difference: null, rule: null }
+  const nowhere = {
+    field: null,
+    expected: 'once',
+    actual: 'nowhere',
+    partition: null,
+    offset: null,
+    snapshotId: null,
+    file: null,
+    difference: null,
+    rule: null,
+  }
   const by = head(said.hop === TABLE ? 'storage-reconciler' : 'ingestion-checker')
   const traceId = traceIdOf({ runId: by.runId, stream: 0, seq: said.ranges[0] ?? 0 })
   return { kind: 'violation-found', ...by, stream: 0, ...nowhere, traceId, ...said }
