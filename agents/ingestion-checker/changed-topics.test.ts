@@ -27,7 +27,7 @@ function begun(): Played {
 
 const seqs = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
 
-function reads(played: Played, hop: string, records: readonly number[], said: Partial<ReadBatch> = {}): Played {
+function reads(played: Played, hop: string, ...[records, said = {}]: [records: readonly number[], said?: Partial<ReadBatch>]): Played {
   const batch: ReadBatch = {
     partition: 0,
     offsetFirst: 100,
@@ -45,7 +45,8 @@ function reads(played: Played, hop: string, records: readonly number[], said: Pa
   return played.step({ type: 'batch-read', runId: RUN, hop, batch })
 }
 
-const logSeen = (played: Played, hop: string, topicId: string, said: Partial<LogState['partitions'][number]> = {}) =>
+type Left = Partial<LogState['partitions'][number]>
+const logSeen = (played: Played, hop: string, ...[topicId, said = {}]: [topicId: string, said?: Left]) =>
   played.step({
     type: 'log-seen',
     runId: RUN,

@@ -13,6 +13,8 @@ import type { LogState } from './log-watch.ts'
 /** What a hop's records are kept in: partitions of offsets, whoever keeps them. Every call may throw AssayError. */
 export interface HopLog {
   state(): Promise<LogState>
+  /** The offset the next record will get, by partition; what an open transaction holds back included. */
+  ends(): Promise<ReadonlyMap<number, number>>
   /** Whether only the last record of each key is kept; null where that is not to be learnt. */
   isCompacted(): Promise<boolean | null>
   /** How far the group that turns this hop into the next has come: the first offset it has not done with. */
@@ -72,6 +74,7 @@ function topicLog({ kafka, admin, states, search }: LogPorts, { topic }: TopicHo
       const stable = new Map((await admin.topicOffsets(topic)).map(({ partition, high }) => [partition, high]))
       return { topicId, partitions: partitions.map((found) => ({ ...found, stableEnd: stable.get(found.partition) ?? found.end })) }
     },
+    ends: async () => new Map((await states.of(topic)).partitions.map(({ partition, end }) => [partition, end])),
     isCompacted: () => admin.isCompacted(topic),
     async committed(group) {
       const offsets = await admin.groupOffsets(group, topic)
@@ -100,6 +103,7 @@ function streamLog({ nats, search }: { nats: NatsLink; search: CanarySearch }, {
       const end = await streamEnd(nats, stream)
       return { topicId: null, partitions: [{ partition: PARTITION, low: 0, end, stableEnd: end }] }
     },
+    ends: async () => new Map([[PARTITION, await streamEnd(nats, stream)]]),
     isCompacted: () => Promise.resolve(false),
     committed: async (group) => new Map([[PARTITION, await consumerPosition(nats, stream, group)]]),
     read({ positions, onBatch, onTrouble }) {

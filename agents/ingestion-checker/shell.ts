@@ -174,9 +174,8 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       const behindSource = source?.kind === 'source' && hops[1] === processed
       const committed = await this.#logOf(behindSource ? source : { ...processed, topic }).committed(group)
       // In this order: whatever was committed before is in the topic up to the ends read after.
-      const { partitions } = await this.#logOf(processed).state()
       // What an open transaction holds back is not read by us, and hence not passed by.
-      const ends = new Map(partitions.map(({ partition, end }) => [partition, end]))
+      const ends = await this.#logOf(processed).ends()
       send({ type: 'progress-seen', runId, hop, committed, ends })
     } catch (error) {
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })

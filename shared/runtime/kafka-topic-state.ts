@@ -105,7 +105,8 @@ async function stateOf(cluster: Cluster, topic: string): Promise<TopicState> {
 }
 
 async function topicIdOf({ versions, connectionPool }: Broker, topic: string): Promise<string | null> {
-  if ((versions?.[METADATA]?.maxVersion ?? 0) < TOPIC_ID_VERSION) return null
+  const spoken = versions === null ? undefined : versions[METADATA]
+  if (spoken === undefined || spoken.maxVersion < TOPIC_ID_VERSION) return null
   const question = encodeTopicQuestion(topic)
   const answer = await connectionPool.send({
     request: {
