@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { cacheFolder } from '../local/cache.ts'
+import { noOtherAlert, OF_PLANTED_LOSS } from './e2e/alerts.ts'
 import { composedOn, type Composed } from './e2e/composed.ts'
 import { listen, until, type Heard } from './e2e/heard.ts'
 import { firstPass, killedInjector, plantedLoss, randomKills, type Figure, type Scene } from './e2e/stories.ts'
@@ -63,7 +64,9 @@ async function tellAll(composed: Composed): Promise<void> {
   const scene: Scene = { composed, heard, note }
   try {
     await tell(() => firstPass(scene, upAtMs))
+    await tell(() => noOtherAlert(scene, 'up to the first pass', []))
     await tell(() => plantedLoss(scene))
+    await tell(() => noOtherAlert(scene, 'up to the recovery from the loss', OF_PLANTED_LOSS))
     await tell(() => killedInjector(scene))
     const minutes = Number(values.minutes)
     if (minutes > 0) await tell(() => randomKills(scene, { minutes, seed: Number(values.seed) }))

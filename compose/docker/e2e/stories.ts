@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { agentNames } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
+import { toldAlerts } from './alerts.ts'
 import type { Composed } from './composed.ts'
 import { findingsOf, until, type Heard } from './heard.ts'
 import { reportBehind } from './report-link.ts'
@@ -75,15 +76,12 @@ export async function plantedLoss({ composed, heard, note }: Scene): Promise<Fig
   ]
 }
 
-const text = z.record(z.string(), z.string())
-const delivered = z.object({ alerts: z.array(z.object({ status: z.string(), labels: text, annotations: text })) })
 type Status = 'firing' | 'resolved'
 
 /** The reporter's own alert about a loss, as the webhook got it. */
 function alertOf(log: string, status: Status) {
-  const told = log.split('\n').flatMap((line) => (line.startsWith('{') ? delivered.parse(JSON.parse(line)).alerts : []))
   const isOfLoss = (violation = '') => violation.startsWith('lost')
-  return told.find(
+  return toldAlerts(log).find(
     (alert) => alert.status === status && alert.labels['alertname'] === 'AssayRunFailed' && isOfLoss(alert.annotations['violation']),
   )
 }
