@@ -4,8 +4,12 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { controlMessage } from '../../schemas/control.ts'
 import { runTimeMs } from '../../shared/core/identity.ts'
+import { OlderControl } from '../../shared/core/older-control.ts'
+import { emptyRunBook, foldRunBook } from '../../shared/core/run-book.ts'
+import type { ControlMessage } from '../../schemas/control.ts'
+import { windowRunId } from '../../shared/core/series.ts'
 import { loadPlan } from '../../topology/load.ts'
-import { requestOf } from './run.ts'
+import { requestOf, wishState } from './run.ts'
 import { lookbackFor } from './verdict.ts'
 import { latestUnjudged } from './watch.ts'
 import { cleanFacts, SAMPLE_RUN_ID } from '../reporter/reports/sample-run.ts'
@@ -29,6 +33,28 @@ it('gives one wish one id, whenever it is made', () => {
   const { runId } = requestOf({ ...wish, atMs })
   expect(requestOf({ ...wish, atMs: atMs + 86_400_000 }).runId).toBe(runId)
   expect(requestOf({ ...wish, atMs, once: 'compose-2' }).runId).not.toBe(runId)
+})
+
+it('knows a wish again by what the control topic still holds of it, however long ago', () => {
+  const wish = requestOf({ plan: 'continuous', parameters: {}, once: 'compose-1', atMs })
+  const plan = JSON.stringify({ repeatEveryMs: 60_000 })
+  const windowAt = (index: number): ControlMessage => {
+    const runId = windowRunId({ runId: wish.runId, originMs: atMs, everyMs: 60_000 }, index)
+    return { ...wish, runId, plan, window: { series: wish.runId, index, indexLast: null } }
+  }
+  const cancel: ControlMessage = { kind: 'run-cancelled', runId: wish.runId, reason: 'enough', requestedBy: 'me' }
+  const stateAfter = (...messages: ControlMessage[]) => {
+    const older = new OlderControl()
+    for (const [offset, message] of messages.entries()) older.hear({ type: 'control', offset, atMs, message })
+    const book = emptyRunBook()
+    for (const event of older.take()) foldRunBook(book, event)
+    return wishState(book, wish.runId)
+  }
+  expect(stateAfter()).toBe('new')
+  expect(stateAfter(wish, windowAt(1), windowAt(2))).toBe('asked')
+  expect(stateAfter(wish, windowAt(1), cancel)).toBe('cancelled')
+  // Asked for when nobody was there for hours: it became nothing, and may be asked for again.
+  expect(stateAfter(wish)).toBe('new')
 })
 
 it('sends a plan of a file whole, parameters filled in, so that agents can load it as it is', () => {

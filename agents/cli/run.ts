@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { hostname, userInfo } from 'node:os'
 import type { RunRequested } from '../../schemas/control.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
+import type { RunBook } from '../../shared/core/run-book.ts'
 import { loadPlan, problemText } from '../../topology/load.ts'
 import { badInput, pairsOf, positiveOf } from './arguments.ts'
 import { awaitOutcome } from './await-run.ts'
@@ -57,15 +58,20 @@ interface Wish {
   readonly followed: FollowedRun
 }
 
-/** A series goes on by its windows: also when the topics no longer hold its first request, it is not asked for twice. */
 async function askOnce({ message, topics, followed: { book } }: Wish, terminal: CommandContext['terminal']): Promise<number> {
   await topics.caughtUp
   const { runId } = message
-  const goesOn = [...book.runs.values()].some((run) => run.runId === runId || run.accepted.window?.series === runId)
-  if (book.cancelled.has(runId)) terminal.note(`run ${runId} was asked for and cancelled: another name makes it another run`)
-  else if (goesOn || book.requests.has(runId) || book.forgotten.has(runId)) terminal.note(`run ${runId} was asked for already`)
+  const state = wishState(book, runId)
+  if (state === 'cancelled') terminal.note(`run ${runId} was asked for and cancelled: another name makes it another run`)
+  else if (state === 'asked') terminal.note(`run ${runId} was asked for already`)
   else terminal.note(`run ${runId} asked for, control offset ${(await topics.request(message)).offset}`)
   return exitCodes.pass.code
+}
+
+/** What became of a wish, as far back as the control topic is kept. A series goes on by its windows: it is not asked for twice. */
+export function wishState(book: RunBook, runId: string): 'cancelled' | 'asked' | 'new' {
+  if (book.cancelled.has(runId)) return 'cancelled'
+  return book.runs.has(runId) || book.series.has(runId) || book.requests.has(runId) || book.forgotten.has(runId) ? 'asked' : 'new'
 }
 
 async function follow(

@@ -69,6 +69,19 @@ describe('a series', () => {
     expect(windowsToRequest(book, at(8)).map(({ window }) => window?.index)).toContain(8)
   })
 
+  test('asks for no window again that was asked for before the facts read begin', () => {
+    // A plan of long windows: this one began, and was answered, longer ago than facts are read back.
+    const everyMs = 24 * 3600_000
+    const day = accepted({ ...plan, repeatEveryMs: everyMs }, { requestedAtMs: ORIGIN, atMs: ORIGIN })
+    const asked = only(windowsToRequest(bookOf(day), ORIGIN + everyMs))
+    const book = bookOf({ control: asked, offset: 3, atMs: ORIGIN + everyMs })
+    const laterMs = ORIGIN + everyMs + REQUEST_PAST_AFTER_MS + 1
+    dropPastRequests(book, laterMs)
+    expect(book.requests.size).toBe(0)
+    expect(windowsToRequest(book, laterMs)).toEqual([])
+    expect(windowsToRequest(book, ORIGIN + 2 * everyMs).map(({ window }) => window?.index)).toEqual([2])
+  })
+
   test('that a window names with an id of another place is not begun', () => {
     const forged = accepted(plan, { runId: RUN, window: { series: '01999999-0000-7000-8000-00000000000a', index: 3, indexLast: null } })
     expect(bookOf(forged).series.size).toBe(0)

@@ -36,7 +36,9 @@ export function windowsToRequest(book: RunBook, nowMs: number): RunRequested[] {
     if (series.isEnded) continue
     const index = Math.floor((nowMs - series.originMs) / series.everyMs)
     const runId = windowRunId(series, index)
-    if (index >= 1 && !series.told.has(index) && !isKnown(book, runId) && !isWaiting(book, series, nowMs))
+    // What was asked for and is neither waiting nor known was answered before the facts read begin.
+    const isNew = index > series.askedIndex && !series.told.has(index) && !isKnown(book, runId)
+    if (index >= 1 && isNew && !isWaiting(book, series, nowMs))
       due.push(requestOf(series, { runId, index, indexLast: null }))
     for (const [first, last] of missedStretches(book, series, nowMs)) {
       const missedId = missedRunId(series, first)

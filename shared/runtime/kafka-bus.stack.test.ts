@@ -41,7 +41,7 @@ const runId = '0193a5b0-0000-7000-8000-000000000001'
 async function busTopics() {
   const controlTopic = await newTopic(1)
   const resultsTopic = await newTopic(4)
-  const open = (registryUrl: string | null = broker.registryUrl) => {
+  const open = (registryUrl: string | null = broker.registryUrl, lookbackMs?: number) => {
     const events: BusEvent[] = []
     const bus = createKafkaBus({
       link,
@@ -50,6 +50,7 @@ async function busTopics() {
       log: createLog({ agent: 'test', instance: '0', level: 'warn' }),
       controlTopic,
       resultsTopic,
+      ...(lookbackMs === undefined ? {} : { lookbackMs }),
     })
     return { bus, events, started: bus.start((event) => events.push(event)) }
   }
@@ -171,4 +172,29 @@ test('while Kafka is down facts wait in the outbox, and come in order when it is
   expect([...new Set(stages())]).toEqual(Array.from({ length: 1_100 }, (_, n) => n))
   expect(await bus.flush(5_000)).toBe(true)
   await bus.close()
+})
+
+test('of control messages older than it looks back the bus brings cancellations and the newest windows, before it is caught up', async () => {
+  const { open } = await busTopics()
+  const first = open()
+  await first.started
+  const series = '0193a5b0-0000-7000-8000-00000000000a'
+  const head = { kind: 'run-requested' as const, plan: 'continuous', parameters: {}, requestedBy: 'test' }
+  await first.bus.request({ ...head, runId, window: null })
+  for (const index of [1, 2, 3])
+    await first.bus.request({ ...head, runId: `0193a5b0-0000-7000-8000-10000000000${index}`, window: { series, index, indexLast: null } })
+  await first.bus.request({ kind: 'run-cancelled', runId, reason: 'enough', requestedBy: 'test' })
+  await until(() => first.events.filter(({ type }) => type === 'control').length === 5, 20_000)
+
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  const later = open(broker.registryUrl, 1)
+  await later.started
+  await until(() => later.events.some(({ type }) => type === 'caught-up'), 20_000)
+  expect(later.events.map((event) => (event.type === 'control' ? event.offset : event.type))).toEqual([3, 4, 'caught-up'])
+
+  // What comes from now on is heard as ever.
+  await first.bus.request({ ...head, runId: '0193a5b0-0000-7000-8000-00000000000c', window: null })
+  await until(() => later.events.some((event) => event.type === 'control' && event.offset === 5), 20_000)
+  await first.bus.close()
+  await later.bus.close()
 })

@@ -4,6 +4,7 @@ import { parseControl, schemaIdOf } from '../../schemas/control-parse.ts'
 import type { ResultMessage } from '../../schemas/results.ts'
 import type { BusEvent } from '../core/bus-events.ts'
 import { AssayError, InvariantError } from '../core/errors.ts'
+import { OlderControl } from '../core/older-control.ts'
 import type { Bus, BusLag } from './bus.ts'
 import type { Clock } from './clock.ts'
 import { createFactSender } from './fact-sender.ts'
@@ -30,7 +31,7 @@ export interface KafkaBusOptions {
   readonly lookbackMs?: number
 }
 
-/** Longer than any run: what is older cannot matter to a decision. */
+/** Longer than any run: older facts cannot matter to a decision, and of older requests only what OlderControl keeps. */
 const LOOKBACK_MS = 6 * 3600_000
 const RETRY_DELAY_MS = 1_000
 const CAUGHT_UP_POLL_MS = 20
@@ -52,6 +53,8 @@ class KafkaBus implements Bus {
   #closed = false
   #unreadableFacts = 0
   #guessReported = false
+  readonly #older = new OlderControl()
+  #sinceMs = -Infinity
 
   constructor(options: KafkaBusOptions) {
     this.#options = options
@@ -125,8 +128,9 @@ class KafkaBus implements Bus {
       try {
         const positions = new Map<string, ReadonlyMap<number, number>>()
         const ends = new Map<string, ReadonlyMap<number, number>>()
+        this.#sinceMs = clock.nowMs() - lookbackMs
         for (const topic of [controlTopic, resultsTopic]) {
-          positions.set(topic, await this.#admin.offsetsByTime(topic, clock.nowMs() - lookbackMs))
+          positions.set(topic, await this.#admin.offsetsByTime(topic, topic === controlTopic ? 0 : this.#sinceMs))
           ends.set(topic, new Map((await this.#admin.topicOffsets(topic)).map(({ partition, high }) => [partition, high])))
         }
         return { positions, ends }
@@ -149,6 +153,7 @@ class KafkaBus implements Bus {
       clearInterval(timer)
       if (this.#closed) return
       this.#caughtUp = true
+      for (const event of this.#older.take()) onEvent(event)
       onEvent({ type: 'caught-up', atMs: this.#options.clock.nowMs() })
     }, CAUGHT_UP_POLL_MS)
   }
@@ -158,6 +163,10 @@ class KafkaBus implements Bus {
       const schemaId = schemaIdOf(value)
       const schema = schemaId === null ? undefined : await this.#controlSchema(schemaId)
       const parsed = parseControl(value, schema === undefined ? undefined : () => schema)
+      const isOlder = timestampMs < this.#sinceMs
+      if (parsed.ok && isOlder) this.#older.hear({ type: 'control', offset, atMs: timestampMs, message: parsed.message })
+      if (isOlder) continue
+      for (const event of this.#older.take()) onEvent(event)
       if (parsed.ok) onEvent({ type: 'control', offset, atMs: timestampMs, message: parsed.message })
       else onEvent({ type: 'control-unreadable', offset, problems: parsed.problems, excerpt: parsed.excerpt })
     }

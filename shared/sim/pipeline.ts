@@ -82,6 +82,7 @@ export class SimPipeline {
   #doubledLater: SimRow[] = []
   #rewrites: { readonly lost: readonly SimRow[]; readonly doubled: readonly SimRow[] } = { lost: [], doubled: [] }
   #sinkPaused = false
+  #leftOut: { records: SimRecord[]; rows: SimRow[] } = { records: [], rows: [] }
 
   constructor({ clock, prng, defect, source }: { clock: SimClock; prng: Prng; defect: PlantedDefect | 'none'; source: boolean }) {
     // Timers of a pipeline that is closed do nothing.
@@ -137,6 +138,15 @@ export class SimPipeline {
     this.#sinkPaused = paused
   }
 
+  /** What was left out comes after all. Gives how much it was. */
+  deliverLeftOut(): number {
+    const { records, rows } = this.#leftOut
+    this.#leftOut = { records: [], rows: [] }
+    for (const record of records) this.#emit(record)
+    if (rows.length > 0) this.#commit({ operation: 'append', rows, removed: [] })
+    return records.length + rows.length
+  }
+
   /** Writes one canary; the broker refuses a few for certain, and leaves a few in doubt. */
   write(record: SimRecord): { outcome: 'acknowledged' | 'failed' | 'unknown'; partition: number; offset: number } {
     const { stream, seq } = record
@@ -177,7 +187,10 @@ export class SimPipeline {
   }
 
   #normalise(record: SimRecord): void {
-    if (this.#errs('skip', record)) return
+    if (this.#errs('skip', record)) {
+      this.#leftOut.records.push(record)
+      return
+    }
     if (this.#errs('delay', record)) {
       this.#clock.later(DELAY_MS, () => {
         this.#emit(record)
@@ -272,7 +285,10 @@ export class SimPipeline {
   }
 
   #sink(row: SimRow): SimRow[] {
-    if (this.#errs('sink-skip', row)) return []
+    if (this.#errs('sink-skip', row)) {
+      this.#leftOut.rows.push(row)
+      return []
+    }
     if (this.#errs('api-miscount', row)) this.#miscounted.add(`${row.stream}/${row.seq}`)
     const rows: SimRow[] = [this.#errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row]
     if (this.#errs('sink-double', row)) rows.push(row)

@@ -14,17 +14,20 @@ export interface Subscription {
 /** How much later than appended a consumer may see a message. */
 const DELIVERY_DELAY_MS = 60
 
-export interface TopicLogSettings {
+export interface TopicLogSettings<Message> {
   readonly repeats: boolean
   /** What is older is not read again. For ever if left out. */
   readonly retentionMs?: number
+  /** What is read of that all the same. */
+  readonly ofOlder?: (entries: readonly LogEntry<Message>[]) => readonly LogEntry<Message>[]
 }
 
 /**
  * A topic as its consumers meet it: in order for each, late by a little, and sometimes appended twice. Who subscribes
  * reads everything from the beginning, and is told when it has caught up with where the log ended as it began.
  */
-export function createTopicLog<Message>(clock: SimClock, prng: Prng, { repeats, retentionMs = Infinity }: TopicLogSettings) {
+export function createTopicLog<Message>(clock: SimClock, prng: Prng, settings: TopicLogSettings<Message>) {
+  const { repeats, retentionMs = Infinity, ofOlder = () => [] } = settings
   const entries: LogEntry<Message>[] = []
   const consumers = new Set<(entry: LogEntry<Message>) => void>()
   const append = (message: Message) => {
@@ -46,7 +49,9 @@ export function createTopicLog<Message>(clock: SimClock, prng: Prng, { repeats, 
           if (open) deliver(entry)
         })
       }
-      for (const entry of entries) if (entry.atMs >= clock.nowMs() - retentionMs) consume(entry)
+      const isOlder = ({ atMs }: LogEntry<Message>) => atMs < clock.nowMs() - retentionMs
+      for (const entry of ofOlder(entries.filter(isOlder))) consume(entry)
+      for (const entry of entries) if (!isOlder(entry)) consume(entry)
       clock.at(deliveredUntilMs, () => {
         if (open) caughtUp()
       })

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { EVERY_MS, simulateSeries, type SeriesReport } from './series-world.ts'
+import { hopNames } from './topology.ts'
 
 /** Twelve with `npm run sim`. */
 const HOURS = Number(process.env['SIM_HOURS'] ?? 1)
@@ -48,4 +49,65 @@ test(`${HOURS} h with agents killed every few minutes, and all away for ${MINUTE
     expect(runs).toBeLessThanOrEqual(257)
     expect(evidence).toBeLessThanOrEqual(32)
   }
+})
+
+/** The next one begins after a minute; of the looks that follow a verdict, the second comes after three. */
+const DELIVERED_AFTER_MS = 75_000
+
+test.each(['skip', 'sink-skip'] as const)(
+  'records that come after the verdict, and after the next window began, amend their own window alone (%s)',
+  (defect) => {
+    const report = simulateSeries({
+      seed: 3,
+      hours: 0.25,
+      killEveryMs: Infinity,
+      away: null,
+      defectOf: (index) => (isBad(index) ? defect : 'none'),
+      deliveredAfterMs: (index) => (isBad(index) ? DELIVERED_AFTER_MS : null),
+    })
+    const late = report.delivered.filter(({ records }) => records > 0)
+    expect(late.length).toBeGreaterThan(1)
+    for (const { index, verdicts, acceptedAtMs } of report.windows.slice(0, 15)) {
+      const revisions = verdicts.map(({ revision, verdict, reasons }) => [revision, verdict, reasons.map((reason) => reason.replace(/^\d+ /, ''))])
+      const delivery = late.find((one) => one.index === index)
+      if (delivery === undefined) {
+        expect([index, revisions]).toEqual([index, [[0, 'pass', []]]])
+        continue
+      }
+      const [first, second] = verdicts
+      expect(first?.reasons[0]).toBe(`${delivery.records} lost at ${defect === 'skip' ? hopNames.normalised : hopNames.table}`)
+      expect(revisions.map(([revision]) => revision)).toEqual([0, 1])
+      expect(second?.reasons[0]).toContain(`${delivery.records} late at`)
+      const next = report.windows.find((window) => window.index === index + 1)
+      expect(first?.atMs).toBeLessThan(delivery.atMs)
+      expect(next?.acceptedAtMs).toBeLessThan(delivery.atMs)
+      expect(second?.atMs).toBeGreaterThan(delivery.atMs)
+      expect(acceptedAtMs).toBeLessThan(next?.acceptedAtMs ?? 0)
+    }
+  },
+)
+
+const AWAY_HOURS = 7
+
+test('after more hours without agents than facts are read back the series goes on, and tells the gap', () => {
+  const away = { fromMs: 20 * EVERY_MS, untilMs: (20 + AWAY_HOURS * 60) * EVERY_MS }
+  const report = simulateSeries({ seed: 4, hours: AWAY_HOURS + 0.5, killEveryMs: Infinity, away, defectOf: () => 'none' })
+  expectNoGap(report, (AWAY_HOURS + 0.5) * 60)
+  const missed = report.windows.flatMap(({ index, indexLast }) => (indexLast === null ? [] : [indexLast - index + 1]))
+  // At the start the last window or two may still be ones that somebody could begin.
+  expect(missed.length).toBeLessThanOrEqual(2)
+  expect(Math.max(...missed)).toBeGreaterThan(AWAY_HOURS * 60 - 5)
+})
+
+test('a series that was ended stays ended, also for who starts long after', () => {
+  const away = { fromMs: 12 * EVERY_MS, untilMs: (12 + AWAY_HOURS * 60) * EVERY_MS }
+  const report = simulateSeries({
+    seed: 5,
+    hours: AWAY_HOURS + 0.5,
+    killEveryMs: Infinity,
+    away,
+    cancelledAtMs: 10 * EVERY_MS + 5_000,
+    defectOf: () => 'none',
+  })
+  expect(report.windows.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
 })

@@ -7,7 +7,9 @@ import { SimPipeline, type PlantedDefect } from '../../shared/sim/pipeline.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
 import { checker, generator, reconciler, reporter } from './agents.ts'
 import { createProcess, type World } from './host.ts'
+import { olderControl } from './older.ts'
 import { injector, prober } from './outer-agents.ts'
+import { weightOf } from './state-weight.ts'
 import { simTopology } from './topology.ts'
 import { simPlan } from './world.ts'
 
@@ -20,6 +22,10 @@ export interface SeriesScenario {
   readonly away: { readonly fromMs: number; readonly untilMs: number } | null
   /** What goes wrong in a window; most go well. */
   readonly defectOf: (index: number) => PlantedDefect | 'none'
+  /** So long after a window began, what its pipeline had left out comes after all; null if left out: never. */
+  readonly deliveredAfterMs?: (index: number) => number | null
+  /** When somebody ends the series. */
+  readonly cancelledAtMs?: number
 }
 
 export interface Window {
@@ -27,6 +33,7 @@ export interface Window {
   readonly indexLast: number | null
   /** Verdicts in the order they were published, by revision. */
   readonly verdicts: readonly Fact<'run-judged'>[]
+  readonly acceptedAtMs: number
 }
 
 export interface SeriesReport {
@@ -34,6 +41,8 @@ export interface SeriesReport {
   readonly kills: number
   /** Once an hour. */
   readonly held: readonly Held[]
+  /** How many records came after all, by window, and when. */
+  readonly delivered: readonly { readonly index: number; readonly records: number; readonly atMs: number }[]
 }
 
 /** How many runs an agent knows, and of how many it keeps what was said. */
@@ -42,13 +51,15 @@ export interface Held {
   readonly agent: string
   readonly runs: number
   readonly evidence: number
+  /** Of all it keeps: values, and the characters of texts. */
+  readonly weight: number
 }
 
 const START_MS = 1_700_000_000_000
 const SERIES = '018bcfe5-6800-7000-8000-000000000001'
 export const EVERY_MS = 60_000
-/** Topics are read back so far: a restart in the eleventh hour finds no trace of the first window. */
-const RETENTION_MS = 3 * 3600_000
+/** Topics are read back so far, save for what still matters of older control messages: a restart in the eleventh hour finds no trace of the first window. */
+const LOOKBACK_MS = 3 * 3600_000
 /** Nobody looks at a pipeline so long after its run. */
 const PIPELINE_KEPT_MS = 300_000
 const HOUR_MS = 3600_000
@@ -59,14 +70,15 @@ export function simulateSeries(scenario: SeriesScenario): SeriesReport {
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const windows = new Map<string, OpenWindow>()
-  const topic = <Message>(name: string) => createTopicLog<Message>(clock, prng.stream(name), { repeats: true, retentionMs: RETENTION_MS })
+  const delivered: SeriesReport['delivered'][number][] = []
+  const settings = { repeats: true, retentionMs: LOOKBACK_MS }
   const world: World = {
     clock,
     prng,
-    pipelineOf: pipelinesOf(scenario, { clock, prng, indexOf: (runId) => windows.get(runId)?.index ?? 0 }),
+    pipelineOf: pipelinesOf(scenario, { clock, prng, delivered, indexOf: (runId) => windows.get(runId)?.index ?? 0 }),
     topology: simTopology,
-    control: topic<ControlMessage>('control'),
-    results: topic<ResultMessage>('results'),
+    control: createTopicLog<ControlMessage>(clock, prng.stream('control'), { ...settings, ofOlder: olderControl }),
+    results: createTopicLog<ResultMessage>(clock, prng.stream('results'), settings),
     plans: new Map([['sim', simPlan(24, 12).replace('name: sim', 'name: sim\nrepeatEveryMs: 60000')]]),
     trace: () => undefined,
   }
@@ -80,6 +92,10 @@ export function simulateSeries(scenario: SeriesScenario): SeriesReport {
   const processes = agents.map((agent) => createProcess(world, agent as typeof generator))
   for (const process of processes) clock.later(prng.stream('start').below(1_500), process.start)
   world.control.append({ kind: 'run-requested', runId: SERIES, plan: 'sim', parameters: {}, window: null, requestedBy: 'sim' })
+  if (scenario.cancelledAtMs !== undefined)
+    clock.at(START_MS + scenario.cancelledAtMs, () => {
+      world.control.append({ kind: 'run-cancelled', runId: SERIES, reason: 'enough', requestedBy: 'sim' })
+    })
   const kills = strike(scenario, { clock, deaths: prng.stream('deaths'), processes })
   const held: Held[] = []
   for (let hour = 1; hour <= hours; hour++)
@@ -88,7 +104,7 @@ export function simulateSeries(scenario: SeriesScenario): SeriesReport {
     })
   // Two more minutes, for the last window to be judged.
   clock.runUntil(() => clock.nowMs() >= START_MS + hours * HOUR_MS + 120_000, Infinity)
-  return { windows: [...windows.values()].sort((a, b) => a.index - b.index), kills: kills(), held }
+  return { windows: [...windows.values()].sort((a, b) => a.index - b.index), kills: kills(), held, delivered }
 }
 
 type Process = ReturnType<typeof createProcess>
@@ -100,7 +116,7 @@ interface OpenWindow extends Window {
 function watch(windows: Map<string, OpenWindow>, message: ResultMessage): void {
   if (message.kind === 'run-accepted' && !windows.has(message.runId)) {
     const { index = 0, indexLast = null } = message.window ?? {}
-    windows.set(message.runId, { index, indexLast, verdicts: [] })
+    windows.set(message.runId, { index, indexLast, verdicts: [], acceptedAtMs: message.atMs })
   }
   if (message.kind !== 'run-judged') return
   const verdicts = windows.get(message.runId)?.verdicts ?? []
@@ -108,9 +124,16 @@ function watch(windows: Map<string, OpenWindow>, message: ResultMessage): void {
   if (verdicts.every(({ atMs, revision }) => atMs !== message.atMs || revision !== message.revision)) verdicts.push(message)
 }
 
+interface PipelineContext {
+  readonly clock: SimClock
+  readonly prng: Prng
+  readonly delivered: SeriesReport['delivered'][number][]
+  readonly indexOf: (runId: string) => number
+}
+
 function pipelinesOf(
-  { defectOf }: SeriesScenario,
-  { clock, prng, indexOf }: { clock: SimClock; prng: Prng; indexOf: (runId: string) => number },
+  { defectOf, deliveredAfterMs = () => null }: SeriesScenario,
+  { clock, prng, delivered, indexOf }: PipelineContext,
 ): (runId: string) => SimPipeline {
   const pipelines = new Map<string, SimPipeline>()
   return (runId) => {
@@ -118,6 +141,12 @@ function pipelinesOf(
     if (known !== undefined) return known
     const pipeline = new SimPipeline({ clock, prng: prng.stream(`pipeline/${runId}`), defect: defectOf(indexOf(runId)), source: false })
     pipelines.set(runId, pipeline)
+    const index = indexOf(runId)
+    const afterMs = deliveredAfterMs(index)
+    if (afterMs !== null)
+      clock.later(afterMs, () => {
+        delivered.push({ index, records: pipeline.deliverLeftOut(), atMs: clock.nowMs() })
+      })
     clock.later(PIPELINE_KEPT_MS, () => {
       pipeline.close()
       pipelines.delete(runId)
@@ -155,5 +184,5 @@ function strike(
 
 function heldBy(process: Process, hour: number): Held {
   const { works } = process.state() as { works: RunWorks }
-  return { hour, agent: process.name, runs: works.base.book.runs.size, evidence: works.evidence.size + works.judgedEvidence.size }
+  return { hour, agent: process.name, runs: works.base.book.runs.size, evidence: works.evidence.size + works.judgedEvidence.size, weight: weightOf(process.state()) }
 }
