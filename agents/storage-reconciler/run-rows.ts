@@ -34,7 +34,7 @@ export async function addRunRows(
   const from = await rowsOfFile(context, { file, deletes, schema })
   const path = join(folder, `rows-${++filesSoFar}.parquet`)
   const where = `${quoteIdentifier(marker.field)} = ${quoteText(marker.value)} AND starts_with(${quoteIdentifier(identity)}, ${quoteText(`${runId}:`)})`
-  await db.query(`COPY (SELECT * FROM ${from} WHERE ${where}) TO ${quoteText(path)} (FORMAT parquet)`)
+  await db.query(`COPY (SELECT * FROM ${from} WHERE ${where}) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`)
   into.paths.push(path)
   into.files.set(path, file.path)
 }
@@ -44,9 +44,9 @@ let filesSoFar = 0
 /** Canaries of which more than one row is listed. */
 const REPEATED_MAX = 200_000
 
-export async function countRunRows({ db, topology, hop, runId }: ReadContext, rows: RunRows): Promise<RowCounts> {
+export async function countRunRows({ db, topology, runId }: ReadContext, rows: RunRows): Promise<RowCounts> {
   const { identity, marker } = topology.record
-  const scan = await scanIdentities(db, { paths: rows.paths, identityField: identity, marker, kafka: kafkaColumns(hop) })
+  const scan = await scanIdentities(db, { paths: rows.paths, identityField: identity, marker, kafka: null })
   const counts = RowCounts.of(
     scan.streams.filter((seen) => seen.runId === runId).map(({ stream, seqs }) => ({ stream, ranges: [...seqs] })),
   )

@@ -3,13 +3,15 @@ import { loadavg } from 'node:os'
 import { join } from 'node:path'
 import { REPO_DIR } from '../../compose/local/layout.ts'
 import { figureTable, isHeld, type Figure } from './figures.ts'
+import { benchGrowth } from './growth.ts'
 import { benchIdentity } from './identity.ts'
 import { benchPipeline } from './pipeline.ts'
 import { benchThroughput } from './throughput.ts'
 
-/** `npm run bench [-- --only identity|throughput|pipeline]`: each figure beside a named peer of the same run; exit 1 when a target is missed. */
+/** `npm run bench [-- --only identity|growth|throughput|pipeline]`: each figure beside a named peer of the same run; exit 1 when a target is missed. */
 const benches: Readonly<Record<string, (note: (line: string) => void) => Promise<Figure[]>>> = {
   identity: benchIdentity,
+  growth: benchGrowth,
   throughput: benchThroughput,
   pipeline: benchPipeline,
 }

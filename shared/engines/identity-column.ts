@@ -12,10 +12,9 @@ const RUNS_MAX = 500
 const ID_LENGTH = RUN_ID_LENGTH + 1 + STREAM_DIGITS + 1 + SEQ_DIGITS
 const COLON = 58
 const ASCII_DIGITS = 0x3030_3030
-const HIGH_HALVES = 0xf0f0_f0f0
+const LAST_BYTE = 0xff << 24
+const HIGH_HALVES = 0xf0f0_f0f0 | 0
 const TO_CARRY = 0x0606_0606
-
-type Nine = [number, number, number, number, number, number, number, number, number]
 
 /** Identities of some rows: streams by their number in `IdentityColumn.streams`, NO_STREAM for what is none. */
 export interface Identities {
@@ -25,15 +24,19 @@ export interface Identities {
 
 /**
  * Identities straight from the bytes of Parquet pages. The engine makes a string of each, checks its UTF-8 and cuts it in
- * pieces; here four characters at a time are compared or made a number of, and nothing is allocated. Every character is looked at.
+ * pieces; here several characters at a time are compared or made a number of, and nothing is allocated. Every character is looked at.
  */
 export class IdentityColumn {
   /** In the order they were first seen. */
   readonly streams: { readonly runId: string; readonly stream: number }[] = []
   readonly #runs = new Map<string, Int32Array>()
   #dictionary: Identities = { streams: new Int32Array(), seqs: new Float64Array() }
-  /** Of the run seen last: its text as nine words, and its streams' numbers. */
-  readonly #runWords: Nine = [0, 0, 0, 0, 0, 0, 0, 0, 0]
+  /**
+   * Of the run seen last: its text as four doubles and an integer. It is ASCII, so none of them is zero or no number, and
+   * they are equal where their bytes are.
+   */
+  readonly #runDoubles: [number, number, number, number] = [0, 0, 0, 0]
+  #runEnd = 0
   #runId = ''
   #runStreams: Int32Array | null = null
 
@@ -90,29 +93,22 @@ export class IdentityColumn {
     let { row, at } = from
     const table = this.#runStreams
     if (table === null) return { row, at }
-    const [w0, w1, w2, w3, w4, w5, w6, w7, w8] = this.#runWords
+    const [d0, d1, d2, d3] = this.#runDoubles
+    const runEnd = this.#runEnd
     for (; row < count; row++, at += 4 + ID_LENGTH) {
-      const differs =
-        (view.getInt32(at, true) ^ ID_LENGTH) |
-        (view.getInt32(at + 4, true) ^ w0) |
-        (view.getInt32(at + 8, true) ^ w1) |
-        (view.getInt32(at + 12, true) ^ w2) |
-        (view.getInt32(at + 16, true) ^ w3) |
-        (view.getInt32(at + 20, true) ^ w4) |
-        (view.getInt32(at + 24, true) ^ w5) |
-        (view.getInt32(at + 28, true) ^ w6) |
-        (view.getInt32(at + 32, true) ^ w7) |
-        (view.getInt32(at + 36, true) ^ w8)
-      if (differs !== 0) break
-      const stream = view.getInt32(at + 41, true) ^ ASCII_DIGITS
+      if (view.getInt32(at, true) !== ID_LENGTH || view.getFloat64(at + 4, true) !== d0) break
+      if (view.getFloat64(at + 12, true) !== d1 || view.getFloat64(at + 20, true) !== d2 || view.getFloat64(at + 28, true) !== d3) break
+      // A colon and three digits of the stream; its last three digits and a colon.
+      const left = view.getInt32(at + 40, true)
+      const right = view.getInt32(at + 42, true)
+      const stream = ((left >>> 8) | ((right << 8) & LAST_BYTE)) ^ ASCII_DIGITS
       const high = view.getInt32(at + 46, true) ^ ASCII_DIGITS
       const middle = view.getInt32(at + 50, true) ^ ASCII_DIGITS
       const low = view.getInt32(at + 54, true) ^ ASCII_DIGITS
       // A digit is now a byte of 0 to 9: nothing in its high half, nor with 6 added to it.
       const carried = (stream + TO_CARRY) | (high + TO_CARRY) | (middle + TO_CARRY) | (low + TO_CARRY)
-      const isNone =
-        ((stream | high | middle | low | carried) & HIGH_HALVES) | (view.getUint8(at + 40) ^ COLON) | (view.getUint8(at + 45) ^ COLON)
-      if (isNone !== 0) break
+      const isNone = ((stream | high | middle | low | carried) & HIGH_HALVES) | ((left & 255) ^ COLON) | ((right >>> 24) ^ COLON)
+      if ((isNone | (view.getInt32(at + 36, true) ^ runEnd)) !== 0) break
       const number = fourDigits(stream)
       const known = table[number] as number
       streams[row] = known === NO_STREAM ? this.#newStream(table, number) : known
@@ -133,7 +129,8 @@ export class IdentityColumn {
     }
     this.#runId = runId
     this.#runStreams = table
-    for (let word = 0; word < this.#runWords.length; word++) this.#runWords[word as 0] = view.getInt32(at + word * 4, true)
+    for (const i of [0, 1, 2, 3] as const) this.#runDoubles[i] = view.getFloat64(at + i * 8, true)
+    this.#runEnd = view.getInt32(at + 32, true)
     return true
   }
 

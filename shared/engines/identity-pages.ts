@@ -7,7 +7,7 @@ import { IntegerColumn } from './parquet-values.ts'
 import type { DuckDb } from './duckdb.ts'
 import type { IdentityScanInput } from './identity-scan.ts'
 import { SeqMarks } from './seq-marks.ts'
-import { SeqOrder, type OutOfOrder, type PlacedRows } from './seq-order.ts'
+import { PARTITIONS_MAX, SeqOrder, type OutOfOrder, type PlacedRows } from './seq-order.ts'
 
 /** Beyond, the engine names them. */
 const REPEATS_MAX = 100_000
@@ -23,8 +23,14 @@ export interface PageScan {
   /** Rows of canaries of which there are several, the first of each too. */
   readonly repeated: readonly RepeatedRow[]
   /** By partition: least and greatest offset, rows. */
-  readonly offsets: ReadonlyMap<number, { first: number; last: number; rows: number }>
+  readonly offsets: ReadonlyMap<number, Readonly<OffsetsOf>>
   readonly order: SeqOrder
+}
+
+interface OffsetsOf {
+  first: number
+  last: number
+  rows: number
 }
 
 export interface RepeatedRow extends OutOfOrder {
@@ -68,12 +74,13 @@ class Scan implements PageScan {
   readonly column = new IdentityColumn()
   readonly marks = new SeqMarks()
   readonly order = new SeqOrder()
-  readonly offsets = new Map<number, { first: number; last: number; rows: number }>()
+  readonly offsets = new Map<number, OffsetsOf>()
   readonly repeated: RepeatedRow[] = []
   rowCount = 0
   malformedCount = 0
   repeatCount = 0
   readonly #input: IdentityScanInput
+  readonly #ofPartition: OffsetsOf[] = []
   readonly #again = new SeqMarks()
   readonly #pagesAgain = new Set<number>()
   readonly #touched: { group: RowGroup; pages: ReadonlySet<number> }[] = []
@@ -113,21 +120,23 @@ class Scan implements PageScan {
   }
 
   #addOffsets({ count, partitions, offsets }: PlacedRows): void {
-    let known = { first: Infinity, last: -Infinity, rows: 0 }
-    let of = Number.NaN
     for (let row = 0; row < count; row++) {
       const partition = partitions[row] as number
+      if (Number.isNaN(partition)) continue
+      const known = this.#ofPartition[partition] ?? this.#newPartition(partition)
       const offset = offsets[row] as number
-      if (partition !== of) {
-        if (Number.isNaN(partition)) continue
-        of = partition
-        known = this.offsets.get(partition) ?? { first: Infinity, last: -Infinity, rows: 0 }
-        this.offsets.set(partition, known)
-      }
       known.rows++
       if (offset < known.first) known.first = offset
       if (offset > known.last) known.last = offset
     }
+  }
+
+  #newPartition(partition: number): OffsetsOf {
+    if (partition < 0 || partition >= PARTITIONS_MAX) throw new RangeError(`partition ${partition}`)
+    const known = { first: Infinity, last: -Infinity, rows: 0 }
+    this.offsets.set(partition, known)
+    this.#ofPartition[partition] = known
+    return known
   }
 
   addRepeats({ count, streams, seqs, partitions, offsets, group }: GroupRows): void {

@@ -1,5 +1,6 @@
 import type { RepeatedRow, PageScan } from './identity-pages.ts'
-import { MAX_REPEATS_LISTED, type IdentityScan, type RepeatSeen } from './identity-scan.ts'
+import type { IdentityScan, RepeatSeen } from './identity-scan.ts'
+import { MAX_REPEATS_LISTED } from './identity-sql.ts'
 
 /** What a scan of pages found, as a scan by the engine says it. Out of order without the streams that `tangledStreams` names. */
 export function scanOfPages(pages: PageScan): IdentityScan {

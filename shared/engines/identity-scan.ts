@@ -1,15 +1,23 @@
 import { RangeSet } from '../core/range-set.ts'
 import type { Ranges } from '../core/range-set.ts'
 import { AssayError } from '../core/errors.ts'
-import { parseCanaryId, RUN_ID_LENGTH, SEQ_DIGITS, STREAM_DIGITS } from '../core/identity.ts'
+import { parseCanaryId, SEQ_DIGITS, STREAM_DIGITS } from '../core/identity.ts'
 import { parquetFiles, quoteIdentifier, quoteText } from './duckdb.ts'
 import type { DuckDb, SqlValue } from './duckdb.ts'
 import { MAX_STREAMS } from './identity-column.ts'
 import { scanPages } from './identity-pages.ts'
+import {
+  IDENTITY_CHARS,
+  MAX_REPEATS_LISTED,
+  STREAM_KEY_CHARS,
+  kafkaSql,
+  markerSql,
+  readOutOfOrder,
+  seqSql,
+  seqTextSql,
+} from './identity-sql.ts'
 import { scanOfPages, tangledStreams } from './identity-results.ts'
 import { addBits } from './seq-marks.ts'
-
-export const MAX_REPEATS_LISTED = 10_000
 
 export interface IdentityScanInput {
   /** Local Parquet files; none is a scan of nothing. */
@@ -146,9 +154,6 @@ async function countRows(db: DuckDb, { input, scan }: { input: IdentityScanInput
   }
 }
 
-const IDENTITY_CHARS = RUN_ID_LENGTH + 1 + STREAM_DIGITS + 1 + SEQ_DIGITS
-/** `<runId>:<stream>:`, what the identities of one stream begin with. */
-const STREAM_KEY_CHARS = IDENTITY_CHARS - SEQ_DIGITS
 const SEQ_ZERO = '0'.repeat(SEQ_DIGITS)
 const WORD_BITS = 64
 const FULL_WORD = `${2n ** 64n - 1n}::UBIGINT`
@@ -253,48 +258,6 @@ async function readRepeats(
       path: String(row['path']),
     })
   }
-}
-
-/** Rows of which one of a lesser offset and a greater seq stands in the same stream and partition; of the streams of `keys`, or of all. */
-export async function readOutOfOrder(
-  db: DuckDb,
-  { input, scan, keys }: { input: IdentityScanInput; scan: IdentityScan; keys: readonly string[] | null },
-): Promise<void> {
-  if (input.kafka === null || keys?.length === 0) return
-  const identity = quoteIdentifier(input.identityField)
-  const { partition, offset } = kafkaSql(input.kafka)
-  const ofKeys = keys === null ? '' : `AND left(${identity}, ${STREAM_KEY_CHARS}) IN (${keys.map(quoteText).join(', ')})`
-  const rows = await db.query(`
-    SELECT identity, kafka_partition, kafka_offset, count(*) OVER () AS row_count
-    FROM (SELECT identity, seq, kafka_partition, kafka_offset, max(seq) OVER (PARTITION BY left(identity, ${STREAM_KEY_CHARS}), kafka_partition
-        ORDER BY kafka_offset RANGE BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS seq_before
-      FROM (SELECT ${identity} AS identity, ${seqSql(identity)} AS seq, ${partition}::BIGINT AS kafka_partition, ${offset}::BIGINT AS kafka_offset
-        FROM ${parquetFiles(input.paths)} WHERE ${markerSql(input)} AND strlen(${identity}) = ${IDENTITY_CHARS} ${ofKeys}
-          AND octet_length(TRY(unhex(${seqTextSql(identity)}))) = ${SEQ_DIGITS / 2})
-      WHERE kafka_partition IS NOT NULL AND kafka_offset IS NOT NULL)
-    WHERE seq_before > seq ORDER BY identity, kafka_partition, kafka_offset LIMIT ${MAX_REPEATS_LISTED}`)
-  scan.outOfOrderCount += Number(rows[0]?.['row_count'] ?? 0)
-  for (const row of rows) {
-    const id = parseCanaryId(String(row['identity']))
-    if (id !== null) scan.outOfOrder.push({ ...id, partition: Number(row['kafka_partition']), offset: Number(row['kafka_offset']) })
-  }
-}
-
-function seqTextSql(identity: string): string {
-  return `substr(${identity}, ${STREAM_KEY_CHARS + 1}, ${SEQ_DIGITS})`
-}
-
-function seqSql(identity: string): string {
-  return `TRY_CAST(${seqTextSql(identity)} AS UBIGINT)`
-}
-
-function markerSql({ marker }: IdentityScanInput): string {
-  return `${quoteIdentifier(marker.field)} = ${quoteText(marker.value)}`
-}
-
-function kafkaSql(kafka: KafkaColumns | null): { partition: string; offset: string } {
-  if (kafka === null) return { partition: 'NULL::INTEGER', offset: 'NULL::BIGINT' }
-  return { partition: quoteIdentifier(kafka.partitionField), offset: quoteIdentifier(kafka.offsetField) }
 }
 
 export function streamKeyOf({ runId, stream }: Pick<StreamSeen, 'runId' | 'stream'>): string {

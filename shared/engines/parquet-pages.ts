@@ -1,6 +1,5 @@
 import { promisify } from 'node:util'
 import { gunzip, zstdDecompress } from 'node:zlib'
-import { decodeSnappy } from '../iceberg/snappy.ts'
 import { CompactReader, I32 } from './page-checksums.ts'
 
 /** Of one page, decompressed; one that is larger is left to the engine. */
@@ -27,12 +26,14 @@ const gzip = promisify(gunzip) as (bytes: Buffer, options: { chunkSize: number }
 /** One chunk that takes all of it: zstd then decodes straight into it. The rest shows that there is no more. */
 const roomFor = (sizeBytes: number) => ({ chunkSize: Math.max(64, sizeBytes + 64) })
 
-/** By the name Parquet gives the codec. Those of Node run on its thread pool, beside whoever waits. */
+/**
+ * By the name Parquet gives the codec. Those of Node run on its thread pool, beside whoever waits. Snappy is left to the engine:
+ * our own decoder is JavaScript, and slower than the engine's whole scan.
+ */
 export const codecs: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
   ['UNCOMPRESSED', (bytes) => Promise.resolve(bytes)],
   ['ZSTD', (bytes, sizeBytes) => zstd(bytes, roomFor(sizeBytes))],
   ['GZIP', (bytes, sizeBytes) => gzip(bytes, roomFor(sizeBytes))],
-  ['SNAPPY', (bytes, sizeBytes) => Promise.resolve(decodeSnappy(bytes, sizeBytes))],
 ])
 
 /**

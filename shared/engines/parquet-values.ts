@@ -45,10 +45,13 @@ interface Packed {
 
 function unpack(bytes: Buffer, { at, width, out, first, last }: Packed): void {
   const mask = 2 ** width - 1
-  let [held, bits, from] = [0, 0, at]
+  if (at + Math.ceil(((last - first) * width) / 8) > bytes.length) throw new RangeError('packed values that are cut short')
+  let held = 0
+  let bits = 0
+  let from = at
   for (let i = first; i < last; i++) {
     // At most 24 + 7 bits are held.
-    for (; bits < width; bits += 8) held |= bytes.readUInt8(from++) << bits
+    for (; bits < width; bits += 8) held |= (bytes[from++] as number) << bits
     out[i] = held & mask
     held >>>= width
     bits -= width

@@ -17,7 +17,7 @@ export interface PlacedRows {
 
 const LISTED_MAX = 10_000
 /** Kafka's own limit of partitions is far below. */
-const PARTITIONS_MAX = 65_536
+export const PARTITIONS_MAX = 65_536
 
 interface Newest {
   offset: number

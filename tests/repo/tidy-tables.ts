@@ -131,6 +131,11 @@ export const upward: readonly { readonly from: RegExp; readonly to: RegExp; read
     why: 'benchmarks of whole agents start them, and the broker, as a user would',
   },
   {
+    from: /^loadgen\/bench\/growth\.ts$/,
+    to: /^agents\/storage-reconciler\/(table-following|events)\.ts$/,
+    why: "what is measured is the reconciler's own reading, without the servers around it",
+  },
+  {
     from: /^compose\/(local|docker\/e2e)\/|^loadgen\/soak\//,
     to: /^agents\/cli\//,
     why: 'the demo, the soak and the test of Compose are front ends of the command line',
