@@ -8,6 +8,7 @@ import { faultChanged } from './results/fault-changed.ts'
 import { hopSighted } from './results/hop-sighted.ts'
 import { probeAnswered } from './results/probe-answered.ts'
 import { requestRefused } from './results/request-refused.ts'
+import { rulesChecked } from './results/rules-checked.ts'
 import { runAccepted } from './results/run-accepted.ts'
 import { runJudged } from './results/run-judged.ts'
 import { snapshotReconciled } from './results/snapshot-reconciled.ts'
@@ -32,6 +33,7 @@ export const resultMessages = [
   evidenceMissing,
   agentHeartbeat,
   runJudged,
+  rulesChecked,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -23,6 +23,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'evidence-missing': agentNames,
   'agent-heartbeat': agentNames,
   'run-judged': ['reporter'],
+  'rules-checked': ['ingestion-checker', 'storage-reconciler'],
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

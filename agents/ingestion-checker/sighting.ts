@@ -12,11 +12,15 @@ export interface SightedRecord {
   readonly offset: number
   readonly appendedAtMs: number
   readonly faults: readonly RecordFault[]
+  /** Of the hop's contract; left out where nothing of it is broken. */
+  readonly contract?: { readonly broken: readonly string[]; readonly exempt: readonly string[] }
 }
 
 export interface RecordFault {
   readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost' | 'header-lost' | 'schema-violated' | 'rule-broken' | 'late'>
   readonly difference?: ValueDifference
+  /** The term of the hop's contract that is broken. */
+  readonly rule?: string
   readonly field: string | null
   readonly expected: string
   readonly actual: string
@@ -49,6 +53,8 @@ export interface Pending {
   readonly late: CanarySet
   readonly latency: LatencySketch
   otherRecords: number
+  /** Canary records held to the contract, and by term how many broke it, or were produced to. */
+  readonly contract: { rows: number; readonly broken: Map<string, number>; readonly exempt: Map<string, number> }
 }
 
 export const emptyPending = (): Pending => ({
@@ -59,7 +65,15 @@ export const emptyPending = (): Pending => ({
   late: new CanarySet(),
   latency: new LatencySketch(),
   otherRecords: 0,
+  contract: { rows: 0, broken: new Map(), exempt: new Map() },
 })
+
+export interface FreshnessTerm {
+  readonly rule: string
+  readonly field: string | null
+  readonly expected: string
+  readonly withinMs: number
+}
 
 export interface SightContext {
   readonly told: HopEvidence
@@ -67,6 +81,8 @@ export interface SightContext {
   /** First offset not folded yet, by partition. */
   readonly positions: Map<number, number>
   readonly deliverWithinMs: number
+  /** How old the newest canary of a batch may be when it is appended; null where nothing is said. */
+  readonly freshness?: FreshnessTerm | null
   readonly intendedAtMs: (stream: number, seq: number) => number
 }
 
@@ -77,6 +93,7 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   if (batch.offsetLast < position) return []
   const suspicions: Suspicion[] = []
   for (const record of batch.records) if (record.offset >= position) suspicions.push(...foldRecord(context, batch.partition, record))
+  suspicions.push(...staleness(context, batch, position))
   positions.set(batch.partition, batch.offsetLast + 1)
   const from = Math.max(position, batch.offsetFirst)
   const covered = pending.covered.get(batch.partition)
@@ -89,10 +106,32 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   return suspicions
 }
 
+/** The newest canary of what was appended together, where it is older than may be. */
+function staleness({ pending, freshness, intendedAtMs }: SightContext, batch: ReadBatch, position: number): Suspicion[] {
+  if (freshness == null) return []
+  const read = batch.records.filter(({ offset }) => offset >= position)
+  const [first] = read
+  if (first === undefined) return []
+  const dueMs = ({ stream, seq }: SightedRecord) => intendedAtMs(stream, seq)
+  const newest = read.reduce((left, right) => (dueMs(right) > dueMs(left) ? right : left), first)
+  const latencyMs = newest.appendedAtMs - dueMs(newest)
+  const { rule, field, expected, withinMs } = freshness
+  if (latencyMs <= withinMs) return []
+  count(pending.contract.broken, rule, read.length)
+  const fault: RecordFault = { violation: 'late', rule, field, expected, actual: `the newest was ${Math.round(latencyMs)} ms old` }
+  const place = { stream: newest.stream, seq: newest.seq, partition: batch.partition, offset: newest.offset }
+  return [{ violation: 'late', place, fault, latencyMs }]
+}
+
+const count = (counts: Map<string, number>, name: string, more = 1) => counts.set(name, (counts.get(name) ?? 0) + more)
+
 function foldRecord({ told, pending, deliverWithinMs, intendedAtMs }: SightContext, partition: number, record: SightedRecord): Suspicion[] {
   const { stream, seq, offset } = record
   const place: Located = { stream, seq, partition, offset }
   const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
+  pending.contract.rows++
+  for (const name of record.contract?.broken ?? []) count(pending.contract.broken, name)
+  for (const name of record.contract?.exempt ?? []) count(pending.contract.exempt, name)
   const suspicions: Suspicion[] = record.faults.map((fault) => ({ violation: fault.violation, place, fault, latencyMs }))
   if (told.sighted.has(stream, seq) || !pending.canaries.add(stream, seq)) {
     pending.repeats.push(place)

@@ -16,6 +16,7 @@ export const plantedDefects = {
   'sink-double': { violation: 'duplicated', hop: 'table' },
   'sink-double-later': { violation: 'duplicated', hop: 'table' },
   'sink-change': { violation: 'corrupted', hop: 'table' },
+  'sink-breaks-rule': { violation: 'rule-broken', hop: 'table' },
   'overwrite-loses': { violation: 'lost', hop: 'table' },
   'compaction-doubles': { violation: 'duplicated', hop: 'table' },
   'api-miscount': { violation: 'wrong-answer', hop: 'api' },
@@ -32,7 +33,7 @@ export type PlantedDefect = keyof typeof plantedDefects | keyof typeof gatewayDe
 export interface SimRecord {
   readonly stream: number
   readonly seq: number
-  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | null
+  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | 'rule-broken' | null
 }
 
 export interface SimEntry extends SimRecord {
@@ -282,7 +283,8 @@ export class SimPipeline {
   #sink(row: SimRow): SimRow[] {
     if (this.#errs('sink-skip', row)) return []
     if (this.#errs('api-miscount', row)) this.#miscounted.add(`${row.stream}/${row.seq}`)
-    const rows: SimRow[] = [this.#errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row]
+    const fault = this.#errs('sink-change', row) ? 'corrupted' : this.#errs('sink-breaks-rule', row) ? 'rule-broken' : row.fault
+    const rows: SimRow[] = [{ ...row, fault }]
     if (this.#errs('sink-double', row)) rows.push(row)
     if (this.#errs('sink-double-later', row)) this.#doubledLater.push(row)
     return rows

@@ -205,6 +205,14 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
           })
         })
         return
+      case 'ask-rules':
+        send({
+          type: 'rules-asked',
+          runId: effect.runId,
+          hop: effect.hop,
+          result: { ok: true, snapshotId: effect.snapshotId, rules: { checks: [], faults: [] } },
+        })
+        return
       case 'clean-up':
         send({ type: 'cleaned-up', runId: effect.runId, stage: effect.stage, result: { ok: true, tables: [] } })
         return
@@ -273,6 +281,20 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
       })),
     sourceOffsets,
     metadataFaults: [],
+    rules: rulesOf(snapshot),
+  }
+}
+
+/** What the one rule of the simulated topology says of the rows that were added. */
+function rulesOf({ rows }: SimSnapshot): SnapshotReading['rules'] {
+  const head = { name: 'price is positive', form: 'rule', severity: 'failure' } as const
+  const broken = rows.filter(({ fault }) => fault === 'rule-broken')
+  return {
+    checks: [{ ...head, rows: rows.length, broken: broken.length, exempt: 0, unchecked: null }],
+    faults: broken.map(({ stream, seq, partition, offset }) => ({
+      ...{ violation: 'rule-broken', rule: head.name, field: null, expected: 'price > 0', actual: '{"price":"-1"}', file: null },
+      ...{ place: { stream, seq, partition, offset }, partition, offset },
+    })),
   }
 }
 

@@ -6,6 +6,7 @@ import { environmentSection, faultsSection, hopsTable, notCheckedSection, timesS
 import { styleSheet } from './html-style.ts'
 import { markup, markupOf, raw, type Content, type Markup } from './markup.ts'
 import { pipelineDrawing } from './pipeline-drawing.ts'
+import { rulesSection } from './rules-held.ts'
 import { traceUrl, type ReportSource } from './report-source.ts'
 
 const REASONS_OPEN_MAX = 8
@@ -31,7 +32,7 @@ export function htmlReport(source: ReportSource): string {
 <main>
 ${head(source)}${why(source)}<section aria-labelledby="where"><h2 id="where">Where</h2>
 ${pipelineDrawing(source)}${hopsTable(source)}</section>
-${causesSection(source)}${timesSection(source)}${faultsSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
+${causesSection(source)}${rulesSection(source)}${timesSection(source)}${faultsSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
 </body>
 </html>
 `)
