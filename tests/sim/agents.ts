@@ -9,6 +9,7 @@ import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { SimEntry, SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import { rulesOf } from './rules.ts'
 import { RAW_HOP, SOURCE_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
@@ -282,19 +283,6 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
     sourceOffsets,
     metadataFaults: [],
     rules: rulesOf(snapshot),
-  }
-}
-
-/** What the one rule of the simulated topology says of the rows that were added. */
-function rulesOf({ rows }: SimSnapshot): SnapshotReading['rules'] {
-  const head = { name: 'price is positive', form: 'rule', severity: 'failure' } as const
-  const broken = rows.filter(({ fault }) => fault === 'rule-broken')
-  return {
-    checks: [{ ...head, rows: rows.length, broken: broken.length, exempt: 0, unchecked: null }],
-    faults: broken.map(({ stream, seq, partition, offset }) => ({
-      ...{ violation: 'rule-broken', rule: head.name, field: null, expected: 'price > 0', actual: '{"price":"-1"}', file: null },
-      ...{ place: { stream, seq, partition, offset }, partition, offset },
-    })),
   }
 }
 
