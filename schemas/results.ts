@@ -9,6 +9,7 @@ import { hopSighted } from './results/hop-sighted.ts'
 import { mirrorDefectSeen } from './results/mirror-defect-seen.ts'
 import { probeAnswered } from './results/probe-answered.ts'
 import { requestRefused } from './results/request-refused.ts'
+import { rulesChecked } from './results/rules-checked.ts'
 import { runAccepted } from './results/run-accepted.ts'
 import { runJudged } from './results/run-judged.ts'
 import { snapshotReconciled } from './results/snapshot-reconciled.ts'
@@ -34,6 +35,7 @@ export const resultMessages = [
   agentHeartbeat,
   runJudged,
   mirrorDefectSeen,
+  rulesChecked,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

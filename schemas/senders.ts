@@ -24,6 +24,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'agent-heartbeat': agentNames,
   'run-judged': ['reporter'],
   'mirror-defect-seen': ['ingestion-checker', 'storage-reconciler'],
+  'rules-checked': ['ingestion-checker', 'storage-reconciler'],
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

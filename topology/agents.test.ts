@@ -5,8 +5,16 @@ import type { Topology } from './topology.ts'
 
 const deadlines = { deliverWithinMs: 1, giveUpAfterMs: 2 }
 const hops: Topology['hops'] = [
-  { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], ...deadlines },
-  { kind: 'topic', topic: 'clean', headers: [], processedBy: { group: 'normaliser', topic: 'raw' }, expect: [], ...deadlines },
+  { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], contract: null, ...deadlines },
+  {
+    kind: 'topic',
+    topic: 'clean',
+    headers: [],
+    processedBy: { group: 'normaliser', topic: 'raw' },
+    expect: [],
+    contract: null,
+    ...deadlines,
+  },
   {
     kind: 'table',
     namespace: 'n',
@@ -16,6 +24,8 @@ const hops: Topology['hops'] = [
     sinkGroup: 'connect-sink',
     cleanUp: null,
     expect: [],
+    rules: [],
+    contract: null,
     ...deadlines,
   },
 ]

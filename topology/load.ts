@@ -125,6 +125,9 @@ const numberPattern = /^-?\d+(\.\d+)?$/
 
 const isWhole = (text: string, pattern: RegExp) => text.replace(pattern, '') === ''
 
+/** The line at which something stands in a file, for what is found to be wrong with it later. */
+export const lineOfPath = (file: string, text: string, path: readonly PropertyKey[]) => lineOf(parse(file, text), path)
+
 /** The line of the deepest node of the path that exists: a missing key is reported at its parent. */
 function lineOf({ document, lineAt }: Source, path: readonly PropertyKey[]): number {
   for (let depth = path.length; depth > 0; depth--) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { contract, rules } from './rules.ts'
 
 /**
  * A pipeline as Assay sees it: how to reach it, what its records look like, and its hops in order. Text may hold
@@ -107,6 +108,7 @@ export const topicHop = z.strictObject({
       'The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss. Behind a source: the durable consumer, and its stream.',
     ),
   expect: z.array(expectation).default([]).describe('Fields that differ from the source; all others must be equal.'),
+  contract,
   ...deadlines,
 })
 export type TopicHop = z.infer<typeof topicHop>
@@ -128,6 +130,8 @@ export const tableHop = z.strictObject({
     .default(null)
     .describe('The engine that may delete rows of canaries from the table; none: they stay, and a clean-up stage says so.'),
   expect: z.array(expectation).default([]),
+  rules: rules.describe('Rules of the business over the rows of the table.'),
+  contract,
   ...deadlines,
 })
 export type TableHop = z.infer<typeof tableHop>

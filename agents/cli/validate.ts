@@ -1,4 +1,5 @@
 import { loadPlan, loadTopology, problemText, type Problem } from '../../topology/load.ts'
+import { topologySqlProblems } from '../../shared/engines/topology-sql.ts'
 import { badInput, pairsOf } from './arguments.ts'
 import type { Command } from './command.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -9,14 +10,19 @@ export const validateCommand: Command = {
   summary: 'checks a plan or a topology and prints each problem with file, line and path',
   positionals: [{ name: 'file', required: true, help: 'YAML or JSON; what it is shows by its keys' }],
   options: { param: { type: 'string', multiple: true, value: 'name=value', help: "value of one of the plan's parameters" } },
-  run({ given, terminal }) {
+  async run({ given, terminal }) {
     const [file = ''] = given.positionals
-    const checked = checkFile({ file, text: readText(file), parameters: pairsOf('param', given.list('param')), environment: process.env })
+    const checked = await checkFile({
+      file,
+      text: readText(file),
+      parameters: pairsOf('param', given.list('param')),
+      environment: process.env,
+    })
     for (const name of checked.unset) terminal.note(`${file}: \${${name}} is not set here; a placeholder stood in for it`)
     for (const problem of checked.problems) terminal.out(problemText(problem))
-    if (checked.problems.length > 0) return Promise.resolve(exitCodes.badInput.code)
+    if (checked.problems.length > 0) return exitCodes.badInput.code
     terminal.out(`${file}: a valid ${checked.kind}`)
-    return Promise.resolve(exitCodes.pass.code)
+    return exitCodes.pass.code
   },
 }
 
@@ -34,7 +40,7 @@ export interface CheckedFile {
   readonly unset: readonly string[]
 }
 
-export function checkFile({ file, text, parameters, environment }: FileToCheck): CheckedFile {
+export async function checkFile({ file, text, parameters, environment }: FileToCheck): Promise<CheckedFile> {
   const kind = kindOf(text)
   if (kind === null)
     throw badInput(`${file}: neither a plan (it would have ${planKeys.join(', ')}) nor a topology (${topologyKeys.join(', ')})`)
@@ -54,7 +60,8 @@ export function checkFile({ file, text, parameters, environment }: FileToCheck):
     },
   )
   const loaded = loadTopology(file, text, values)
-  return { kind, problems: loaded.ok ? [] : loaded.problems, unset: [...unset] }
+  const problems = loaded.ok ? await topologySqlProblems(file, text, loaded.value) : loaded.problems
+  return { kind, problems, unset: [...unset] }
 }
 
 /** Good as an address and as a text. */

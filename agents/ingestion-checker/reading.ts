@@ -1,6 +1,6 @@
 import type { ExpectedRows, RunCanaries } from '../../shared/engines/expected-rows.ts'
 import { canaryIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
-import type { CanaryRecord } from '../../shared/core/record-schema.ts'
+import { fieldText, type CanaryRecord } from '../../shared/core/record-schema.ts'
 import type { RecordHop } from '../../shared/core/run-work.ts'
 import type { CanarySpans, HopOfRun } from '../../shared/runtime/canary-spans.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
@@ -11,6 +11,7 @@ import { createCodecs, type Codecs } from './record-codecs.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
+import { ContractCheck, type RecordUnderContract } from './contract-check.ts'
 import type { HopLog, LogBatch, LogReader } from './hop-logs.ts'
 import { checkRecord, checkUnchanged } from './record-check.ts'
 import type { RecordFault, SightedRecord } from './sighting.ts'
@@ -50,6 +51,8 @@ export class Reading {
   readonly #codecs: Codecs
   readonly #at: HopOfRun
   readonly #projected: ReadonlySet<string>
+  /** Null where the hop has no contract. */
+  readonly #contract: ContractCheck | null
 
   constructor(of: ReadingOf, { runId, hop, positions }: StartReading, send: (event: CheckerEvent) => void) {
     this.#of = of
@@ -63,6 +66,7 @@ export class Reading {
       },
     })
     this.#projected = new Set(of.hop.kind === 'topic' ? of.hop.expect.map(({ field }) => field) : [])
+    this.#contract = of.hop.kind === 'topic' && of.hop.contract !== null ? new ContractCheck(of.hop.contract) : null
     this.#reader = of.log.read({
       positions,
       onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
@@ -140,12 +144,23 @@ export class Reading {
     spans.sighted(this.#at, { stream, seq, startMs: timestampMs, endMs: nowMs(), partition, offset })
     const given = { record, fields: codec.fields, headers }
     const expected = { headers: this.#headersOf(id) }
-    const sighted = (faults: readonly RecordFault[]) => ({ stream, seq, offset, appendedAtMs: timestampMs, faults })
+    const sighted = (faults: readonly RecordFault[], expectedText: RecordUnderContract['expectedText']): SightedRecord => {
+      const common = { stream, seq, offset, appendedAtMs: timestampMs }
+      const found = this.#contract?.check({ stream, seq, partition, record, fields: codec.fields, expectedText })
+      if (found === undefined || found.broken.length + found.exempt.length === 0) return { ...common, faults }
+      return { ...common, faults: [...faults, ...found.faults], contract: { broken: found.broken, exempt: found.exempt } }
+    }
     if (rows !== null)
       return rows
         .rowOf(stream, seq)
-        .then((row) => sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf, projected: this.#projected })))
-    return sighted(checkUnchanged(given, { ...expected, produced: canaries.at(stream, seq), producedFields: canaries.fields }))
+        .then((row) =>
+          sighted(checkRecord(given, { ...expected, row, typeOf: rows.typeOf, projected: this.#projected }), (name) => row.get(name)),
+        )
+    const produced = canaries.at(stream, seq)
+    return sighted(checkUnchanged(given, { ...expected, produced, producedFields: canaries.fields }), (name) => {
+      const type = canaries.fields.find((field) => field.name === name)?.type
+      return type === undefined ? undefined : fieldText(type, produced[name] ?? null)
+    })
   }
 
   #headersOf(id: CanaryId): Record<string, string> {

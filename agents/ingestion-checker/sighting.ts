@@ -12,11 +12,15 @@ export interface SightedRecord {
   readonly offset: number
   readonly appendedAtMs: number
   readonly faults: readonly RecordFault[]
+  /** Of the hop's contract; left out where nothing of it is broken. */
+  readonly contract?: { readonly broken: readonly string[]; readonly exempt: readonly string[] }
 }
 
 export interface RecordFault {
   readonly violation: Extract<ViolationKind, 'corrupted' | 'precision-lost' | 'header-lost' | 'schema-violated' | 'rule-broken' | 'late'>
   readonly difference?: ValueDifference
+  /** The term of the hop's contract that is broken. */
+  readonly rule?: string
   readonly field: string | null
   readonly expected: string
   readonly actual: string
@@ -58,6 +62,8 @@ export interface Pending {
   readonly late: CanarySet
   readonly latency: LatencySketch
   otherRecords: number
+  /** Canary records held to the contract, and by term how many broke it, or were produced to. */
+  readonly contract: { rows: number; readonly broken: Map<string, number>; readonly exempt: Map<string, number> }
 }
 
 export const emptyPending = (): Pending => ({
@@ -69,7 +75,15 @@ export const emptyPending = (): Pending => ({
   late: new CanarySet(),
   latency: new LatencySketch(),
   otherRecords: 0,
+  contract: { rows: 0, broken: new Map(), exempt: new Map() },
 })
+
+export interface FreshnessTerm {
+  readonly rule: string
+  readonly field: string | null
+  readonly expected: string
+  readonly withinMs: number
+}
 
 export interface SightContext {
   readonly told: HopEvidence
@@ -79,6 +93,8 @@ export interface SightContext {
   /** The last seq sighted by partition and stream, told or not. */
   readonly lasts: Map<string, number>
   readonly deliverWithinMs: number
+  /** How old the newest canary of a batch may be when it is appended; null where nothing is said. */
+  readonly freshness?: FreshnessTerm | null
   readonly intendedAtMs: (stream: number, seq: number) => number
   /** Whether latencies of the stream are the pipeline's; left out: all are. */
   readonly isTimed?: (stream: number) => boolean
@@ -91,6 +107,7 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   if (batch.offsetLast < position) return []
   const suspicions: Suspicion[] = []
   for (const record of batch.records) if (record.offset >= position) suspicions.push(...foldRecord(context, batch.partition, record))
+  suspicions.push(...staleness(context, batch, position))
   positions.set(batch.partition, batch.offsetLast + 1)
   const from = Math.max(position, batch.offsetFirst)
   cover(pending, { partition: batch.partition, offsetFirst: from, offsetLast: batch.offsetLast })
@@ -105,11 +122,33 @@ function cover({ covered }: Pending, range: OffsetRange): void {
   else covered.set(range.partition, [...ranges, range])
 }
 
+/** The newest canary of what was appended together, where it is older than may be. */
+function staleness({ pending, freshness, intendedAtMs }: SightContext, batch: ReadBatch, position: number): Suspicion[] {
+  if (freshness == null) return []
+  const read = batch.records.filter(({ offset }) => offset >= position)
+  const [first] = read
+  if (first === undefined) return []
+  const dueMs = ({ stream, seq }: SightedRecord) => intendedAtMs(stream, seq)
+  const newest = read.reduce((left, right) => (dueMs(right) > dueMs(left) ? right : left), first)
+  const latencyMs = newest.appendedAtMs - dueMs(newest)
+  const { rule, field, expected, withinMs } = freshness
+  if (latencyMs <= withinMs) return []
+  count(pending.contract.broken, rule, read.length)
+  const fault: RecordFault = { violation: 'late', rule, field, expected, actual: `the newest was ${Math.round(latencyMs)} ms old` }
+  const place = { stream: newest.stream, seq: newest.seq, partition: batch.partition, offset: newest.offset }
+  return [{ violation: 'late', place, fault, latencyMs }]
+}
+
+const count = (counts: Map<string, number>, name: string, more = 1) => counts.set(name, (counts.get(name) ?? 0) + more)
+
 function foldRecord(context: SightContext, partition: number, record: SightedRecord): Suspicion[] {
   const { told, pending, lasts, deliverWithinMs, intendedAtMs, isTimed } = context
   const { stream, seq, offset } = record
   const place: Located = { stream, seq, partition, offset }
   const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
+  pending.contract.rows++
+  for (const name of record.contract?.broken ?? []) count(pending.contract.broken, name)
+  for (const name of record.contract?.exempt ?? []) count(pending.contract.exempt, name)
   const suspicions: Suspicion[] = record.faults.map((fault) => ({ violation: fault.violation, place, fault, latencyMs }))
   if (told.sighted.has(stream, seq) || !pending.canaries.add(stream, seq)) {
     pending.repeats.push(place)

@@ -5,6 +5,7 @@ import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { isMirror, mirrorDefectAt } from '../../shared/core/mirror.ts'
+import { termsAt, termsOf } from '../../shared/core/rules.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
@@ -12,7 +13,16 @@ import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
-import { emptyPending, foldBatch, hasNews, sightingOf, type Pending, type ReadBatch, type Suspicion } from './sighting.ts'
+import {
+  emptyPending,
+  foldBatch,
+  hasNews,
+  sightingOf,
+  type FreshnessTerm,
+  type Pending,
+  type ReadBatch,
+  type Suspicion,
+} from './sighting.ts'
 
 /** One hop of one run that holds records at offsets: a topic, or a source outside of Kafka. */
 export interface TopicWork {
@@ -115,6 +125,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
           lasts: topic.lasts,
           deliverWithinMs: topic.hop.deliverWithinMs,
           isTimed: (stream) => !isMirror(run.resolved.plan.load, stream),
+          freshness: freshnessOf(run, topic),
           intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
         },
         batch,
@@ -158,9 +169,33 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   topic.suspicions = []
   return [
     ...sayFindings(works, { run, budget: topic.budget }, findings),
+    ...sayContract(works, { run, topic }, pending),
     ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
     say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
   ]
+}
+
+const freshnessOf = (run: RunState, { hop }: TopicWork): FreshnessTerm | null =>
+  termsAt(termsOf(hop), 'commit').map(({ name, expected, check }) => ({
+    ...{ rule: name, expected, withinMs: check.withinMs },
+    field: run.resolved.record.eventTime,
+  }))[0] ?? null
+
+/** What was held to the contract, by term; rows that nobody read are said by no fact. */
+function sayContract(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, { contract, covered }: Pending): CheckerEffect[] {
+  const terms = termsOf(topic.hop)
+  if (terms.length === 0 || contract.rows === 0) return []
+  const scope = [...covered.values()]
+    .flat()
+    .sort((a, b) => a.partition - b.partition)
+    .map(({ partition, offsetFirst, offsetLast }) => `${partition}:${offsetFirst}-${offsetLast}`)
+    .join(' ')
+  const checks = terms.map(({ name, form, severity }) => ({
+    ...{ name, form, severity, rows: contract.rows, unchecked: null },
+    broken: contract.broken.get(name) ?? 0,
+    exempt: contract.exempt.get(name) ?? 0,
+  }))
+  return [say(works, { kind: 'rules-checked', ...headOf(works, run.runId), hop: topic.name, scope, snapshotId: null, checks })]
 }
 
 const placeKey = ({ stream, seq }: { stream: number; seq: number }) => `${stream}/${seq}`
@@ -223,8 +258,8 @@ function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Sus
   const { stream, seq, partition, offset } = place
   const common = { violation, hop: topic.name, stream, ranges: [seq, seq], partition, offset }
   if (fault !== null) {
-    const { field, expected, actual, difference = null } = fault
-    return { ...common, field, expected, actual, difference }
+    const { field, expected, actual, difference = null, rule = null } = fault
+    return { ...common, field, expected, actual, difference, rule }
   }
   switch (violation) {
     case 'late':

@@ -55,6 +55,7 @@ const readingOf = (
   faults: [],
   sourceOffsets: [{ partition: 0, offsetFirst: first, offsetLast: last }],
   metadataFaults: [],
+  rules: { checks: [], faults: [] },
   ...said,
 })
 const reads = (played: Played, reading: SnapshotReading) => played.step({ type: 'snapshot-read', runId: RUN, hop: TABLE, reading })

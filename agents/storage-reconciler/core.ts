@@ -18,6 +18,7 @@ import {
   type RunWorks,
 } from '../../shared/core/run-work.ts'
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
+import { askEndRules, foldEndRules } from './end-rule-telling.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { beganBehind, foldAfterLook, foldLook, isTableDone, judgeLoss } from './loss.ts'
 import { sayBroken, unexpected } from './table-findings.ts'
@@ -86,6 +87,8 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
       return []
     case 'looked-again':
       return foldLook(state.works, { run, table }, event.result)
+    case 'rules-asked':
+      return foldEndRules(state.works, { run, table }, event.result)
     case 'trouble':
       table.trouble = event.reason
       return []
@@ -175,6 +178,12 @@ function carryOn(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEf
   for (const table of work.tables.values()) {
     effects.push(...tellSnapshots(works, { run, table }), ...judgeLoss(works, { run, table }))
     done &&= isTableDone(works, { run, table })
+  }
+  if (!done) return effects
+  for (const table of work.tables.values()) {
+    const asked = askEndRules(works, { run, table })
+    effects.push(...asked.effects)
+    done &&= asked.done
   }
   if (!done) return effects
   for (const table of work.tables.values()) effects.push(...unexpected(works, { run, table }))

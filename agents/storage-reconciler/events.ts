@@ -1,5 +1,7 @@
 import type { Located, OffsetRange, StreamRanges, ValueDifference, ViolationKind } from '../../schemas/parts.ts'
+import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
+import type { Term } from '../../shared/core/rules.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 
 /** What the shell read of one snapshot: what it changed, compared with what was produced. */
@@ -32,6 +34,26 @@ export interface SnapshotReading {
   readonly faults: readonly RowFault[]
   readonly sourceOffsets: readonly OffsetRange[]
   readonly metadataFaults: readonly MetadataFault[]
+  readonly rules: RulesRead
+}
+
+/** What was held against rules and contracts, and what broke them. */
+export interface RulesRead {
+  readonly checks: readonly RuleCheck[]
+  readonly faults: readonly RuleFault[]
+}
+
+export interface RuleFault {
+  readonly violation: Term['violation']
+  readonly rule: string
+  readonly field: string | null
+  readonly expected: string
+  readonly actual: string
+  /** Of a canary; of others, null with the file they are in. With neither it is of every canary that the snapshot brought. */
+  readonly place: Located | null
+  readonly file: string | null
+  readonly partition: number | null
+  readonly offset: number | null
 }
 
 export interface PlacedRow extends Located {
@@ -84,6 +106,7 @@ export type ReconcilerEvent =
       readonly offsets: readonly { readonly partition: number; readonly next: number }[]
     }
   | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
+  | { readonly type: 'rules-asked'; readonly runId: string; readonly hop: string; readonly result: EndRulesResult }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
   | { readonly type: 'cleaned-up'; readonly runId: string; readonly stage: string; readonly result: CleanUpResult }
 
@@ -108,6 +131,10 @@ export type TableLook =
       readonly unreadable: readonly UnreadableFile[]
     }
   | { readonly ok: false; readonly reason: string }
+
+/** Rules over the whole table, at one snapshot. */
+export type EndRulesResult =
+  { readonly ok: true; readonly snapshotId: string | null; readonly rules: RulesRead } | { readonly ok: false; readonly reason: string }
 
 /** Rows of the run before and after, by hop; null for a table that may not be cleaned. */
 export type CleanUpResult =
@@ -142,6 +169,16 @@ export type ReconcilerEffect =
       readonly afterSnapshotId: string | null
       /** Null where only the table is to be looked at. */
       readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] } | null
+      readonly resolved: ResolvedRun
+    }
+  /** Rules over all rows of the run, at a snapshot that is named. */
+  | {
+      readonly type: 'ask-rules'
+      readonly runId: string
+      readonly hop: string
+      readonly snapshotId: string | null
+      /** The snapshot behind which the run began; null for an empty table. */
+      readonly afterSnapshotId: string | null
       readonly resolved: ResolvedRun
     }
   /** Deletes the run's rows; again does no harm. */

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
+import { judge } from '../../shared/core/judge.ts'
+import { ruleKey } from '../../shared/core/rule-evidence.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
-import { ALL, CLEAN, RUN, TABLE, accepted, foldAll, resolvedOf, told, topology } from '../../shared/core/told-run.fixture.ts'
+import { ALL, CLEAN, RUN, TABLE, accepted, foldAll, resolvedOf, smokePlan, told, topology } from '../../shared/core/told-run.fixture.ts'
 import { canaryColumns } from '../../shared/engines/canary-columns.ts'
 import { openDuckDb, quoteIdentifier, quoteText, type Column, type DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
@@ -14,6 +16,7 @@ import type { WrittenFile } from '../../shared/iceberg/manifest-writer.fixture.t
 import { TableWriter } from '../../shared/iceberg/table-writer.fixture.ts'
 import { currentSnapshot } from '../../shared/iceberg/metadata.ts'
 import type { TableHop } from '../../topology/topology.ts'
+import { endRules } from './end-rules.ts'
 import { reconcilerCore, type ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
@@ -26,6 +29,9 @@ export interface Row {
   /** Its place in the topic; by default partition 0, the streams one after the other. */
   readonly offset?: number
   readonly symbol?: string
+  /** Unscaled, at scale 6. */
+  readonly price?: bigint
+  readonly note?: string | null
   /** A record of somebody else, under this name. */
   readonly other?: string
 }
@@ -61,24 +67,26 @@ export class FollowedTable {
   #following: TableFollowing | null = null
   #names = 0
 
-  private constructor(db: DuckDb, folder: string, branch: string) {
+  private constructor(db: DuckDb, folder: string, declared: Partial<TableHop>) {
     this.db = db
     this.#folder = folder
-    const canaries = runCanaries(RUN, resolvedOf())
+    const resolved = resolvedOf()
+    const hops = resolved.hops.map((one) => (one.kind === 'table' ? { ...one, ...declared } : one))
+    const canaries = runCanaries(RUN, { ...resolved, hops })
     this.#reading = {
       store: this.table.store,
       manifests: new ManifestReader(this.table.store),
       db,
       tableRows: tableRowsSql,
       topology,
-      hop: { ...hop, branch },
+      hop: { ...hop, ...declared },
       canaries,
     }
   }
 
-  static async open(branch = 'main'): Promise<FollowedTable> {
+  static async open(branch = 'main', declared: Partial<TableHop> = {}): Promise<FollowedTable> {
     const folder = await mkdtemp(join(tmpdir(), 'assay-follow-'))
-    return new FollowedTable(await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder }), folder, branch)
+    return new FollowedTable(await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder }), folder, { branch, ...declared })
   }
 
   async close(): Promise<void> {
@@ -89,7 +97,11 @@ export class FollowedTable {
   /** The run begins on the table as it stands. */
   begin(): void {
     const snapshotId = this.table.refs.get(this.#reading.hop.branch)?.toString() ?? null
-    this.played.hear(accepted()).caughtUp().until(200).step({ type: 'baselined', runId: RUN, snapshotId, tableUuid: this.table.uuid })
+    this.played
+      .hear(accepted(smokePlan, { resolved: JSON.stringify(this.#reading.canaries.resolved) }))
+      .caughtUp()
+      .until(200)
+      .step({ type: 'baselined', runId: RUN, snapshotId, tableUuid: this.table.uuid })
     const covered = [{ partition: 0, offsetFirst: 0, offsetLast: 39 }]
     this.played.hear(
       told('stage-started', { stage: 'produce', epochMs: 0 }),
@@ -131,11 +143,30 @@ export class FollowedTable {
     }
   }
 
+  /** All was produced and told; rules over the whole table are asked where the core asks for them. */
+  async finish(): Promise<void> {
+    this.played.hear(told('stage-ended', { stage: 'produce' }), told('stage-ended', { stage: 'sight' }))
+    for (let turn = 0; turn < 8 && this.played.saidOf('stage-ended').length === 0; turn++) {
+      this.played.until(this.played.nowMs + 2_000)
+      for (const { snapshotId, afterSnapshotId } of this.played.take('ask-rules')) {
+        const result = await endRules(this.#reading, {
+          ...{ catalog: this.#catalog, snapshotId, afterSnapshotId },
+          withFolder: (work) => this.#withFolder('rules', work),
+        })
+        this.played.step({ type: 'rules-asked', runId: RUN, hop: TABLE, result })
+      }
+    }
+  }
+
+  get #catalog() {
+    return { loadTable: () => Promise.resolve({ metadataLocation: null, metadata: this.table.metadata() }) }
+  }
+
   #follow(from: Extract<ReconcilerEffect, { type: 'follow' }>): TableFollowing {
     const at = { runId: RUN, hop: TABLE }
     return new TableFollowing(
       {
-        catalog: { loadTable: () => Promise.resolve({ metadataLocation: null, metadata: this.table.metadata() }) },
+        catalog: this.#catalog,
         reading: this.#reading,
         withFolder: (name, work) => this.#withFolder(name, work),
         isStopped: () => false,
@@ -164,9 +195,11 @@ export class FollowedTable {
     { rowGroup = 122_880, file = {} }: { rowGroup?: number; file?: Partial<WrittenFile> } = {},
   ): Promise<WrittenFile> {
     const { canaries } = this.#reading
-    const records = rows.map(({ stream, seq, symbol, other }) => ({
+    const records = rows.map(({ stream, seq, symbol, other, price, note }) => ({
       ...canaries.at(stream, seq),
       ...(symbol === undefined ? {} : { symbol }),
+      ...(price === undefined ? {} : { price }),
+      ...(note === undefined ? {} : { note }),
       ...(other === undefined ? {} : { trade_id: other, venue: 'XNAS' }),
     }))
     const columns: Column[] = [
@@ -227,6 +260,18 @@ export class FollowedTable {
       `SELECT coalesce(dictionary_page_offset, data_page_offset) AS first FROM parquet_metadata(${quoteText(local)}) WHERE path_in_schema = ${quoteText(column)} ORDER BY row_group_id`,
     )
     return rows.map((row) => Number(row['first']))
+  }
+
+  /** What the folded facts say of a rule. */
+  rule(name: string) {
+    const known = foldAll(this.played.topic.filter(isRunFact)).evidence.rules.get(ruleKey(TABLE, name))
+    return known === undefined ? null : { rows: known.rows, broken: known.broken, exempt: known.exempt, unchecked: known.unchecked }
+  }
+
+  /** Why the run would be no pass, as far as it is about rules. */
+  get ruleDoubts(): string[] {
+    const { book, run, evidence } = foldAll(this.played.topic.filter(isRunFact))
+    return judge(book, run, evidence).reasons.filter((reason) => reason.includes('was not checked'))
   }
 
   /** What stands, as `violation stream/first-last`. */

@@ -116,6 +116,7 @@ class History {
       faults: [],
       sourceOffsets: [],
       metadataFaults: [],
+      rules: { checks: [], faults: [] },
     }
     this.at = { id: snapshotId, parent: this.at, rows: after }
     this.#undone = []

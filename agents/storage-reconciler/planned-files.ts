@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises'
+import type { Term } from '../../shared/core/rules.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { decodeBound, type Comparable } from '../../shared/iceberg/column-bounds.ts'
-import type { MetadataFault, UnreadableFile } from './events.ts'
+import type { MetadataFault, RulesRead, UnreadableFile } from './events.ts'
 import { checkFile, isChanged } from './file-checks.ts'
 import type { FilePlan, PlannedFile } from './file-plan.ts'
 import type { FileOffsets } from './repeated-offsets.ts'
+import { checkFileTerms } from './rule-checks.ts'
 import { addRunRows, kafkaColumns, noRows, offsetsIn, type RunRows } from './run-rows.ts'
 import { fetchFile, isEngineTrouble, type ReadContext } from './table-files.ts'
 
@@ -16,21 +18,27 @@ export interface FilesRead {
   readonly offsets: FileOffsets[]
   readonly faults: MetadataFault[]
   readonly unreadable: UnreadableFile[]
+  readonly rules: RulesRead[]
+}
+
+interface FilesToRead {
+  readonly plan: FilePlan
+  readonly missing: ReadonlySet<string>
+  readonly withOffsets: boolean
+  /** Rules that new files are held to. */
+  readonly terms?: readonly Term[]
 }
 
 /** Reads planned files one by one, and keeps of each only the run's rows. Throws OBJECT_MISSING for one that is not in `missing`. */
-export async function readFiles(
-  context: ReadContext,
-  { plan, missing, withOffsets }: { plan: FilePlan; missing: ReadonlySet<string>; withOffsets: boolean },
-): Promise<FilesRead> {
-  const read: FilesRead = { before: noRows(), after: noRows(), intact: noRows(), offsets: [], faults: [], unreadable: [] }
+export async function readFiles(context: ReadContext, { plan, missing, withOffsets, terms = [] }: FilesToRead): Promise<FilesRead> {
+  const read: FilesRead = { before: noRows(), after: noRows(), intact: noRows(), offsets: [], faults: [], unreadable: [], rules: [] }
   const there = ({ path }: TableFile) => !missing.has(path)
   for (const { path } of plan.deletesAfter.filter((file) => !there(file)))
     read.faults.push({ file: path, expected: 'the delete file the manifest refers to', actual: 'no such object' })
   const deletes = { before: plan.deletesBefore.filter(there), after: plan.deletesAfter.filter(there) }
   for (const planned of plan.files) {
     const { file } = planned
-    if (there(file)) await readFile(context, { planned, deletes, read, withOffsets })
+    if (there(file)) await readFile(context, { planned, deletes, read, withOffsets, terms })
     else {
       read.unreadable.push({ file: file.path, holds: statedOffsets(context, file) })
       if (planned.isNew) read.faults.push({ file: file.path, expected: 'the data file the manifest refers to', actual: 'no such object' })
@@ -46,11 +54,13 @@ async function readFile(
     deletes,
     read,
     withOffsets,
+    terms,
   }: {
     planned: PlannedFile
     deletes: { before: readonly TableFile[]; after: readonly TableFile[] }
     read: FilesRead
     withOffsets: boolean
+    terms: readonly Term[]
   },
 ): Promise<void> {
   const { file, isNew } = planned
@@ -61,6 +71,7 @@ async function readFile(
   if (planned.after) {
     const isWhole = await addRows(context, { file, isDamaged, deletes: deletes.after, into: read.after, read })
     if (isNew && isWhole) keepLast(read.after, read.intact)
+    if (isNew && isWhole && terms.length > 0) read.rules.push(await checkFileTerms(context, file, terms))
     if (isNew && isWhole && withOffsets) read.offsets.push({ file, ranges: await offsetsIn(context, file) })
   }
   // Read once: only delete files serve several.

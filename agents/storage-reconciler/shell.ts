@@ -27,6 +27,7 @@ import type { ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
 import { TRACED } from './metrics.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
+import { endRules } from './end-rules.ts'
 import { SinkProgress } from './sink-progress.ts'
 import { cleanTables } from './table-cleaning.ts'
 import type { TableRows } from './table-files.ts'
@@ -91,6 +92,9 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
         return
       case 'look-again':
         void this.#inLine(() => this.#lookAgain(effect, send))
+        return
+      case 'ask-rules':
+        void this.#inLine(() => this.#askRules(effect, send))
         return
       case 'clean-up':
         void this.#cleanUp(effect, send)
@@ -215,6 +219,16 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     } catch (error) {
       this.#ports.log.debug({ ...at, err: error }, 'how far the sink has come is not known at the moment')
     }
+  }
+
+  async #askRules({ runId, hop, snapshotId, afterSnapshotId, resolved }: Effect<'ask-rules'>, send: Send): Promise<void> {
+    const table = this.#table(hop)
+    if (table === undefined) return
+    const result = await endRules(this.#reading(table, runCanaries(runId, resolved)), {
+      ...{ catalog: this.#ports.catalog, snapshotId, afterSnapshotId },
+      withFolder: (work) => this.#withFolder(`rules-${snapshotId ?? 'none'}`, work),
+    })
+    send({ type: 'rules-asked', runId, hop, result })
   }
 
   async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {

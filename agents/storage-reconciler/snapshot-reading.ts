@@ -1,18 +1,20 @@
 import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
+import { columnsOfTerms, termsAt, termsOf } from '../../shared/core/rules.ts'
 import { expectedFields } from '../../shared/engines/canary-columns.ts'
 import { quoteIdentifier, quoteText } from '../../shared/engines/duckdb.ts'
 import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { SnapshotChanges, TableFile } from '../../shared/iceberg/changes.ts'
-import { readingSchema, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
+import { readingSchema, type Snapshot, type TableMetadata, type TableSchema } from '../../shared/iceberg/metadata.ts'
 import { readLiveFiles, readSnapshotChanges, type Beginning, type LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import { contentFaults } from './content-faults.ts'
-import type { MetadataFault, PlacedRow, SnapshotReading } from './events.ts'
+import type { MetadataFault, PlacedRow, RulesRead, SnapshotReading } from './events.ts'
 import { namelessDeletes, planChange, planWhole, replacedCount, type FilePlan } from './file-plan.ts'
 import { readFiles, type FilesRead } from './planned-files.ts'
 import { repeatedOffsets, type OffsetsByFile } from './repeated-offsets.ts'
 import { RowCounts } from './row-counts.ts'
+import { checkEndTerms, checkRowTerms, checkSchemaTerms, joinedRules } from './rule-checks.ts'
 import { countRunRows, kafkaColumns, placesOf } from './run-rows.ts'
 import { fetchFile, isMissing, rowsOfFile, type ReadContext, type TableAccess } from './table-files.ts'
 
@@ -79,6 +81,10 @@ export function readContext(
     marker.field,
     ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField]),
     ...expectedFields(canaries.fields, hop.expect).map(({ field }) => field),
+    ...columnsOfTerms(
+      termsOf(hop),
+      metadata.schemas.flatMap(({ fields }) => fields.map(({ name }) => name)),
+    ),
   ]
   const newestFirst = [...metadata.schemas].sort((a, b) => b.schemaId - a.schemaId)
   return {
@@ -124,7 +130,9 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
   const { snapshot } = input
   const operation = snapshot.summary['operation'] ?? 'append'
   const emptied = await emptiedBy(context, plan.emptiedBy)
-  const read = await readFiles(context, { plan, missing: input.missing, withOffsets: operation !== 'replace' })
+  // What is only written anew was held to its rules when it came.
+  const terms = operation === 'replace' && !input.isWhole ? [] : termsOf(context.hop)
+  const read = await readFiles(context, { plan, missing: input.missing, withOffsets: operation !== 'replace', terms })
   const rows = await rowsRead(context, { read, input })
   const present = (await countRunRows(context, read.intact)).present
   const { canaries } = reading
@@ -143,7 +151,18 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
     faults: await contentFaults(context, { canaries, present, paths: read.intact.paths }),
     sourceOffsets: joined(read.offsets.flatMap(({ ranges }) => ranges)),
     metadataFaults: [...read.faults, ...repeated, ...(await treeFaults(context, { input, changes, live, operation }))],
+    rules: joinedRules([
+      checkSchemaTerms(termsAt(terms, 'schema'), schemaOf(input), present.size),
+      await checkRowTerms(context, { canaries, paths: read.intact.paths, terms }),
+      ...read.rules,
+    ]),
   }
+}
+
+/** As the snapshot's writer had it. */
+function schemaOf({ metadata: { schemas, currentSchemaId }, snapshot }: SnapshotInput): TableSchema {
+  const schemaId = snapshot.schemaId ?? currentSchemaId
+  return schemas.find((one) => one.schemaId === schemaId) ?? { schemaId, fields: [] }
 }
 
 /** What is wrong with the files as a set. */
@@ -240,19 +259,33 @@ export interface LivePresence {
 }
 
 /** Which canaries have a row at a snapshot, from files fetched anew. */
-export async function readPresence(
-  reading: TableReading,
-  input: Pick<SnapshotInput, 'snapshot' | 'metadata' | 'since' | 'folder'>,
-): Promise<LivePresence> {
+export async function readPresence(reading: TableReading, input: LiveInput): Promise<LivePresence> {
   const context = readContext(reading, input)
-  const live = await readLiveFiles(reading.manifests, input.snapshot, input.since)
+  const read = await readLive(context, input)
+  return { present: (await countRunRows(context, read.after)).present, unreadable: read.unreadable }
+}
+
+type LiveInput = Pick<SnapshotInput, 'snapshot' | 'metadata' | 'since' | 'folder'>
+
+/** Rules over all rows of the run, at one snapshot, from files fetched anew. */
+export async function readEndRules(reading: TableReading, input: LiveInput): Promise<RulesRead> {
+  const context = readContext(reading, input)
+  const read = await readLive(context, input)
+  const terms = termsOf(reading.hop)
+  const { checks, faults } = await checkEndTerms(context, { canaries: reading.canaries, paths: read.after.paths, terms })
+  const [hidden] = read.unreadable
+  if (hidden === undefined) return { checks, faults }
+  return { checks: checks.map((check) => ({ ...check, unchecked: `${hidden.file} cannot be read` })), faults }
+}
+
+async function readLive(context: ReadContext, { snapshot, since }: LiveInput): Promise<FilesRead> {
+  const live = await readLiveFiles(context.manifests, snapshot, since)
   const gone = new Set<string>()
   for (;;) {
     try {
       const whole = planWhole(live)
       const plan = { ...whole, files: whole.files.map((planned) => ({ ...planned, isNew: false })) }
-      const read = await readFiles(context, { plan, missing: gone, withOffsets: false })
-      return { present: (await countRunRows(context, read.after)).present, unreadable: read.unreadable }
+      return await readFiles(context, { plan, missing: gone, withOffsets: false })
     } catch (error) {
       const path = isMissing(error) ? await missingOf(context) : null
       if (path === null || gone.has(path)) throw error

@@ -1,4 +1,4 @@
-import type { Located } from '../../schemas/parts.ts'
+import type { Located, ViolationKind } from '../../schemas/parts.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
@@ -43,11 +43,16 @@ function byFile(faults: readonly MetadataFault[]): MetadataFault[] {
 }
 
 /** Rows that are written anew carry on what was wrong with them. */
-function isTold(evidence: Evidence, { violation, hop, stream, ranges, field }: Finding): boolean {
+export function isTold(evidence: Evidence, { violation, hop, stream, ranges, field = null, rule = null }: Finding): boolean {
   const seq = ranges[0] as number
   return [...evidence.violations.values()].some(
     (known) =>
-      known.violation === violation && known.hop === hop && known.stream === stream && known.field === field && known.standing.has(seq),
+      known.violation === violation &&
+      known.hop === hop &&
+      known.stream === stream &&
+      known.field === field &&
+      known.rule === rule &&
+      known.standing.has(seq),
   )
 }
 
@@ -72,6 +77,30 @@ function isInherited(works: RunWorks, { run, table }: TableContext, finding: Fin
       known.standing.has(seq) &&
       (known.violation === finding.violation || (isContent && (known.violation === 'corrupted' || known.violation === 'precision-lost'))),
   )
+}
+
+const breaksRules: ReadonlySet<ViolationKind> = new Set(['corrupted', 'precision-lost', 'schema-violated', 'rule-broken', 'duplicated'])
+
+/**
+ * A canary that an earlier hop shows to be wrong breaks rules because of that, and a second row of one breaks uniqueness: the cause
+ * is told. Two rules that one row breaks are two findings.
+ */
+export function isAccusedBefore(works: RunWorks, { run, table }: TableContext, { violation, stream, ranges }: Finding): boolean {
+  const evidence = evidenceOf(works, run.runId)
+  const seq = ranges[0] as number
+  if (violation === 'late') return lateBefore(works, { run, table }, { stream, seq })
+  return [...evidence.violations.values()].some(
+    (known) =>
+      known.stream === stream &&
+      known.standing.has(seq) &&
+      breaksRules.has(known.violation) &&
+      (known.hop !== table.name || known.violation === 'duplicated'),
+  )
+}
+
+function lateBefore(works: RunWorks, { run, table }: TableContext, { stream, seq }: { stream: number; seq: number }): boolean {
+  const before = hopBefore(run, table.name)
+  return before !== null && hopEvidence(evidenceOf(works, run.runId), before).late.has(stream, seq)
 }
 
 const at = (table: TableWork, reading: Pick<SnapshotReading, 'snapshotId'>) => ({ hop: table.name, snapshotId: reading.snapshotId })

@@ -14,6 +14,7 @@ import type { LineageMove, PlacedRow, ReconcilerEffect, SnapshotReading } from '
 import { moveLineage, rowsOfChain, toldChain } from './lineage.ts'
 import { applyReading } from './row-change.ts'
 import type { RowCounts } from './row-counts.ts'
+import { freshnessOf, ruleFindings, sayRules } from './rule-telling.ts'
 import { findingsIn } from './table-findings.ts'
 
 export interface TableWork {
@@ -36,6 +37,7 @@ export interface TableWork {
   readonly sink: { readonly atMs: number; readonly offsets: ReadonlyMap<number, number> }[]
   looking: { readonly suspects: CanarySet; readonly segments: readonly object[] } | null
   looksFailed: number
+  readonly endRules: { isAsked: boolean; failed: number }
   nextLookMs: number
   settledSinceMs: number | null
   trouble: string | null
@@ -62,6 +64,7 @@ export function newTableWork({ name, hop }: { name: string; hop: TableHop }, evi
     sink: [],
     looking: null,
     looksFailed: 0,
+    endRules: { isAsked: false, failed: 0 },
     nextLookMs: 0,
     settledSinceMs: null,
     trouble: null,
@@ -109,6 +112,12 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
   const { late, latency, doubtful } = lateness(works, { run, table }, { canaries: change.brought.minus(known), reading })
   const findings = findingsIn(works, { run, table }, { reading, change, late })
   const effects: ReconcilerEffect[] = sayFindings(works, { run, budget: table.budget }, findings)
+  const freshness = freshnessOf(works, { run, table }, reading, change.brought.minus(known))
+  const rules = { checks: [...reading.rules.checks, ...freshness.checks], faults: [...reading.rules.faults, ...freshness.faults] }
+  const { snapshotId } = reading
+  const broken = ruleFindings(works, { run, table }, { reading: { snapshotId, rules }, brought: change.brought })
+  effects.push(...sayFindings(works, { run, budget: table.budget }, broken))
+  effects.push(...sayRules(works, { run, table }, { scope: `snapshot ${snapshotId}`, snapshotId, checks: rules.checks }))
   if (doubtful > 0) {
     const reason = `whether ${doubtful} canaries were late cannot be told: snapshots before ${reading.snapshotId} expired before they were read`
     effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, reason))

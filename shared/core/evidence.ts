@@ -2,6 +2,7 @@ import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKi
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
+import { foldRules, type RuleEvidence } from './rule-evidence.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
 /** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
@@ -63,6 +64,8 @@ export interface Evidence {
   readonly mirror: Map<string, Fact<'mirror-defect-seen'>>
   readonly faults: Fact<'fault-changed'>[]
   readonly missing: Fact<'evidence-missing'>[]
+  /** Rules and terms of contracts, by hop and name. */
+  readonly rules: Map<string, RuleEvidence>
   /** Facts folded, the reporter's own aside. */
   heard: number
 }
@@ -84,6 +87,7 @@ export const emptyEvidence = (): Evidence => ({
   mirror: new Map(),
   faults: [],
   missing: [],
+  rules: new Map(),
   heard: 0,
 })
 
@@ -141,6 +145,9 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
     case 'correction':
       foldCorrection(evidence, fact)
       return
+    case 'rules-checked':
+      foldRules(evidence.rules, fact)
+      return
     case 'fault-changed':
       if (!evidence.faults.some((known) => known.stage === fact.stage && known.phase === fact.phase)) evidence.faults.push(fact)
       return
@@ -163,8 +170,15 @@ const violationKey = (fact: {
   stream: number
   ranges: Ranges
   field: string | null
-  offset?: number | null
-}) => `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+  rule?: string | null
+  file?: string | null
+  snapshotId?: string | null
+}) => {
+  const key = `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+  if (fact.rule == null) return key
+  // Rows of others are told by the file they are in: what each snapshot brings of them is a finding of its own.
+  return `${key}|${fact.rule}|${fact.file == null ? '' : (fact.snapshotId ?? '')}`
+}
 
 /** In order of place, whatever the order of the facts; one that is in force already changes nothing. */
 function foldShift({ shifts }: Evidence, { placeFirst, shiftMs }: Fact<'canaries-intended'>): void {

@@ -9,6 +9,7 @@ import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
 import type { LatencySketch } from './latency-sketch.ts'
 import { withoutMirror } from './mirror.ts'
 import { withoutOwnDelay } from './own-delay.ts'
+import { uncheckedRules } from './rule-evidence.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
 import { isWatched, vouchedFor, watcherReasons } from './watcher.ts'
@@ -164,6 +165,11 @@ function evidenceReasons({
   }
   if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')
   for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
+  for (const text of uncheckedRules(
+    run.resolved.hops.filter((hop) => isWatched(run, hop)),
+    evidence,
+  ))
+    doubt(text)
   for (const hop of hops) {
     const unaccounted = unaccountedAt(run, evidence, hop)
     if (unaccounted > 0) doubt(`${unaccounted} canaries at ${hop.hop} were neither sighted nor judged`)

@@ -196,6 +196,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     recoveries: [],
     reports: [],
   },
+  'rules-checked': { hop: TABLE, scope: 'snapshot 1', snapshotId: '1', checks: [] },
 }
 
 /** A fact of the run, as its schema has it; `said` is what the story cares for. */

@@ -7,6 +7,7 @@ import type { AgentBaseConfig } from '../core/acceptance.ts'
 import type { AgentName } from '../core/agent.ts'
 import { AssayError } from '../core/errors.ts'
 import { openDuckDb, type DuckDb } from '../engines/duckdb.ts'
+import { topologySqlProblems } from '../engines/topology-sql.ts'
 import type { AgentConfig } from './config.ts'
 import { loadAgentConfig } from './config.ts'
 import { connectKafka, type KafkaLink } from './kafka.ts'
@@ -61,8 +62,9 @@ export async function readTopology(config: Pick<AgentConfig, 'topologyPath' | 'e
     throw new AssayError('INPUT_INVALID', `topology ${config.topologyPath} cannot be read: ${String(cause)}`, { cause })
   })
   const loaded = loadTopology(config.topologyPath, text, config.environment)
-  if (loaded.ok) return loaded.value
-  throw new AssayError('INPUT_INVALID', loaded.problems.map(problemText).join('\n'))
+  const problems = loaded.ok ? await topologySqlProblems(config.topologyPath, text, loaded.value) : loaded.problems
+  if (loaded.ok && problems.length === 0) return loaded.value
+  throw new AssayError('INPUT_INVALID', problems.map(problemText).join('\n'))
 }
 
 /** Texts of the shipped plans by name. */

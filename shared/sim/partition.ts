@@ -1,7 +1,7 @@
 export interface SimRecord {
   readonly stream: number
   readonly seq: number
-  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | null
+  readonly fault: 'corrupted' | 'precision-lost' | 'header-lost' | 'rule-broken' | null
 }
 
 export interface SimEntry extends SimRecord {

@@ -1,34 +1,7 @@
 import type { Prng } from '../core/prng.ts'
 import type { SimClock } from './clock.ts'
 import { SimPartition, newPartitions, type SimRecord } from './partition.ts'
-
-/** Defects one can plant, and the hop at which each shows first. */
-export const plantedDefects = {
-  'skip-raw': { violation: 'lost', hop: 'raw' },
-  skip: { violation: 'lost', hop: 'normalised' },
-  double: { violation: 'duplicated', hop: 'normalised' },
-  change: { violation: 'corrupted', hop: 'normalised' },
-  'cut-decimals': { violation: 'precision-lost', hop: 'normalised' },
-  'drop-headers': { violation: 'header-lost', hop: 'normalised' },
-  reorder: { violation: 'reordered', hop: 'normalised' },
-  delay: { violation: 'late', hop: 'normalised' },
-  'resurrect-failed': { violation: 'unexpected', hop: 'raw' },
-  'sink-skip': { violation: 'lost', hop: 'table' },
-  'sink-double': { violation: 'duplicated', hop: 'table' },
-  'sink-double-later': { violation: 'duplicated', hop: 'table' },
-  'sink-change': { violation: 'corrupted', hop: 'table' },
-  'overwrite-loses': { violation: 'lost', hop: 'table' },
-  'compaction-doubles': { violation: 'duplicated', hop: 'table' },
-  'api-miscount': { violation: 'wrong-answer', hop: 'api' },
-} as const
-/** What the gateway of a source does wrong; it shows at the topic behind. */
-export const gatewayDefects = {
-  'gateway-skip': { violation: 'lost', hop: 'raw' },
-  'gateway-double': { violation: 'duplicated', hop: 'raw' },
-  'gateway-change': { violation: 'corrupted', hop: 'raw' },
-  'gateway-drop-headers': { violation: 'header-lost', hop: 'raw' },
-} as const
-export type PlantedDefect = keyof typeof plantedDefects | keyof typeof gatewayDefects
+import type { PlantedDefect } from './planted-defects.ts'
 
 export interface SimRow extends SimRecord {
   readonly partition: number
@@ -290,7 +263,8 @@ export class SimPipeline {
       return []
     }
     if (this.#errs('api-miscount', row)) this.#miscounted.add(`${row.stream}/${row.seq}`)
-    const rows: SimRow[] = [this.#errs('sink-change', row) ? { ...row, fault: 'corrupted' } : row]
+    const fault = this.#errs('sink-change', row) ? 'corrupted' : this.#errs('sink-breaks-rule', row) ? 'rule-broken' : row.fault
+    const rows: SimRow[] = [{ ...row, fault }]
     if (this.#errs('sink-double', row)) rows.push(row)
     if (this.#errs('sink-double-later', row)) this.#doubledLater.push(row)
     return rows

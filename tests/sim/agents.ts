@@ -12,6 +12,7 @@ import { members } from '../../shared/core/range-set.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
 import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
+import { rulesOf } from './rules.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
@@ -226,6 +227,14 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
           })
         })
         return
+      case 'ask-rules':
+        send({
+          type: 'rules-asked',
+          runId: effect.runId,
+          hop: effect.hop,
+          result: { ok: true, snapshotId: effect.snapshotId, rules: { checks: [], faults: [] } },
+        })
+        return
       case 'clean-up':
         send({ type: 'cleaned-up', runId: effect.runId, stage: effect.stage, result: { ok: true, tables: [] } })
         return
@@ -294,6 +303,7 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
       })),
     sourceOffsets,
     metadataFaults: [],
+    rules: rulesOf(snapshot),
   }
 }
 

@@ -68,7 +68,11 @@ test.each(['skip', 'sink-skip'] as const)(
     const late = report.delivered.filter(({ records }) => records > 0)
     expect(late.length).toBeGreaterThan(1)
     for (const { index, verdicts, acceptedAtMs } of report.windows.slice(0, 15)) {
-      const revisions = verdicts.map(({ revision, verdict, reasons }) => [revision, verdict, reasons.map((reason) => reason.replace(/^\d+ /, ''))])
+      const revisions = verdicts.map(({ revision, verdict, reasons }) => [
+        revision,
+        verdict,
+        reasons.map((reason) => reason.replace(/^\d+ /, '')),
+      ])
       const delivery = late.find((one) => one.index === index)
       if (delivery === undefined) {
         expect([index, revisions]).toEqual([index, [[0, 'pass', []]]])

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { AgentName } from '../../shared/core/agent.ts'
-import type { PlantedDefect } from '../../shared/sim/pipeline.ts'
+import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { defects, mustBeFound, seeds } from './planted.ts'
 import { simulate, type SimReport } from './world.ts'
 

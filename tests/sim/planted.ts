@@ -1,4 +1,4 @@
-import { gatewayDefects, plantedDefects, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { gatewayDefects, plantedDefects, type PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { hopNames } from './topology.ts'
 import type { SimReport } from './world.ts'
 

@@ -3,7 +3,8 @@ import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { createPrng, type Prng } from '../../shared/core/prng.ts'
 import type { RunWorks } from '../../shared/core/run-work.ts'
 import { createSimClock, type SimClock } from '../../shared/sim/clock.ts'
-import { SimPipeline, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { SimPipeline } from '../../shared/sim/pipeline.ts'
+import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
 import { checker, generator, reconciler, reporter } from './agents.ts'
 import { createProcess, type World } from './host.ts'
@@ -184,5 +185,11 @@ function strike(
 
 function heldBy(process: Process, hour: number): Held {
   const { works } = process.state() as { works: RunWorks }
-  return { hour, agent: process.name, runs: works.base.book.runs.size, evidence: works.evidence.size + works.judgedEvidence.size, weight: weightOf(process.state()) }
+  return {
+    hour,
+    agent: process.name,
+    runs: works.base.book.runs.size,
+    evidence: works.evidence.size + works.judgedEvidence.size,
+    weight: weightOf(process.state()),
+  }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { gatewayDefects, plantedDefects, type PlantedDefect } from '../../shared/sim/pipeline.ts'
+import { gatewayDefects, plantedDefects, type PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { mustBeFound, seeds } from './planted.ts'
 import { SOURCE_HOP, hopNames } from './topology.ts'
 import { simulate, type SimReport } from './world.ts'

@@ -5,8 +5,9 @@ import { countText, plural, shareText } from './figures.ts'
 import type { Stretch } from './stretches.ts'
 
 /** `1,000 canaries lost at table:market.trades` */
-export function causeTitle({ kind, hop, field, canaries }: Cause): string {
-  return `${plural(canaries, 'canary', 'canaries')} ${kind}${field === null ? '' : ` (${field})`} at ${hop}`
+export function causeTitle({ kind, hop, field, difference, rule, canaries }: Cause): string {
+  const about = [field, difference === 'value' ? null : difference, rule].filter((word) => word !== null).join(', ')
+  return `${plural(canaries, 'canary', 'canaries')} ${kind}${about === '' ? '' : ` (${about})`} at ${hop}`
 }
 
 /** Where they lie and what that means, in a sentence of phrases: `offsets 52,000–52,999 of partition 3; …`. */

@@ -1,4 +1,4 @@
-import type { ViolationKind } from '../../../schemas/parts.ts'
+import type { ValueDifference, ViolationKind } from '../../../schemas/parts.ts'
 import { violationKinds } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
 import { faultWindows, forgives, type FaultWindow } from '../../../shared/core/faults.ts'
@@ -15,6 +15,10 @@ export interface Cause {
   readonly kind: ViolationKind
   readonly hop: string
   readonly field: string | null
+  /** How the value differs, where one was compared. */
+  readonly difference: ValueDifference | null
+  /** The rule that is broken; null for what no topology declares. */
+  readonly rule: string | null
   readonly shape: 'stretches' | 'scattered'
   readonly canaries: number
   /** Expected at the hop; 0 when the hop has no summary. */
@@ -72,7 +76,8 @@ function groupsOf(run: RunState, evidence: Evidence): Map<string, Group> {
     const isInForce = ({ fromMs, untilMs }: FaultWindow) => fromMs <= violation.atMs && violation.atMs <= untilMs
     const faults = windows.filter((window) => forgiving.includes(window) || isInForce(window)).map(({ name }) => name)
     const counts = forgiving.length === 0
-    const key = JSON.stringify([violation.violation, violation.hop, violation.field, counts, faults])
+    const { field, difference, rule } = violation
+    const key = JSON.stringify([violation.violation, violation.hop, field, difference, rule, counts, faults])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { counts, faults, violations: [violation] })
     else group.violations.push(violation)
@@ -120,6 +125,8 @@ function causeOf(
     kind: first.violation,
     hop: first.hop,
     field: first.field,
+    difference: first.difference,
+    rule: first.rule,
     shape,
     canaries: stretches.reduce((sum, { canaries }) => sum + canaries, 0),
     ofCanaries: expectedAt.get(first.hop) ?? 0,

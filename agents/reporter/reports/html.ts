@@ -8,6 +8,7 @@ import { styleSheet } from './html-style.ts'
 import { watcherSection } from './html-watcher.ts'
 import { markup, markupOf, raw, type Content, type Markup } from './markup.ts'
 import { pipelineDrawing } from './pipeline-drawing.ts'
+import { rulesSection } from './rules-held.ts'
 import { traceUrl, type ReportSource } from './report-source.ts'
 
 const REASONS_OPEN_MAX = 8
@@ -33,7 +34,7 @@ export function htmlReport(source: ReportSource): string {
 <main>
 ${head(source)}${why(source)}<section aria-labelledby="where"><h2 id="where">Where</h2>
 ${pipelineDrawing(source)}${hopsTable(source)}</section>
-${causesSection(source)}${timesSection(source)}${faultsSection(source)}${watcherSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
+${causesSection(source)}${rulesSection(source)}${timesSection(source)}${faultsSection(source)}${watcherSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
 </body>
 </html>
 `)

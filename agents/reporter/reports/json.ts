@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { ranges, runIdText, seriesWindow, verdict, violationKind } from '../../../schemas/parts.ts'
+import { ranges, runIdText, seriesWindow, valueDifference, verdict, violationKind } from '../../../schemas/parts.ts'
 import { faultPhase } from '../../../schemas/results/fault-changed.ts'
 import { hopSummary } from '../../../schemas/results/run-judged.ts'
 import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
@@ -7,6 +7,7 @@ import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
 import { watchedDefects } from '../../../shared/core/watcher.ts'
 import { agentOfTask, mirrorDefects, planSchema } from '../../../topology/plan.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
+import { heldRule, rulesHeld } from './rules-held.ts'
 import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
 import type { LookPlaces } from './look-places.ts'
 import { machine } from './machine.ts'
@@ -34,6 +35,8 @@ const listedViolation = z.strictObject({
   snapshotId: z.string().nullable(),
   file: z.string().nullable(),
   traceId: z.string(),
+  difference: valueDifference.optional().describe('How the value differs, where a value was compared.'),
+  rule: z.string().optional().describe('The rule or the term of a contract that is broken.'),
   foundBy: z.string(),
   foundAtMs: z.int(),
   look: z.string().nullable().describe('A command or query by which to see it.'),
@@ -99,6 +102,7 @@ export const reportSchema = z.strictObject({
     .max(SNAPSHOTS_MAX)
     .describe('Those reconciled, the latest when there are too many.'),
   probes: z.array(z.strictObject({ hop: z.string(), requests: z.int(), errors: z.int(), compared: z.int(), unchecked: z.int() })),
+  rules: z.array(heldRule).optional().describe('Rules and contracts of the topology, where it declares any.'),
   missing: z
     .array(z.strictObject({ hop: z.string(), reason: z.string(), agent: z.string(), atMs: z.int() }))
     .describe('Evidence that is not there, and why.'),
@@ -188,6 +192,7 @@ export function reportOf(source: ReportSource): Report {
       compared: compared.size,
       unchecked: unchecked.size,
     })),
+    ...(evidence.rules.size === 0 ? {} : { rules: rulesHeld(source) }),
     missing: evidence.missing.map(({ hop, reason, agent, atMs: saidAtMs }) => ({ hop, reason, agent, atMs: saidAtMs })),
     ...(resolved.plan.load.mirror === undefined ? {} : { watcher: watcherOf(source) }),
     topology: resolved.topology,
@@ -263,6 +268,8 @@ function listedOf({ violation, canaryId, topic }: LocatedViolation, look: string
     snapshotId,
     file,
     traceId,
+    difference,
+    rule,
     agent,
     atMs,
   } = violation
@@ -282,6 +289,8 @@ function listedOf({ violation, canaryId, topic }: LocatedViolation, look: string
     snapshotId,
     file,
     traceId,
+    ...(difference === null ? {} : { difference }),
+    ...(rule === null ? {} : { rule }),
     foundBy: agent,
     foundAtMs: atMs,
     look,

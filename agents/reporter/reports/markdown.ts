@@ -8,6 +8,7 @@ import { lookCommand, placeText, type LocatedViolation } from './locate.ts'
 import { machineText } from './machine.ts'
 import { notChecked } from './not-checked.ts'
 import { oneLine } from './quoting.ts'
+import { RULE_COLUMNS, rulesTable } from './rules-held.ts'
 import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
 import { twoLooks } from './two-looks.ts'
 import { seenText, WATCHER_NOTE, WATCHER_UNKNOWN } from './watcher-text.ts'
@@ -35,6 +36,7 @@ function render(source: ReportSource, locatedMax: number): string {
     head(source),
     hopTable(source.judgement.hops),
     ...causeSections(source, causesIn(source), locatedMax),
+    rulesPart(source),
     recoverySection(source),
     watcherSection(source),
     notCheckedSection(source),
@@ -140,6 +142,14 @@ function cellsOf({ environment }: ReportSource, located: LocatedViolation): stri
     code(`${field}${violation.actual}`),
     trace === null ? code(violation.traceId) : `[${code(violation.traceId)}](<${encodeURI(trace)}>)`,
   ]
+}
+
+function rulesPart(source: ReportSource): string {
+  const rows = rulesTable(source)
+  if (rows.length === 0) return ''
+  const more = rows.length > LINES_MAX ? ['', `and ${rows.length - LINES_MAX} more, in the JSON report`] : []
+  const shown = rows.slice(0, LINES_MAX).map((cells) => tableRow(cells.map(cell)))
+  return ['## Rules and contracts', '', tableRow(RULE_COLUMNS), '|---|---|--:|--:|--:|---|', ...shown, ...more].join('\n')
 }
 
 function recoverySection({ evidence, judgement }: ReportSource): string {

@@ -178,6 +178,10 @@ export const tableCases: readonly SabotageCase[] = [
   changedRow('event time in milliseconds', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
     traded_at: (trade.traded_at / 1000n + 1n).toString(),
   })),
+  changedRow('event time an hour ahead', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
+    traded_at: (trade.traded_at + 3_600_000_000n).toString(),
+  })),
+  changedRow('side in lower case', { violation: 'corrupted', field: 'side' }, ({ trade }) => ({ side: trade.side.toLowerCase() })),
   {
     ...changedRow('decimals cut', { violation: 'precision-lost', field: 'price' }, () => ({})),
     act: async (flow) => {
