@@ -17,8 +17,10 @@ export const heldRule = z.strictObject({
 })
 export type HeldRule = z.infer<typeof heldRule>
 
+type HeldIn = Pick<ReportSource, 'run' | 'evidence'>
+
 /** Rules and contracts that were held against something, in the order of the hops. */
-export function rulesHeld({ run, evidence }: ReportSource): HeldRule[] {
+export function rulesHeld({ run, evidence }: HeldIn): HeldRule[] {
   const order = run.resolved.hops.map(hopName)
   return [...evidence.rules.values()]
     .map(({ hop, name, form, severity, rows, broken, exempt, unchecked }) => ({
@@ -36,7 +38,7 @@ export function rulesHeld({ run, evidence }: ReportSource): HeldRule[] {
 
 export const RULE_COLUMNS = ['hop', 'rule', 'rows', 'broken', 'by production', 'outcome'] as const
 
-export const rulesTable = (source: ReportSource): string[][] =>
+export const rulesTable = (source: HeldIn): string[][] =>
   rulesHeld(source).map((held) => [
     held.hop,
     held.name,
@@ -53,7 +55,7 @@ function outcomeText({ severity, broken, unchecked }: HeldRule): string {
 }
 
 /** What was held against what, and what was broken. Nothing where a topology declares no rules. */
-export function rulesSection(source: ReportSource): Content {
+export function rulesSection(source: HeldIn): Content {
   const rows = rulesTable(source)
   if (rows.length === 0) return null
   const columns = RULE_COLUMNS.map((name) =>
