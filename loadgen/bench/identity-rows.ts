@@ -57,11 +57,11 @@ export async function writeRows(
     const path = join(folder, `rows-${String(first / ROWS_PER_FILE).padStart(4, '0')}.parquet`)
     // A doubled row has the next offset: offsets are twice the place, and one more for the second.
     const answer = await db.query(`COPY (
-      SELECT '${RUN_ID}:' || lpad((at % ${STREAMS})::VARCHAR, 4, '0') || ':' || lpad((at // ${STREAMS})::VARCHAR, 12, '0') AS trade_id,
-        'ASSAY-' || (at % ${STREAMS}) AS symbol, 'XTST' AS venue, CASE WHEN i % 2 = 0 THEN 'BUY' ELSE 'SELL' END AS side,
+      SELECT '${RUN_ID}:' || lpad((place % ${STREAMS})::VARCHAR, 4, '0') || ':' || lpad((place // ${STREAMS})::VARCHAR, 12, '0') AS trade_id,
+        'ASSAY-' || (place % ${STREAMS}) AS symbol, 'XTST' AS venue, CASE WHEN i % 2 = 0 THEN 'BUY' ELSE 'SELL' END AS side,
         (i * 7919 % 5000000)::DECIMAL(18, 6) AS price, (i * 104729 % 100000)::DECIMAL(18, 4) AS quantity, i AS traded_at,
         (i % ${STREAMS} % 4)::INTEGER AS _kafka_metadata_partition, i * 2 + again AS _kafka_metadata_offset
-      FROM (SELECT i, ${place} AS at, unnest(CASE WHEN i % ${doubledEvery} = ${doubledAt(doubledEvery)} THEN [0, 1] ELSE [0] END) AS again
+      FROM (SELECT i, ${place} AS place, unnest(CASE WHEN i % ${doubledEvery} = ${doubledAt(doubledEvery)} THEN [0, 1] ELSE [0] END) AS again
         FROM range(${first}, ${Math.min(first + ROWS_PER_FILE, rows)}) t(i) WHERE i % ${lostEvery} <> ${lostAt(lostEvery)})
       ) TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`)
     written += Number(Object.values(answer[0] ?? {})[0] ?? 0)
