@@ -50,7 +50,7 @@ export function readAvroFile(bytes: Buffer, uri: string): AvroFile {
   return { meta: header.value.meta, records: { [Symbol.iterator]: () => recordsOf(bytes, { header, uri }) } }
 }
 
-function* recordsOf(bytes: Buffer, { header, uri }: { header: Decoded<Header>; uri: string }): Generator<unknown> {
+function* recordsOf(bytes: Buffer, { header, uri }: { header: Decoded<Header>; uri: string }): Generator {
   const { meta, sync } = header.value
   const type = parseSchema(String(meta['avro.schema']))
   for (let at = header.offset; at < bytes.length;) {
