@@ -44,6 +44,8 @@ describe('the mirror stream', () => {
       expect(sendAtMs(clock, stream, seq) - intendedAtMs(clock, stream, seq)).toBe(defect === 'delayed' ? MIRROR_DELAY_MS : 0)
     expect(sendAtMs(clock, 0, 5) - intendedAtMs(clock, 0, 5)).toBe(0)
     expect(sendAtMs(clock, 8, 0)).toBe(1_000 + 400)
+    // Beyond what any hop is given.
+    expect(MIRROR_DELAY_MS).toBeGreaterThan(3_600_000)
   })
 
   test('owes its skipped ones wherever the second of their pair has passed', () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ViolationKind } from '../../schemas/parts.ts'
 import type { RunFact } from '../../schemas/results.ts'
 import { mirrorDefects } from '../../topology/plan.ts'
-import { emptyEvidence, foldEvidence } from './evidence.ts'
+import { emptyEvidence, foldEvidence, lostAt, missedAt } from './evidence.ts'
 import { judge } from './judge.ts'
 import { mirrorPlants, mirrorViolation, showsAt } from './mirror.ts'
 import { emptyRunBook, foldRunBook, type RunState } from './run-book.ts'
@@ -152,6 +152,21 @@ describe('the watcher watched', () => {
       watchedHops.map((hop) => `whether a skipped canary would be seen at ${hop} is not known: none could be planted`),
     )
     expect(verdict.verdict).toBe('inconclusive')
+  })
+
+  test('is not called blind to one whose own write was in doubt', () => {
+    const doubtful = told('canaries-produced', {
+      acknowledged: [{ stream: MIRROR, ranges: [1, 1, 3, 11] }],
+      unknown: [{ stream: MIRROR, ranges: [2, 2] }],
+    })
+    const { reasons } = runOf([ledger[0], doubtful, ...sighted, ...stored, ...wellSeen.filter(({ seq }) => seq !== 2)] as RunFact[])
+    expect(reasons).toEqual(watchedHops.map((hop) => `whether a doubled canary would be seen at ${hop} is not known: none could be planted`))
+  })
+
+  test('looks no more for a skipped one that was told, which nobody calls lost', () => {
+    const { evidence } = runOf([...whole, ...wellSeen] as RunFact[])
+    expect(missedAt(evidence, RAW).toWire()).toEqual([{ stream: MIRROR, ranges: [0, 0] }])
+    expect(lostAt(evidence, RAW).size).toBe(0)
   })
 
   test('is not called blind when it did not do its work: that is told already', () => {
