@@ -59,8 +59,7 @@ export function createAnnotator(
   access: GrafanaAccess | null,
   { clock, log }: { clock: Clock; log: Pick<Log, 'warn' | 'error'> },
 ): Annotator {
-  if (access === null)
-    return { tell: () => undefined, hear: () => undefined, caughtUp: () => undefined, close: () => Promise.resolve() }
+  if (access === null) return { tell: () => undefined, hear: () => undefined, caughtUp: () => undefined, close: () => Promise.resolve() }
   const faults = new FaultMarks()
   const queue: Annotation[] = []
   const known = new Set<string>()

@@ -49,7 +49,12 @@ export class FaultMarks {
 }
 
 /** A point in time, when the step was told. `text` is markup already. */
-const mark = (step: Step, key: string, text: string): Annotation => ({ key, time: step.atMs, tags: tagsOf(step), text: faultText(step, text) })
+const mark = (step: Step, key: string, text: string): Annotation => ({
+  key,
+  time: step.atMs,
+  tags: tagsOf(step),
+  text: faultText(step, text),
+})
 
 const windowKey = ({ runId, stage }: Pick<Step, 'runId' | 'stage'>) => `fault ${runId} ${stage}`
 const tagsOf = ({ fault, target }: Step) => ['assay', 'fault', `fault:${fault}`, `target:${target}`]

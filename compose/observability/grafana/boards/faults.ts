@@ -69,7 +69,8 @@ function windowPanels() {
     }),
     annotationList({
       title: 'As told by the reporter',
-      description: 'Injections, windows and recoveries with their target, posted when they are told. Windows shade the graphs of every dashboard.',
+      description:
+        'Injections, windows and recoveries with their target, posted when they are told. Windows shade the graphs of every dashboard.',
       width: 8,
       height: 6,
       tags: ['assay', 'fault'],
