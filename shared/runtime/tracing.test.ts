@@ -147,7 +147,7 @@ async function throughStuckCollector(spans: Iterable<FinishedSpan>): Promise<Map
   })
   const tracing = createTracing({ kind: 'otlp', endpoint, agent: 'generator', instance: '0' })
   for (const span of spans) tracing.span(span)
-  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(answers.length).toBeGreaterThan(0), { timeout: 60_000 })
   isAnswering = true
   for (const answer of answers) answer()
   await tracing.close()

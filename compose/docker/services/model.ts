@@ -54,6 +54,8 @@ export interface Dependency {
 export const healthy: Dependency = { condition: 'service_healthy', required: false }
 export const done: Dependency = { condition: 'service_completed_successfully', required: false }
 
+export const started: Dependency = { condition: 'service_started', required: false }
+
 export const limits = (memory: string, cpus: string, pids = 128): Limits => ({ memory, cpus, pids })
 
 const often = { interval: '5s', timeout: '5s', retries: 12 }

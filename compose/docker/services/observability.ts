@@ -1,6 +1,6 @@
 import { images } from '../images.ts'
 import { reporterUrl } from './addresses.ts'
-import { limits, published, scratch, wgetHttp, type Service } from './model.ts'
+import { limits, published, scratch, started, wgetHttp, type Service } from './model.ts'
 
 const shared = { networks: ['observability'], restart: 'unless-stopped' } as const
 
@@ -19,6 +19,8 @@ export const observabilityServices: Readonly<Record<string, Service>> = {
       '--enable-feature=exemplar-storage,expand-external-labels',
     ],
     environment: { ASSAY_REPORTER_URL: reporterUrl },
+    // The agents wait for the pipeline: asked for before they are started, each would be missed at every first start.
+    depends_on: { reporter: started },
     ports: [published('PROMETHEUS_PORT', 19_090, 9_090)],
     volumes: [
       './docker/prometheus.yml:/etc/prometheus/prometheus.yml:ro',
