@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
+import type { Fact } from '../../schemas/results.ts'
 import { RUN, told } from '../../shared/core/told-run.fixture.ts'
 import { FaultMarks } from './fault-annotations.ts'
 
-const phases = ['journalled', 'injected', 'bit', 'healed', 'recovered', 'void', 'heal-failed', 'not-recovered'] as const
-const step = (phase: (typeof phases)[number], atMs: number) => told('fault-changed', { phase, atMs, leaseUntilMs: 60_000 })
+const step = (phase: Fact<'fault-changed'>['phase'], atMs: number) => told('fault-changed', { phase, atMs, leaseUntilMs: 60_000 })
 const key = `fault ${RUN} pause-sink`
 
 function marksOf(...steps: ReturnType<typeof step>[]) {

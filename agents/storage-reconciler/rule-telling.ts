@@ -46,7 +46,11 @@ export function sayRules(
 }
 
 /** The newest canary that a snapshot brought, by when it was to be sent, against the time of the commit. */
-export function freshnessOf(works: RunWorks, { run, table }: TableContext, reading: SnapshotReading, brought: CanarySet): RulesRead {
+export function freshnessOf(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { reading, brought }: { reading: SnapshotReading; brought: CanarySet },
+): RulesRead {
   const clock = sendClock(works, run)
   const terms = termsAt(termsOf(table.hop), 'commit')
   if (clock === null || brought.size === 0 || reading.isWhole) return { checks: [], faults: [] }

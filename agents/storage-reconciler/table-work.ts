@@ -112,7 +112,7 @@ function tellSnapshot(works: RunWorks, { run, table }: TableContext, reading: Sn
   const { late, latency, doubtful } = lateness(works, { run, table }, { canaries: change.brought.minus(known), reading })
   const findings = findingsIn(works, { run, table }, { reading, change, late })
   const effects: ReconcilerEffect[] = sayFindings(works, { run, budget: table.budget }, findings)
-  const freshness = freshnessOf(works, { run, table }, reading, change.brought.minus(known))
+  const freshness = freshnessOf(works, { run, table }, { reading, brought: change.brought.minus(known) })
   const rules = { checks: [...reading.rules.checks, ...freshness.checks], faults: [...reading.rules.faults, ...freshness.faults] }
   const { snapshotId } = reading
   const broken = ruleFindings(works, { run, table }, { reading: { snapshotId, rules }, brought: change.brought })

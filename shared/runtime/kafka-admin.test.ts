@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { openAdmin } from './kafka-admin.ts'
-import { connectKafka, type Admin } from './kafka.ts'
+import { connectKafka } from './kafka.ts'
+
+const unreached = { brokers: ['127.0.0.1:1'], clientId: 'test', security: { ssl: false, sasl: null } } as const
 
 const spec = { topic: 'assay.results', partitions: 1, retentionMs: 1_000 }
 const fine = {
@@ -18,11 +20,11 @@ function failingAtFirst(type: string, times: number) {
   let made = 0
   const listTopics = () => Promise.resolve(made > times ? [spec.topic] : [])
   const createTopics = () => (++made > times ? Promise.resolve(true) : Promise.reject(Object.assign(new Error(type), { type })))
-  const link = connectKafka({ brokers: ['127.0.0.1:1'], clientId: 'test', security: { ssl: false, sasl: null } })
-  const admin = openAdmin({
-    ...link,
-    client: Object.assign(link.client, { admin: () => ({ ...fine, listTopics, createTopics }) as unknown as Admin }),
+  const link = connectKafka(unreached)
+  const client = Object.assign(link.client, {
+    admin: () => Object.assign(connectKafka(unreached).client.admin(), { ...fine, listTopics, createTopics }),
   })
+  const admin = openAdmin({ ...link, client })
   return { admin, made: () => made }
 }
 

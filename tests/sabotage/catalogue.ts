@@ -1,7 +1,8 @@
 import type { SabotageCase } from './case.ts'
 import { changedTopicCases } from './cases/changed-topics.ts'
 import { innocentCases } from './cases/innocent.ts'
+import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
 
-export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...innocentCases]
+export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...tableFileCases, ...innocentCases]

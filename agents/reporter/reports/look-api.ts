@@ -24,7 +24,11 @@ interface Span {
  * The request whose answer is accused, for a shell; null where a part of its address follows from more than the run.
  * Secrets stay variables of the environment.
  */
-export function apiCommand(run: RunState, hop: ApiHop, { stream, standing }: Asked, where: LookPlaces): string | null {
+export function apiCommand(
+  { run, where }: { readonly run: RunState; readonly where: LookPlaces },
+  hop: ApiHop,
+  { stream, standing }: Asked,
+): string | null {
   const { ranges } = standing
   const path = pathOf(run, hop, { stream, first: ranges[0] as number, last: ranges[ranges.length - 1] as number })
   if (path === null) return null

@@ -1,11 +1,10 @@
-import { open, readFile, rm, truncate } from 'node:fs/promises'
 import { decimalToText, PRICE_SCALE, QUANTITY_SCALE } from '../../../compose/reference/decimal.ts'
 import type { Expected, Planted, SabotageCase } from '../case.ts'
 import type { Flow, Placed, Row } from '../flow.ts'
-import { DELIVER_WITHIN_MS, storedAt } from '../pipeline.ts'
+import { DELIVER_WITHIN_MS } from '../pipeline.ts'
 
 /** Through the topic as it should be; then `act` is the sink. */
-const atTable = (
+export const atTable = (
   name: string,
   act: (flow: Flow, placed: readonly Placed[], chosen: readonly Placed[]) => Promise<readonly Expected[] | Planted>,
   options: Partial<SabotageCase> = {},
@@ -74,24 +73,6 @@ const afterwards = (
 const SINK_SEEN_MS = 4_000
 
 const ids = (placed: readonly Placed[]) => placed.map(({ id }) => id)
-
-async function damage(flow: Flow, location: string, how: 'gone' | 'truncated' | 'flipped'): Promise<void> {
-  const file = storedAt(flow.pipeline.stack, location)
-  if (how === 'gone') return rm(file)
-  const bytes = await readFile(file)
-  if (how === 'truncated') return truncate(file, bytes.length - 100)
-  const at = Math.floor(bytes.length / 3)
-  const handle = await open(file, 'r+')
-  await handle.write(Buffer.from([(bytes[at] as number) ^ 0xff]), 0, 1, at)
-  await handle.close()
-}
-
-const told = (name: string, args: object): SabotageCase =>
-  atTable(name, async (flow, placed) => {
-    await flow.append(placed, { told: args })
-    await flow.sinkDone()
-    return [{ violation: 'metadata-broken', at: 'table' }]
-  })
 
 export const tableCases: readonly SabotageCase[] = [
   atTable('rows lost on the way into the table', async (flow, placed, chosen) => {
@@ -194,30 +175,6 @@ export const tableCases: readonly SabotageCase[] = [
       return { expected: [{ violation: 'precision-lost', at: 'table', canaries: chosen, field: 'price' }] }
     },
   },
-  told('a manifest that counts more records than the file has', { moreRecords: 7 }),
-  told('a manifest that tells another size of the file', { moreBytes: 512 }),
-  told('a lower bound that lies', { lowerSymbol: 'ZZZ' }),
-  ...(['gone', 'truncated', 'flipped'] as const).map((how) =>
-    atTable(
-      `a data file ${how === 'flipped' ? 'with flipped bits' : how} in the store`,
-      async (flow, placed) => {
-        const half = placed.slice(0, 120)
-        await flow.append(placed.slice(120))
-        flow.pipeline.agents.killAgent(`storage-reconciler.${flow.pipeline.names.topic}`, 'SIGSTOP')
-        const { path } = await flow.append(half)
-        await damage(flow, path ?? '', how)
-        flow.pipeline.agents.killAgent(`storage-reconciler.${flow.pipeline.names.topic}`, 'SIGCONT')
-        await flow.sinkDone()
-        const of = { at: 'table', canaries: half, optional: true } as const
-        return [
-          { violation: 'metadata-broken', at: 'table', says: path ?? '?' },
-          { violation: 'lost', ...of },
-          { violation: 'corrupted', ...of },
-        ]
-      },
-      { spoils: true },
-    ),
-  ),
   afterwards('rows deleted by positions', async (flow, _, chosen) => {
     await flow.pipeline.writer.do('delete-rows', { by: 'positions', ids: ids(chosen) })
     return [lost(chosen)]
