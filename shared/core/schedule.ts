@@ -38,8 +38,7 @@ export function windowsToRequest(book: RunBook, nowMs: number): RunRequested[] {
     const runId = windowRunId(series, index)
     // What was asked for and is neither waiting nor known was answered before the facts read begin.
     const isNew = index > series.askedIndex && !series.told.has(index) && !isKnown(book, runId)
-    if (index >= 1 && isNew && !isWaiting(book, series, nowMs))
-      due.push(requestOf(series, { runId, index, indexLast: null }))
+    if (index >= 1 && isNew && !isWaiting(book, series, nowMs)) due.push(requestOf(series, { runId, index, indexLast: null }))
     for (const [first, last] of missedStretches(book, series, nowMs)) {
       const missedId = missedRunId(series, first)
       if (!isKnown(book, missedId)) due.push(requestOf(series, { runId: missedId, index: first, indexLast: last }))

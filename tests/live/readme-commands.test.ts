@@ -32,7 +32,17 @@ test('commands are found in blocks of a shell, in running text, as bare options,
   const dir = mkdtempSync(join(tmpdir(), 'assay-readme-'))
   try {
     const file = join(dir, 'README.md')
-    const lines = ['```sh', 'npm run one  # first', '```', 'or `docker compose up`, `--fast`, `assay.control`, `npm\nrun two`', '```', '$ node three.ts', 'PASS', '```', '']
+    const lines = [
+      '```sh',
+      'npm run one  # first',
+      '```',
+      'or `docker compose up`, `--fast`, `assay.control`, `npm\nrun two`',
+      '```',
+      '$ node three.ts',
+      'PASS',
+      '```',
+      '',
+    ]
     writeFileSync(file, lines.join('\n'))
     expect(readmeCommands(file)).toEqual([[{ line: 'npm run one', comment: 'first' }]])
     expect(mentionedCommands(file)).toEqual(['docker compose up', '--fast', 'npm run two', 'node three.ts'])

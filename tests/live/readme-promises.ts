@@ -28,7 +28,12 @@ export interface RunElsewhere {
 }
 
 export const runElsewhere: readonly RunElsewhere[] = [
-  { command: /^npm test$/, by: '.ci/run', shownBy: /^npm test$/m, when: 'by whoever tests on a new machine; the test of the README is a part of it' },
+  {
+    command: /^npm test$/,
+    by: '.ci/run',
+    shownBy: /^npm test$/m,
+    when: 'by whoever tests on a new machine; the test of the README is a part of it',
+  },
   {
     command: /^docker compose up -d --wait$/,
     by: 'compose/docker/e2e/composed.ts',

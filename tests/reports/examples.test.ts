@@ -25,8 +25,15 @@ describe.each(examples)('the example $name ($what)', ({ name, verdict, reasons }
     const root = parseXml(readFileSync(exampleFile(name, 'junit.xml'), 'utf8'))
     const cases = childrenOf(root, 'testsuite').flatMap((suite) => childrenOf(suite, 'testcase'))
     const count = (result: string) => cases.filter((one) => childrenOf(one, result).length > 0).length
-    expect(root.attributes).toMatchObject({ tests: String(cases.length), failures: String(count('failure')), errors: String(count('error')) })
-    expect({ failed: count('failure') > 0, erred: count('error') > 0 }).toMatchObject({ failed: verdict === 'fail', erred: verdict === 'inconclusive' })
+    expect(root.attributes).toMatchObject({
+      tests: String(cases.length),
+      failures: String(count('failure')),
+      errors: String(count('error')),
+    })
+    expect({ failed: count('failure') > 0, erred: count('error') > 0 }).toMatchObject({
+      failed: verdict === 'fail',
+      erred: verdict === 'inconclusive',
+    })
   })
 
   it('keeps to the published schema, and tells no secret and no place of the machine that recorded it', () => {

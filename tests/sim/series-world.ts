@@ -184,5 +184,11 @@ function strike(
 
 function heldBy(process: Process, hour: number): Held {
   const { works } = process.state() as { works: RunWorks }
-  return { hour, agent: process.name, runs: works.base.book.runs.size, evidence: works.evidence.size + works.judgedEvidence.size, weight: weightOf(process.state()) }
+  return {
+    hour,
+    agent: process.name,
+    runs: works.base.book.runs.size,
+    evidence: works.evidence.size + works.judgedEvidence.size,
+    weight: weightOf(process.state()),
+  }
 }
