@@ -141,7 +141,7 @@ class Followed {
     if (reading === undefined || more.length > 0)
       throw new Error(`expected one snapshot in a poll, got ${reading === undefined ? 0 : more.length + 1}`)
     const wrong = [...reading.faults.map(({ field }) => field), ...reading.metadataFaults.map(({ actual }) => actual), ...reading.repeats]
-    if (wrong.length > 0) throw new Error(`nothing is wrong with snapshot ${reading.snapshotId}, and yet: ${String(wrong[0])}`)
+    if (wrong.length > 0) throw new Error(`nothing is wrong with snapshot ${reading.snapshotId}, and yet: ${JSON.stringify(wrong[0])}`)
     this.#seen.addAll(reading.canaries)
   }
 

@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true })
 })
 
-async function fileOf(rows: readonly Row[], options = 'COMPRESSION zstd', marker = (_: number) => 'XTST'): Promise<string> {
+async function fileOf(rows: readonly Row[], options = 'COMPRESSION zstd', marker: (row: number) => string = () => 'XTST'): Promise<string> {
   await db.appendColumns('written', [
     { name: 'trade_id', type: 'varchar', values: rows.map(({ id }) => id) },
     { name: 'venue', type: 'varchar', values: rows.map((_, i) => marker(i)) },

@@ -159,7 +159,7 @@ async function* rowsOf(groups: readonly RowGroup[], reading: Reading): AsyncGene
   const [partitions, offsets] = reading.withPlaces ? [new Float64Array(largest), new Float64Array(largest)] : [noNumbers, noNumbers]
   for await (const { group, identity, partition, offset } of pagesAhead(groups, reading)) {
     let rows = 0
-    for await (const page of identity) rows += reading.column.read(page, { streams: streams.subarray(rows), seqs: seqs.subarray(rows) })
+    for (const page of identity) rows += reading.column.read(await page, { streams: streams.subarray(rows), seqs: seqs.subarray(rows) })
     if (rows !== group.rowCount) throw new RangeError(`expected ${group.rowCount} rows, got ${rows}`)
     await readIntegers(partition, { out: partitions, group, chunk: group.partition })
     await readIntegers(offset, { out: offsets, group, chunk: group.offset })
@@ -176,7 +176,7 @@ async function readIntegers(
   if (pages === null || chunk === null) return
   const column = new IntegerColumn(chunk.type === 'INT64')
   let rows = 0
-  for await (const page of pages) rows += column.read(page, out.subarray(rows))
+  for (const page of pages) rows += column.read(await page, out.subarray(rows))
   if (rows !== group.rowCount) throw new RangeError(`expected ${group.rowCount} rows, got ${rows}`)
 }
 

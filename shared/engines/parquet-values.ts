@@ -70,7 +70,7 @@ export function countOf(present: Uint32Array | null, count: number): number {
 }
 
 /** Moves the values that are there, which stand at the front of `out`, to their rows. */
-export function spread<T extends Float64Array | Int32Array>(out: T, present: Uint32Array, none: number): void {
+export function spread(out: Float64Array | Int32Array, present: Uint32Array, none: number): void {
   let from = countOf(present, present.length)
   for (let row = present.length - 1; row >= 0; row--) out[row] = present[row] === 1 ? (out[--from] as number) : none
 }
