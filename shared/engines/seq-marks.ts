@@ -1,9 +1,10 @@
 import { RangeSet, type Ranges } from '../core/range-set.ts'
 
-const PAGE_BITS = 65_536
+/** Small enough that a closer look at one seq reads few row groups again. */
+const PAGE_BITS = 4_096
 const WORDS = PAGE_BITS / 32
-/** Of 8 kB each: seqs of streams that are whole take few, scattered ones many. */
-const PAGES_MAX = 16_384
+/** Of half a kilobyte each: seqs of streams that are whole take few, scattered ones many. */
+const PAGES_MAX = 131_072
 
 /** Which seqs of which streams were seen, a bit each. Streams are small numbers. Throws RangeError beyond PAGES_MAX. */
 export class SeqMarks {
@@ -74,8 +75,8 @@ export class SeqMarks {
   }
 }
 
-/** Page numbers stay below 2^24: a seq has twelve digits. */
-const pageKey = (stream: number, number: number) => stream * 2 ** 24 + number
+/** Page numbers stay below 2^28: a seq has twelve digits. */
+const pageKey = (stream: number, number: number) => stream * 2 ** 28 + number
 
 /** Adds the seqs whose bits are set, 32 of them from `first` on. */
 export function addBits(set: RangeSet, { bits, first }: { bits: number; first: number }): void {
