@@ -160,7 +160,9 @@ describe('the watcher watched', () => {
       unknown: [{ stream: MIRROR, ranges: [2, 2] }],
     })
     const { reasons } = runOf([ledger[0], doubtful, ...sighted, ...stored, ...wellSeen.filter(({ seq }) => seq !== 2)] as RunFact[])
-    expect(reasons).toEqual(watchedHops.map((hop) => `whether a doubled canary would be seen at ${hop} is not known: none could be planted`))
+    expect(reasons).toEqual(
+      watchedHops.map((hop) => `whether a doubled canary would be seen at ${hop} is not known: none could be planted`),
+    )
   })
 
   test('looks no more for a skipped one that was told, which nobody calls lost', () => {
