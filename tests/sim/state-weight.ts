@@ -17,8 +17,8 @@ export function weightOf(state: unknown): number {
 }
 
 function partsOf(value: object): Iterable<unknown> {
-  if (value instanceof Map) return [...value].flat()
+  if (value instanceof Map) return [...value].flat() as unknown[]
   if (value instanceof Set || Array.isArray(value)) return value as Iterable<unknown>
   if ('toWire' in value && typeof value.toWire === 'function') return [(value as { toWire(): unknown }).toWire()]
-  return Object.values(value)
+  return Object.values(value) as unknown[]
 }

@@ -114,5 +114,5 @@ function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation, wh
   const identity = run.resolved.record.identity
   if (hop?.kind === 'table')
     return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
-  return hop?.kind === 'api' ? apiCommand(run, hop, violation, where) : null
+  return hop?.kind === 'api' ? apiCommand(run, { hop, stream: violation.stream, standing: violation.standing }, where) : null
 }

@@ -8,8 +8,9 @@ import { hopName, type ApiHop } from '../../../topology/topology.ts'
 import { forPeople, type LookPlaces } from './look-places.ts'
 import { shellWord } from './quoting.ts'
 
-/** Canaries of one stream that an answer speaks of. */
+/** Canaries of one stream that an answer of an endpoint speaks of. */
 export interface Asked {
+  readonly hop: ApiHop
   readonly stream: number
   readonly standing: RangeSet
 }
@@ -24,7 +25,7 @@ interface Span {
  * The request whose answer is accused, for a shell; null where a part of its address follows from more than the run.
  * Secrets stay variables of the environment.
  */
-export function apiCommand(run: RunState, hop: ApiHop, { stream, standing }: Asked, where: LookPlaces): string | null {
+export function apiCommand(run: RunState, { hop, stream, standing }: Asked, where: LookPlaces): string | null {
   const { ranges } = standing
   const path = pathOf(run, hop, { stream, first: ranges[0] as number, last: ranges[ranges.length - 1] as number })
   if (path === null) return null
