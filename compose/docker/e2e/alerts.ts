@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { RUN_FAILED } from '../../../agents/reporter/alerts.ts'
 import type { Figure, Scene } from './stories.ts'
 
 const text = z.record(z.string(), z.string())
@@ -15,7 +14,7 @@ const ALWAYS = ['AssayWatchdog']
 
 /** A loss, and what a normaliser that is made anew twice does to records meanwhile. */
 export const OF_PLANTED_LOSS = [
-  ...[RUN_FAILED, 'AssayViolation', 'AssayLastRunFailed', 'AssayDegraded', 'AssayStale'],
+  ...['AssayRunFailed', 'AssayViolation', 'AssayLastRunFailed', 'AssayDegraded', 'AssayStale'],
   ...['AssayFidelityBurnsFast', 'AssayFidelityBurnsSlowly', 'AssayFidelityErodes'],
 ]
 
