@@ -45,6 +45,7 @@ const hop = {
   headers: ['traceparent'],
   processedBy: null,
   expect: [],
+  contract: null,
   deliverWithinMs: 1,
   giveUpAfterMs: 1,
 }

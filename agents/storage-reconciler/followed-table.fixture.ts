@@ -71,7 +71,8 @@ export class FollowedTable {
     this.db = db
     this.#folder = folder
     const resolved = resolvedOf()
-    const hops = resolved.hops.map((one) => (one.kind === 'table' ? { ...one, ...declared } : one))
+    // The run is told by a topology without a branch of its own: only the reading follows another.
+    const hops = resolved.hops.map((one) => (one.kind === 'table' ? { ...one, ...declared, branch: one.branch } : one))
     const canaries = runCanaries(RUN, { ...resolved, hops })
     this.#reading = {
       store: this.table.store,
