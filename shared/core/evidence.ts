@@ -2,6 +2,7 @@ import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKi
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
+import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
@@ -30,15 +31,6 @@ export interface Violation extends Fact<'violation-found'> {
   readonly standing: RangeSet
   /** When the last of it was taken back; what is said of the same later stands anew. */
   readonly takenBackAtMs?: number
-}
-
-export interface ProbeEvidence {
-  readonly compared: CanarySet
-  readonly unchecked: CanarySet
-  readonly latency: LatencySketch
-  readonly batches: Set<string>
-  requests: number
-  errors: number
 }
 
 /** A generator that hands over later than this cannot tell a late pipeline from itself. */
@@ -128,7 +120,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       foldSnapshot(evidence, fact)
       return
     case 'probe-answered':
-      foldProbe(evidence, fact)
+      foldProbe(evidence.probes, fact)
       return
     case 'violation-found': {
       const key = violationKey(fact)
@@ -242,29 +234,6 @@ export function raiseLast(lasts: Map<string, number>, place: string, seq: number
 
 /** Of the canary, too: a table may store no offsets. */
 const placeKey = ({ partition, offset, stream, seq }: Located) => `${partition}/${offset}/${stream}/${seq}`
-
-function foldProbe(evidence: Evidence, fact: Fact<'probe-answered'>): void {
-  let probe = evidence.probes.get(fact.hop)
-  if (probe === undefined) {
-    probe = {
-      compared: new CanarySet(),
-      unchecked: new CanarySet(),
-      latency: new LatencySketch(),
-      batches: new Set(),
-      requests: 0,
-      errors: 0,
-    }
-    evidence.probes.set(fact.hop, probe)
-  }
-  const batch = `${fact.probe}/${fact.batch}`
-  if (probe.batches.has(batch)) return
-  probe.batches.add(batch)
-  probe.compared.addAll(fact.canaries)
-  probe.unchecked.addAll(fact.unchecked)
-  probe.latency.merge(fact.latency)
-  probe.requests += fact.requests
-  probe.errors += fact.errors
-}
 
 function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   for (const violation of [...evidence.violations.values()]) {
