@@ -23,6 +23,10 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'evidence-missing': agentNames,
   'agent-heartbeat': agentNames,
   'run-judged': ['reporter'],
+  'audit-scoped': ['storage-reconciler'],
+  'audit-due': ['ingestion-checker'],
+  'audit-window': ['ingestion-checker', 'storage-reconciler'],
+  'audit-records': ['ingestion-checker', 'storage-reconciler'],
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

@@ -5,6 +5,7 @@ import type { Located, Position } from '../../schemas/parts.ts'
 import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import { readSpans } from '../../shared/runtime/kafka-spans.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { NatsLink } from '../../shared/runtime/nats.ts'
@@ -15,6 +16,7 @@ import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent } from './core.ts'
+import { TopicAuditor } from './topic-auditor.ts'
 import { hopLog, type HopLog } from './hop-logs.ts'
 import { Reading } from './reading.ts'
 
@@ -42,12 +44,20 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
   readonly #readings = new Map<string, Reading[]>()
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
+  readonly #auditor: TopicAuditor
 
   constructor(ports: CheckerPorts) {
     this.#ports = ports
     this.#admin = openAdmin(ports.kafka)
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'ingestion-checker', hops: ports.topology.hops })
+    this.#auditor = new TopicAuditor({
+      admin: this.#admin,
+      read: (options) => readSpans(ports.kafka, options),
+      codecOf: (id) => this.#search.codecOf(id),
+      log: ports.log,
+      metrics: ports.metrics,
+    })
   }
 
   perform(effect: CheckerEffect, send: Send): void {
@@ -66,6 +76,12 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect> {
         return
       case 'look-again':
         void this.#lookAgain(effect, send)
+        return
+      case 'audit-baseline':
+      case 'audit-ends':
+      case 'audit-prints':
+      case 'audit-records':
+        void this.#auditor.perform(effect, send)
         return
       case 'publish':
       case 'request':

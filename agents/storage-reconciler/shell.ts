@@ -25,6 +25,7 @@ import { hopName, type TableHop, type Topology } from '../../topology/topology.t
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
 import { SinkProgress } from './sink-progress.ts'
+import { TableAuditor } from './table-auditor.ts'
 import { cleanTables } from './table-cleaning.ts'
 import type { TableRows } from './table-files.ts'
 import { TableFollowing } from './table-following.ts'
@@ -62,6 +63,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
   readonly #ports: ReconcilerPorts
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
+  readonly #auditor: TableAuditor
   readonly #clock = createClock()
   readonly #following = new Map<string, Following[]>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
@@ -71,6 +73,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
     this.#ports = ports
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'storage-reconciler', hops: ports.topology.hops })
+    this.#auditor = new TableAuditor(ports)
   }
 
   perform(effect: ReconcilerEffect, send: Send): void {
@@ -89,6 +92,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect>
         return
       case 'clean-up':
         void this.#cleanUp(effect, send)
+        return
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        void this.#inLine(() => this.#auditor.perform(effect, send))
         return
       case 'publish':
       case 'request':

@@ -2,6 +2,7 @@ import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKi
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
+import { foldAudit, type Audit } from './audit.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
 /** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
@@ -59,6 +60,8 @@ export interface Evidence {
   readonly violations: Map<string, Violation>
   readonly faults: Fact<'fault-changed'>[]
   readonly missing: Fact<'evidence-missing'>[]
+  /** By table, where all traffic is compared. */
+  readonly audits: Map<string, Audit>
   /** Facts folded, the reporter's own aside. */
   heard: number
 }
@@ -79,6 +82,7 @@ export const emptyEvidence = (): Evidence => ({
   violations: new Map(),
   faults: [],
   missing: [],
+  audits: new Map(),
   heard: 0,
 })
 
@@ -135,6 +139,12 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       return
     case 'evidence-missing':
       if (!evidence.missing.some((known) => known.hop === fact.hop && known.reason === fact.reason)) evidence.missing.push(fact)
+      return
+    case 'audit-scoped':
+    case 'audit-due':
+    case 'audit-window':
+    case 'audit-records':
+      foldAudit(evidence.audits, fact)
       return
     case 'run-accepted':
     case 'stage-started':
@@ -241,7 +251,8 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     const rest = difference(violation.standing.ranges, taken)
     evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest), takenBackAtMs: fact.atMs })
     // Who takes back a loss has seen the canary.
-    if (fact.violation === 'lost') hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
+    if (fact.violation === 'lost' && fact.stream >= 0)
+      hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue
     if (fact.becomes === 'late') hopEvidence(evidence, fact.hop).late.addAll([{ stream: fact.stream, ranges: taken }])
     const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }
@@ -250,11 +261,11 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   }
 }
 
-/** Canaries that stand as lost at a hop. */
-export function lostAt(evidence: Evidence, hop: string): CanarySet {
+/** What stands as lost at a hop: canaries, or records that are none, by offset. */
+export function lostAt(evidence: Evidence, hop: string, of: 'canaries' | 'others' = 'canaries'): CanarySet {
   const lost = new CanarySet()
   for (const { violation, hop: at, stream, standing } of evidence.violations.values()) {
-    if (violation === 'lost' && at === hop) lost.addAll([{ stream, ranges: [...standing.ranges] }])
+    if (violation === 'lost' && at === hop && stream < 0 === (of === 'others')) lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
   return lost
 }

@@ -16,6 +16,8 @@ export interface Finding {
   readonly offset?: number | null
   readonly snapshotId?: string | null
   readonly file?: string | null
+  /** Of a record that is no canary, its own; a canary's follows from what it is. */
+  readonly traceId?: string | null
 }
 
 export interface FactHead {
@@ -43,7 +45,7 @@ export function violationFact(head: FactHead, finding: Finding): Fact<'violation
     offset: finding.offset ?? null,
     snapshotId: finding.snapshotId ?? null,
     file: finding.file ?? null,
-    traceId: traceIdOf({ runId: head.runId, stream, seq: ranges[0] as number }),
+    traceId: (stream < 0 ? finding.traceId : null) ?? traceIdOf({ runId: head.runId, stream, seq: ranges[0] as number }),
   }
 }
 

@@ -10,6 +10,7 @@ import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { SimEntry, SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
 import { RAW_HOP, SOURCE_HOP } from './topology.ts'
+import { auditTable, auditTopic } from './audit-shells.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
 type Topic = 'source' | 'raw' | 'normalised'
@@ -77,6 +78,12 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
     if (effect.type === 'publish' || effect.type === 'request') return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
+      case 'audit-baseline':
+      case 'audit-ends':
+      case 'audit-prints':
+      case 'audit-records':
+        auditTopic(context, effect, send)
+        return
       case 'stop-reading':
         stopped.add(effect.runId)
         return
@@ -174,6 +181,12 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
     if (effect.type === 'publish' || effect.type === 'request') return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        auditTable(context, effect, send)
+        return
       case 'stop-following':
         stopped.add(effect.runId)
         return

@@ -67,7 +67,7 @@ export function simulateSeries(scenario: SeriesScenario): SeriesReport {
     topology: simTopology,
     control: topic<ControlMessage>('control'),
     results: topic<ResultMessage>('results'),
-    plans: new Map([['sim', simPlan(24, 12, false).replace('name: sim', 'name: sim\nrepeatEveryMs: 60000')]]),
+    plans: new Map([['sim', simPlan(24, 12, '').replace('name: sim', 'name: sim\nrepeatEveryMs: 60000')]]),
     trace: () => undefined,
   }
   world.results.subscribe(

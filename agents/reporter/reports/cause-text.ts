@@ -1,3 +1,4 @@
+import { isAudited } from '../../../shared/core/audit-findings.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName } from '../../../topology/topology.ts'
 import type { Cause } from './causes.ts'
@@ -5,8 +6,10 @@ import { countText, plural, shareText } from './figures.ts'
 import type { Stretch } from './stretches.ts'
 
 /** `1,000 canaries lost at table:market.trades` */
-export function causeTitle({ kind, hop, field, canaries }: Cause): string {
-  return `${plural(canaries, 'canary', 'canaries')} ${kind}${field === null ? '' : ` (${field})`} at ${hop}`
+export function causeTitle({ kind, hop, field, canaries, samples }: Cause): string {
+  const isOfAll = samples.some(({ violation }) => isAudited(violation))
+  const what = isOfAll ? plural(canaries, 'record', 'records') : plural(canaries, 'canary', 'canaries')
+  return `${what} ${kind}${field === null ? '' : ` (${field})`} at ${hop}`
 }
 
 /** Where they lie and what that means, in a sentence of phrases: `offsets 52,000–52,999 of partition 3; …`. */

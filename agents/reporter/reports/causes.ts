@@ -1,3 +1,4 @@
+import { isAudited, partitionOfStream } from '../../../shared/core/audit-findings.ts'
 import type { ViolationKind } from '../../../schemas/parts.ts'
 import { violationKinds } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
@@ -72,7 +73,7 @@ function groupsOf(run: RunState, evidence: Evidence): Map<string, Group> {
     const isInForce = ({ fromMs, untilMs }: FaultWindow) => fromMs <= violation.atMs && violation.atMs <= untilMs
     const faults = windows.filter((window) => forgiving.includes(window) || isInForce(window)).map(({ name }) => name)
     const counts = forgiving.length === 0
-    const key = JSON.stringify([violation.violation, violation.hop, violation.field, counts, faults])
+    const key = JSON.stringify([violation.violation, violation.hop, violation.field, counts, faults, isAudited(violation)])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { counts, faults, violations: [violation] })
     else group.violations.push(violation)
@@ -97,7 +98,10 @@ function piecesOf(violation: Violation): Piece<Violation>[] {
     return [{ line: { in: 'partition', number: partition }, first: offset, last: offset, canaries: 1, of: violation }]
   return Array.from({ length: ranges.length / 2 }, (_, i) => {
     const [first = 0, last = 0] = ranges.slice(2 * i, 2 * i + 2)
-    return { line: { in: 'stream' as const, number: stream }, first, last, canaries: last - first + 1, of: violation }
+    const line = isAudited(violation)
+      ? { in: 'partition' as const, number: partitionOfStream(stream) }
+      : { in: 'stream' as const, number: stream }
+    return { line, first, last, canaries: last - first + 1, of: violation }
   })
 }
 
@@ -122,7 +126,7 @@ function causeOf(
     field: first.field,
     shape,
     canaries: stretches.reduce((sum, { canaries }) => sum + canaries, 0),
-    ofCanaries: expectedAt.get(first.hop) ?? 0,
+    ofCanaries: isAudited(first) ? 0 : (expectedAt.get(first.hop) ?? 0),
     counts: group.counts,
     faults: group.faults,
     stretches: longest.map(({ line, first: from, last, canaries }) => ({ line, first: from, last, canaries })),

@@ -1,5 +1,6 @@
 import { runTraceIdOf } from '../../../shared/core/identity.ts'
 import { countText, timeText } from './figures.ts'
+import { auditHtml } from './audit-section.ts'
 import { causesSection } from './html-causes.ts'
 import { codeOf, folded, listOf } from './html-parts.ts'
 import { environmentSection, faultsSection, hopsTable, notCheckedSection, timesSection } from './html-run.ts'
@@ -31,7 +32,7 @@ export function htmlReport(source: ReportSource): string {
 <main>
 ${head(source)}${why(source)}<section aria-labelledby="where"><h2 id="where">Where</h2>
 ${pipelineDrawing(source)}${hopsTable(source)}</section>
-${causesSection(source)}${timesSection(source)}${faultsSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
+${causesSection(source)}${auditHtml(source)}${timesSection(source)}${faultsSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
 </body>
 </html>
 `)

@@ -4,6 +4,7 @@ import { faultPhase } from '../../../schemas/results/fault-changed.ts'
 import { hopSummary } from '../../../schemas/results/run-judged.ts'
 import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
 import { agentOfTask, planSchema } from '../../../topology/plan.ts'
+import { auditOfReport, auditsOfReport } from './audit-section.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
 import type { ReportSource } from './report-source.ts'
@@ -18,9 +19,11 @@ const at = z.int().nullable().describe('Unix ms; null when it did not happen.')
 const listedViolation = z.strictObject({
   kind: violationKind,
   hop: z.string().describe('The first hop at which it shows.'),
-  canaryId: z.string().describe('Of the first canary, as it stands in the identity field.'),
-  stream: z.int(),
-  seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, …'),
+  canaryId: z
+    .string()
+    .describe('Of the first canary, as it stands in the identity field; of a record that is none, its place in the topic.'),
+  stream: z.int().describe('Below zero for records that are no canaries: they are of partition −1 − stream.'),
+  seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, … Of records that are none, their offsets.'),
   field: z.string().nullable(),
   expected: z.string(),
   actual: z.string(),
@@ -96,6 +99,7 @@ export const reportSchema = z.strictObject({
   missing: z
     .array(z.strictObject({ hop: z.string(), reason: z.string(), agent: z.string(), atMs: z.int() }))
     .describe('Evidence that is not there, and why.'),
+  audits: z.array(auditOfReport).optional().describe('Where the plan audits all traffic: by table.'),
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
@@ -107,6 +111,7 @@ export type Report = z.infer<typeof reportSchema>
 export function reportOf(source: ReportSource): Report {
   const { run, evidence, judgement, atMs, environment } = source
   const { accepted, resolved } = run
+  const audits = auditsOfReport(source)
   const produce = run.stages.get(resolved.plan.stages.find(({ task }) => task === 'produce')?.stage ?? '')
   return {
     format: 'assay-report',
@@ -162,6 +167,7 @@ export function reportOf(source: ReportSource): Report {
       unchecked: unchecked.size,
     })),
     missing: evidence.missing.map(({ hop, reason, agent, atMs: saidAtMs }) => ({ hop, reason, agent, atMs: saidAtMs })),
+    ...(audits.length === 0 ? {} : { audits }),
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,

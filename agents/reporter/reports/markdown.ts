@@ -1,4 +1,5 @@
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
+import { auditMarkdown } from './audit-section.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
 import { countText, msText, plural, shareText, timeText } from './figures.ts'
@@ -30,6 +31,7 @@ function render(source: ReportSource, locatedMax: number): string {
     head(source),
     hopTable(source.judgement.hops),
     ...causeSections(source, causesIn(source), locatedMax),
+    auditMarkdown(source, line),
     recoverySection(source),
     notCheckedSection(source),
     foot(source),
