@@ -18,11 +18,13 @@ function othersFound({ facts, pipeline }: SimReport, defect: OtherDefect): strin
   return [...new Set(named)].sort()
 }
 
+/** A third of the seeds each, so that check stays short. */
+const THIRD = seeds.filter((seed) => seed % 3 === 0)
 const mortals: (AgentName | undefined)[] = [undefined, 'ingestion-checker', 'storage-reconciler', 'reporter']
 
 describe('an audit of all traffic', () => {
   test('accuses no faithful pipeline, whoever dies meanwhile, and compares what there is', () => {
-    for (const seed of seeds) {
+    for (const seed of THIRD) {
       const { verdict, found, facts } = simulate({ seed, defect: 'none', audits: true, crash: mortals[seed % mortals.length] })
       expect({ seed, verdict: verdict.verdict, found, reasons: verdict.reasons }).toEqual({ seed, verdict: 'pass', found: [], reasons: [] })
       expect(
@@ -32,7 +34,7 @@ describe('an audit of all traffic', () => {
   })
   test.each(Object.keys(otherDefects) as OtherDefect[])('names exactly the records of others that a sink gets wrong: %s', (otherDefect) => {
     let plantedRuns = 0
-    const share = seeds.filter((seed) => seed % 4 === Object.keys(otherDefects).indexOf(otherDefect))
+    const share = THIRD.filter((_, index) => index % 4 === Object.keys(otherDefects).indexOf(otherDefect))
     for (const seed of share) {
       const report = simulate({ seed, defect: 'none', audits: true, otherDefect, crash: mortals[(seed >> 2) % mortals.length] })
       const expected = othersFound(report, otherDefect)
@@ -43,7 +45,7 @@ describe('an audit of all traffic', () => {
     expect(plantedRuns).toBeGreaterThan(share.length / 2)
   })
   test('names a canary as the canary it is, and once', () => {
-    for (const seed of seeds.slice(0, 100)) {
+    for (const seed of THIRD.slice(0, 60)) {
       const defect = defects[seed % defects.length] as PlantedDefect
       const report = simulate({ seed, defect, audits: true })
       const expected = mustBeFound(defect, report)
@@ -51,7 +53,7 @@ describe('an audit of all traffic', () => {
     }
   })
   test('gives the verdict that the topics alone give', () => {
-    for (const seed of seeds.slice(0, 40)) {
+    for (const seed of seeds.slice(0, 20)) {
       const { verdict, recomputed } = simulate({ seed, defect: 'none', audits: true, otherDefect: 'change-other' })
       expect({ ...verdict, ...recomputed }).toEqual(verdict)
     }
