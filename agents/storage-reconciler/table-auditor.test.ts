@@ -28,7 +28,13 @@ async function answersOf(loadTable: (followed: FollowedTable) => TableCatalog['l
     followed.table.commit({ operation: 'append', added: [await followed.data(others(100, 3))] })
     const auditor = new TableAuditor({
       topology: { ...topology, hops: topology.hops.map((hop) => (hop.kind === 'table' ? { ...hop, sinkGroup: 'sink' } : hop)) },
-      admin: { groupOffsets: () => Promise.resolve([{ partition: 0, offset: 103 }, { partition: 1, offset: null }]) },
+      admin: {
+        groupOffsets: () =>
+          Promise.resolve([
+            { partition: 0, offset: 103 },
+            { partition: 1, offset: null },
+          ]),
+      },
       catalog: { loadTable: loadTable(followed) } as TableCatalog,
       store: followed.table.store,
       db: followed.db,
