@@ -28,6 +28,7 @@ import { lookedAgain } from './second-look.ts'
 import type { TableReading } from './snapshot-reading.ts'
 import { endRules } from './end-rules.ts'
 import { SinkProgress } from './sink-progress.ts'
+import { TableAuditor } from './table-auditor.ts'
 import { cleanTables } from './table-cleaning.ts'
 import type { TableRows } from './table-files.ts'
 import { TableFollowing } from './table-following.ts'
@@ -66,6 +67,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
   readonly #traced: TracedLatencies
+  readonly #auditor: TableAuditor
   readonly #clock = createClock()
   readonly #following = new Map<string, Following[]>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
@@ -76,6 +78,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'storage-reconciler', hops: ports.topology.hops })
     this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'table') })
+    this.#auditor = new TableAuditor(ports)
   }
 
   perform(effect: ReconcilerEffect, send: Send): void {
@@ -97,6 +100,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
         return
       case 'clean-up':
         void this.#cleanUp(effect, send)
+        return
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        void this.#inLine(() => this.#auditor.perform(effect, send))
         return
       case 'publish':
       case 'request':

@@ -4,6 +4,7 @@ import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
 import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
+import { foldAudit, type Audit } from './audit.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
 /** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
@@ -58,6 +59,8 @@ export interface Evidence {
   readonly missing: Fact<'evidence-missing'>[]
   /** Rules and terms of contracts, by hop and name. */
   readonly rules: Map<string, RuleEvidence>
+  /** By table, where all traffic is compared. */
+  readonly audits: Map<string, Audit>
   /** Facts folded, the reporter's own aside. */
   heard: number
 }
@@ -80,6 +83,7 @@ export const emptyEvidence = (): Evidence => ({
   faults: [],
   missing: [],
   rules: new Map(),
+  audits: new Map(),
   heard: 0,
 })
 
@@ -145,6 +149,12 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       return
     case 'evidence-missing':
       if (!evidence.missing.some((known) => known.hop === fact.hop && known.reason === fact.reason)) evidence.missing.push(fact)
+      return
+    case 'audit-scoped':
+    case 'audit-due':
+    case 'audit-window':
+    case 'audit-records':
+      foldAudit(evidence.audits, fact)
       return
     case 'run-accepted':
     case 'stage-started':
@@ -243,7 +253,8 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     const rest = difference(violation.standing.ranges, taken)
     evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest), takenBackAtMs: fact.atMs })
     // Who takes back a loss has seen the canary.
-    if (fact.violation === 'lost') hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
+    if (fact.violation === 'lost' && fact.stream >= 0)
+      hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue
     if (fact.becomes === 'late') hopEvidence(evidence, fact.hop).late.addAll([{ stream: fact.stream, ranges: taken }])
     const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }
@@ -252,11 +263,11 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   }
 }
 
-/** Canaries that stand as lost at a hop. */
-export function lostAt(evidence: Evidence, hop: string): CanarySet {
+/** What stands as lost at a hop: canaries, or records that are none, by offset. */
+export function lostAt(evidence: Evidence, hop: string, of: 'canaries' | 'others' = 'canaries'): CanarySet {
   const lost = new CanarySet()
   for (const { violation, hop: at, stream, standing } of evidence.violations.values()) {
-    if (violation === 'lost' && at === hop) lost.addAll([{ stream, ranges: [...standing.ranges] }])
+    if (violation === 'lost' && at === hop && stream < 0 === (of === 'others')) lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
   return lost
 }

@@ -9,6 +9,7 @@ import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
+import { auditTopic } from './audit-shells.ts'
 import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
@@ -82,6 +83,12 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
     if (effect.type === 'publish' || effect.type === 'request') return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
+      case 'audit-baseline':
+      case 'audit-ends':
+      case 'audit-prints':
+      case 'audit-records':
+        auditTopic(context, effect, send)
+        return
       case 'stop-reading':
         stopped.add(effect.runId)
         return

@@ -3,6 +3,7 @@ import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../a
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import { auditTable } from './audit-shells.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 import { located } from './logs.ts'
 import { rulesOf } from './rules.ts'
@@ -14,6 +15,12 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
     if (effect.type === 'publish' || effect.type === 'request') return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        auditTable(context, effect, send)
+        return
       case 'stop-following':
         stopped.add(effect.runId)
         return

@@ -10,9 +10,11 @@ export const LISTED_MAX = 2_000
 export const listedViolation = z.strictObject({
   kind: violationKind,
   hop: z.string().describe('The first hop at which it shows.'),
-  canaryId: z.string().describe('Of the first canary, as it stands in the identity field.'),
-  stream: z.int(),
-  seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, …'),
+  canaryId: z
+    .string()
+    .describe('Of the first canary, as it stands in the identity field; of a record that is none, its place in the topic.'),
+  stream: z.int().describe('Below zero for records that are no canaries: they are of partition −1 − stream.'),
+  seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, … Of records that are none, their offsets.'),
   field: z.string().nullable(),
   expected: z.string(),
   actual: z.string(),

@@ -7,6 +7,7 @@ import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
 import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
 import { watchedDefects } from '../../../shared/core/watcher.ts'
 import { agentOfTask, mirrorDefects, planSchema } from '../../../topology/plan.ts'
+import { auditOfReport, auditsOfReport } from './audit-section.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { heldRule, rulesHeld } from './rules-held.ts'
 import { LISTED_MAX, leftOutViolations, listedViolation, listedViolations } from './json-violations.ts'
@@ -96,6 +97,7 @@ export const reportSchema = z.strictObject({
     )
     .optional()
     .describe('Defects planted on the mirror stream, by hop that has to show them; only where the plan plants any.'),
+  audits: z.array(auditOfReport).optional().describe('Where the plan audits all traffic: by table.'),
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
@@ -115,6 +117,7 @@ export type Report = z.infer<typeof reportSchema>
 export function reportOf(source: ReportSource): Report {
   const { run, evidence, judgement, atMs, environment } = source
   const { accepted, resolved } = run
+  const audits = auditsOfReport(source)
   const produce = run.stages.get(resolved.plan.stages.find(({ task }) => task === 'produce')?.stage ?? '')
   return {
     format: 'assay-report',
@@ -161,6 +164,7 @@ export function reportOf(source: ReportSource): Report {
     ...(evidence.rules.size === 0 ? {} : { rules: rulesHeld(source) }),
     missing: evidence.missing.map(({ hop, reason, agent, atMs: saidAtMs }) => ({ hop, reason, agent, atMs: saidAtMs })),
     ...(resolved.plan.load.mirror === undefined ? {} : { watcher: watcherOf(source) }),
+    ...(audits.length === 0 ? {} : { audits }),
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,
