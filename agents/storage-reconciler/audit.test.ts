@@ -26,9 +26,9 @@ const seen = (said: Partial<Seen> = {}): Seen => ({
 })
 
 /** The topic has told its only window, of forty records. */
-function begun() {
+function begun(plan: object = auditPlan) {
   const played = new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)
-    .hear(accepted(auditPlan))
+    .hear(accepted(plan))
     .caughtUp()
     .until(200)
   expect(played.take('audit-baseline')).toEqual([{ type: 'audit-baseline', ...at }])
@@ -70,8 +70,8 @@ test('where no row proves it, the sink must have read beyond, had its time, and 
 })
 
 /** One row less than the topic has records at offset 7. */
-function differing() {
-  const played = begun()
+function differing(plan?: object) {
+  const played = begun(plan)
     .step(seen({ stored: new Map([[0, 39]]) }))
     .until(1_000)
   played.take('audit-prints')
@@ -113,6 +113,19 @@ test('what is told is not told again by a process that comes after', () => {
   played.hear(inTopic).step({ type: 'tick', atMs: played.nowMs + 1 })
   expect(played.saidOf('violation-found')).toHaveLength(1)
   played.restart().until(15_000)
+  expect(played.saidOf('violation-found')).toEqual([])
+})
+
+test('a canary that is defective on purpose is told as that, once, and accuses nobody', () => {
+  const plan = { ...auditPlan, load: { ...auditPlan.load, mirror: { each: 1 } } }
+  const played = differing(plan)
+    .until(12_000)
+    .step({ type: 'audit-records-read', ...at, records: [look([])] })
+  const planted = record(7, ['abc'], { stream: auditPlan.load.streams, seq: 0 })
+  played.hear(told('audit-records', { side: 'topic', ...look([planted]), snapshotId: null })).until(13_000)
+  expect(played.saidOf('mirror-defect-seen')).toEqual([
+    expect.objectContaining({ violation: 'lost', hop: TABLE, stream: auditPlan.load.streams, seq: 0 }),
+  ])
   expect(played.saidOf('violation-found')).toEqual([])
 })
 

@@ -79,7 +79,7 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
 export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
   core: checkerCore,
   perform(context, effect, send) {
-    const { clock, prng, later, stopped } = context
+    const { prng, later, stopped } = context
     if (effect.type === 'publish' || effect.type === 'request') return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
@@ -142,7 +142,6 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
             : ({ ok: true, found, origin: origins, limits } as const)
           send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, result })
         })
-        clock.nowMs()
         return
       }
       default:
