@@ -1,5 +1,9 @@
 import { z } from 'zod'
 import { agentHeartbeat } from './results/agent-heartbeat.ts'
+import { auditDue } from './results/audit-due.ts'
+import { auditRecords } from './results/audit-records.ts'
+import { auditScoped } from './results/audit-scoped.ts'
+import { auditWindow } from './results/audit-window.ts'
 import { canariesIntended } from './results/canaries-intended.ts'
 import { canariesProduced } from './results/canaries-produced.ts'
 import { correction } from './results/correction.ts'
@@ -36,6 +40,10 @@ export const resultMessages = [
   runJudged,
   mirrorDefectSeen,
   rulesChecked,
+  auditScoped,
+  auditDue,
+  auditWindow,
+  auditRecords,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

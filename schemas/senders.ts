@@ -25,6 +25,10 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'run-judged': ['reporter'],
   'mirror-defect-seen': ['ingestion-checker', 'storage-reconciler'],
   'rules-checked': ['ingestion-checker', 'storage-reconciler'],
+  'audit-scoped': ['storage-reconciler'],
+  'audit-due': ['ingestion-checker'],
+  'audit-window': ['ingestion-checker', 'storage-reconciler'],
+  'audit-records': ['ingestion-checker', 'storage-reconciler'],
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

@@ -40,6 +40,16 @@ export const stageSchema = z.discriminatedUnion('task', [
   z
     .strictObject({ task: z.literal('clean-up'), ...stageCommon })
     .describe('storage-reconciler: deletes the rows that the run wrote from every table that allows it, and verifies that none is left.'),
+  z
+    .strictObject({
+      task: z.literal('audit-topics'),
+      ...stageCommon,
+      windowOffsets: z.int().min(100).max(1_000_000).default(100_000).describe('At most so many offsets of a partition are one window.'),
+    })
+    .describe('ingestion-checker: fingerprints of all records, canaries or not, of the topics that tables are written from.'),
+  z
+    .strictObject({ task: z.literal('audit-tables'), ...stageCommon })
+    .describe('storage-reconciler: fingerprints of all rows by their stored offsets, and the records in which the two differ.'),
 ])
 export type Stage = z.infer<typeof stageSchema>
 export type StageTask = Stage['task']
@@ -52,6 +62,8 @@ export const agentOfTask = {
   'inject-fault': 'chaos-injector',
   heal: 'chaos-injector',
   'clean-up': 'storage-reconciler',
+  'audit-topics': 'ingestion-checker',
+  'audit-tables': 'storage-reconciler',
 } as const satisfies Record<StageTask, string>
 
 /** How a canary of the mirror stream may differ, on purpose, from what the watchers expect. */
@@ -122,6 +134,7 @@ export const planSchema = z
     // Whoever follows the table of another run at the time would meet a snapshot that deletes rows.
     if (!plan.exclusive && plan.stages.some(({ task }) => task === 'clean-up'))
       context.addIssue({ code: 'custom', path: ['exclusive'], message: 'a plan that cleans up deletes rows: it must be exclusive' })
+    for (const message of auditProblems(plan.stages)) context.addIssue({ code: 'custom', path: ['stages'], message })
     const circle = circleOf(plan.stages)
     if (circle !== null)
       context.addIssue({ code: 'custom', path: ['stages'], message: `stages wait for each other in a circle: ${circle.join(' → ')}` })
@@ -147,4 +160,22 @@ export function circleOf(stages: readonly Pick<Stage, 'stage' | 'needs' | 'needs
     if (circle !== null) return circle
   }
   return null
+}
+
+/** What an audit needs: both sides, the table's beginning known before the topic's, and rows that nobody takes away meanwhile. */
+function auditProblems(stages: readonly Stage[]): string[] {
+  const topics = stages.filter(({ task }) => task === 'audit-topics')
+  const tables = stages.filter(({ task }) => task === 'audit-tables')
+  if (topics.length === 0 && tables.length === 0) return []
+  if (topics.length !== 1 || tables.length !== 1) return ['an audit is one stage audit-topics and one stage audit-tables']
+  const [topic, table] = [topics[0] as Stage, tables[0] as Stage]
+  const problems: string[] = []
+  if (!topic.needsStarted.includes(table.stage))
+    problems.push(
+      `stage ${topic.stage} must have ${table.stage} in needsStarted: no row of what it audits may be older than the table's beginning`,
+    )
+  for (const { stage, task, needs } of stages)
+    if (task === 'clean-up' && !needs.includes(table.stage))
+      problems.push(`stage ${stage} must need ${table.stage}: it deletes rows that are audited`)
+  return problems
 }

@@ -129,6 +129,16 @@ export const tableHop = z.strictObject({
     .nullable()
     .default(null)
     .describe('The engine that may delete rows of canaries from the table; none: they stay, and a clean-up stage says so.'),
+  audit: z
+    .strictObject({
+      fields: z.array(fieldName).min(1).optional().describe('Left out: every field of the topic that the table has unchanged.'),
+      showValues: z
+        .boolean()
+        .default(true)
+        .describe('Whether differing values of records of others may stand in facts and reports; else a hash.'),
+    })
+    .optional()
+    .describe('How all traffic, not canaries alone, is compared with the table by a plan that audits.'),
   expect: z.array(expectation).default([]),
   rules: rules.describe('Rules of the business over the rows of the table.'),
   contract,

@@ -3,6 +3,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
+import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
 import {
@@ -18,6 +19,7 @@ import {
   type RunWorks,
 } from '../../shared/core/run-work.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import { beginAudit, carryOnAudit, onAuditEvent, type AuditEffect, type AuditEvent, type TopicAudit } from './audit.ts'
 import { foldLogState, tellRemoved } from './log-judging.ts'
 import type { LogState, LookLimits, TopicId } from './log-watch.ts'
 import type { Offsets } from './loss.ts'
@@ -27,6 +29,7 @@ import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './t
 
 export type CheckerEvent =
   | BusEvent
+  | AuditEvent
   | {
       readonly type: 'baselined'
       readonly runId: string
@@ -46,6 +49,7 @@ export type LookOutcome =
 
 export type CheckerEffect =
   | BusEffect
+  | AuditEffect
   /** Where each hop ends now, and that the schemas are known: the run's reading starts there. */
   | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly hops: readonly string[] }
   | {
@@ -85,6 +89,8 @@ export interface CheckerState {
   readonly active: Map<string, CheckerWork>
   /** How often each judged run was looked at again. */
   readonly lookedAfter: Map<string, number>
+  /** Runs whose topics are audited. */
+  readonly audits: Map<string, TopicAudit>
 }
 
 export type CheckerStep = Step<CheckerState, CheckerEffect>
@@ -97,17 +103,19 @@ const LOG_EVERY_MS = 5_000
 
 export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent, CheckerEffect> = {
   name: 'ingestion-checker',
-  init: (config) => ({ works: initWorks(config), active: new Map(), lookedAfter: new Map() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), lookedAfter: new Map(), audits: new Map() }),
   step(state, event) {
     if (isBusEvent(event)) {
       const effects: CheckerEffect[] = foldWorks(state.works, event)
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
-    return { state, effects: onWorldEvent(state, event) }
+    return { state, effects: isAuditEvent(event) ? onAuditEvent(state, event) : onWorldEvent(state, event) }
   },
 }
 
-function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent>): CheckerEffect[] {
+const isAuditEvent = (event: CheckerEvent): event is AuditEvent => event.type.startsWith('audit-')
+
+function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent | AuditEvent>): CheckerEffect[] {
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
   if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state.works, run.runId, event)
@@ -149,8 +157,13 @@ function onTick(state: CheckerState): CheckerEffect[] {
   const { works } = state
   const { book, nowMs } = works.base
   const effects: CheckerEffect[] = []
-  for (const due of stagesToStart(book, checkerCore.name, nowMs)) effects.push(...begin(state, due))
+  for (const due of stagesToStart(book, checkerCore.name, nowMs))
+    effects.push(...(due.stage.task === 'audit-topics' ? beginAudit(state, due) : begin(state, due)))
   for (const { run, stage } of stagesUnderWay(book, checkerCore.name, nowMs)) {
+    if (stage.task === 'audit-topics') {
+      effects.push(...carryOnAudit(state, { run, stage }))
+      continue
+    }
     // Started before this process was: the log is the checkpoint.
     const known = state.active.get(run.runId)
     if (known === undefined) effects.push(...resume(state, { run, stage }))
@@ -162,6 +175,7 @@ function onTick(state: CheckerState): CheckerEffect[] {
     const run = book.runs.get(runId)
     if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
   }
+  letGoOfAudits(works, state.audits)
   for (const look of dueAfterLooks(works, state.lookedAfter, recordHops)) effects.push(lookAfter(look))
   return effects
 }

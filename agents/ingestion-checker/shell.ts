@@ -5,6 +5,7 @@ import type { Located, OffsetRange, Position } from '../../schemas/parts.ts'
 import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import { readSpans } from '../../shared/runtime/kafka-spans.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import { openTopicStates, type TopicStates } from '../../shared/runtime/kafka-topic-state.ts'
 import type { Log } from '../../shared/runtime/log.ts'
@@ -17,6 +18,7 @@ import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary
 import { createTracedLatencies, hopNames, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
 import type { CheckerEffect, CheckerEvent, CheckerState } from './core.ts'
+import { TopicAuditor } from './topic-auditor.ts'
 import { hopLog, type HopLog } from './hop-logs.ts'
 import { TRACED } from './metrics.ts'
 import type { TopicId, UnreadableCanary } from './log-watch.ts'
@@ -48,6 +50,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
   readonly #traced: TracedLatencies
+  readonly #auditor: TopicAuditor
 
   constructor(ports: CheckerPorts) {
     this.#ports = ports
@@ -56,6 +59,13 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'ingestion-checker', hops: ports.topology.hops })
     this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'source', 'topic') })
+    this.#auditor = new TopicAuditor({
+      admin: this.#admin,
+      read: (options) => readSpans(ports.kafka, options),
+      codecOf: (id) => this.#search.codecOf(id),
+      log: ports.log,
+      metrics: ports.metrics,
+    })
   }
 
   perform(effect: CheckerEffect, send: Send): void {
@@ -77,6 +87,12 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
         return
       case 'look-again':
         void this.#lookAgain(effect, send)
+        return
+      case 'audit-baseline':
+      case 'audit-ends':
+      case 'audit-prints':
+      case 'audit-records':
+        void this.#auditor.perform(effect, send)
         return
       case 'publish':
       case 'request':

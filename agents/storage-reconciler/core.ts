@@ -1,7 +1,8 @@
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks } from '../../shared/core/after-looks.ts'
+import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
+import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
 import { hopEvidence } from '../../shared/core/evidence.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
@@ -17,6 +18,8 @@ import {
   stopReason,
   type RunWorks,
 } from '../../shared/core/run-work.ts'
+import { beginAudit, carryOnAudit, onAuditEvent, type TableAudit, type TableAuditEvent } from './audit.ts'
+import { auditAfter } from './audit-telling.ts'
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import { askEndRules, foldEndRules } from './end-rule-telling.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
@@ -38,23 +41,27 @@ export interface ReconcilerState {
   readonly cleaning: Set<string>
   /** How often each judged run was looked at again. */
   readonly lookedAfter: Map<string, number>
+  /** Runs whose tables are audited. */
+  readonly audits: Map<string, TableAudit>
 }
 
 const BASELINE_RETRY_MS = 5_000
 
 export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, ReconcilerEvent, ReconcilerEffect> = {
   name: 'storage-reconciler',
-  init: (config) => ({ works: initWorks(config), active: new Map(), cleaning: new Set(), lookedAfter: new Map() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), cleaning: new Set(), lookedAfter: new Map(), audits: new Map() }),
   step(state, event): Step<ReconcilerState, ReconcilerEffect> {
     if (isBusEvent(event)) {
       const effects: ReconcilerEffect[] = foldWorks(state.works, event)
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
-    return { state, effects: onWorldEvent(state, event) }
+    return { state, effects: isAuditEvent(event) ? onAuditEvent(state, event) : onWorldEvent(state, event) }
   },
 }
 
-function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, BusEvent>): ReconcilerEffect[] {
+const isAuditEvent = (event: ReconcilerEvent): event is TableAuditEvent => event.type.startsWith('audit-')
+
+function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, BusEvent | TableAuditEvent>): ReconcilerEffect[] {
   if (event.type === 'cleaned-up') return foldCleanUp(state, event)
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
@@ -101,12 +108,11 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
   const { works, active } = state
   const { book, nowMs } = works.base
   const effects: ReconcilerEffect[] = []
-  for (const due of stagesToStart(book, reconcilerCore.name, nowMs))
-    effects.push(...(due.stage.task === 'clean-up' ? beginCleanUp(state, due) : begin(state, due)))
+  for (const due of stagesToStart(book, reconcilerCore.name, nowMs)) effects.push(...beginStage(state, due))
   for (const due of stagesUnderWay(book, reconcilerCore.name, nowMs)) {
     const { run, stage } = due
-    if (stage.task === 'clean-up') {
-      effects.push(...carryOnCleanUp(state, due))
+    if (stage.task === 'clean-up' || stage.task === 'audit-tables') {
+      effects.push(...(stage.task === 'clean-up' ? carryOnCleanUp(state, due) : carryOnAudit(state, due)))
       continue
     }
     const isTakenOver = !active.has(run.runId)
@@ -124,17 +130,21 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
     const run = book.runs.get(runId)
     if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
   }
-  for (const { run, hop, lost } of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
-    effects.push({
-      type: 'look-again',
-      runId: run.runId,
-      hop,
-      suspects: lost.members(),
-      afterSnapshotId: beganBehind(run),
-      origin: null,
-      resolved: run.resolved,
-    })
+  letGoOfAudits(works, state.audits)
+  for (const look of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
+    effects.push(...lookAfter(look), ...auditAfter(works, look))
   return effects
+}
+
+function lookAfter({ run, hop, lost }: AfterLook): ReconcilerEffect[] {
+  if (lost.size === 0) return []
+  const afterSnapshotId = beganBehind(run)
+  return [{ type: 'look-again', runId: run.runId, hop, suspects: lost.members(), afterSnapshotId, origin: null, resolved: run.resolved }]
+}
+
+function beginStage(state: ReconcilerState, due: DueStage): ReconcilerEffect[] {
+  if (due.stage.task === 'clean-up') return beginCleanUp(state, due)
+  return due.stage.task === 'audit-tables' ? beginAudit(state, due) : begin(state, due)
 }
 
 function begin(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEffect[] {

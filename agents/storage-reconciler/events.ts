@@ -2,6 +2,7 @@ import type { Located, OffsetRange, StreamRanges, ValueDifference, ViolationKind
 import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Term } from '../../shared/core/rules.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 
 /** What the shell read of one snapshot: what it changed, compared with what was produced. */
@@ -85,6 +86,7 @@ export interface MetadataFault {
 
 export type ReconcilerEvent =
   | BusEvent
+  | TableAuditEvent
   | { readonly type: 'baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
   | { readonly type: 'snapshot-read'; readonly runId: string; readonly hop: string; readonly reading: SnapshotReading }
   | { readonly type: 'lineage-moved'; readonly runId: string; readonly hop: string; readonly move: LineageMove }
@@ -143,6 +145,7 @@ export type CleanUpResult =
 
 export type ReconcilerEffect =
   | BusEffect
+  | TableAuditEffect
   /** The table's current snapshot and uuid: the run's reading starts behind it. */
   | { readonly type: 'take-baseline'; readonly runId: string; readonly hop: string }
   | {

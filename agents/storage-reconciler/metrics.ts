@@ -9,4 +9,10 @@ export const reconcilerMetrics = (topology: Pick<Topology, 'hops'>): readonly Me
   { name: 'assay_reconciler_rows_total', type: 'counter', unit: 'rows', help: 'Rows of data files read.' },
   { name: 'assay_reconciler_bytes_total', type: 'counter', unit: 'bytes', help: 'Bytes of data files read.' },
   tracedLatencyRow(TRACED, hopNames(topology, 'table')),
+  {
+    name: 'assay_reconciler_audited_total',
+    type: 'counter',
+    unit: 'rows',
+    help: 'Rows fingerprinted, canaries or not; again with each narrower look.',
+  },
 ]

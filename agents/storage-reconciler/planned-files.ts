@@ -118,7 +118,8 @@ async function addRows(context: ReadContext, { file, deletes, isDamaged, into, r
   return false
 }
 
-function statedOffsets({ schema, hop }: ReadContext, { lowerBounds, upperBounds }: TableFile): UnreadableFile['holds'] {
+/** What the manifest says of the source offsets in a file; null where it says nothing. */
+export function statedOffsets({ schema, hop }: ReadContext, { lowerBounds, upperBounds }: TableFile): UnreadableFile['holds'] {
   const kafka = kafkaColumns(hop)
   const stated = (name: string, bounds: ReadonlyMap<number, Uint8Array>): Comparable | null => {
     const field = schema.fields.find((one) => one.name === name)

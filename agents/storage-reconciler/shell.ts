@@ -1,14 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Located } from '../../schemas/parts.ts'
-import { CanarySet } from '../../shared/core/canary-set.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
-import { currentSnapshot, tipOf } from '../../shared/iceberg/metadata.ts'
+import { tipOf } from '../../shared/iceberg/metadata.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { beginningAt, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
@@ -26,9 +24,11 @@ import { hopName, type TableHop, type Topology } from '../../topology/topology.t
 import type { ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from './events.ts'
 import { TRACED } from './metrics.ts'
-import { readPresence, type TableReading } from './snapshot-reading.ts'
+import { lookedAgain } from './second-look.ts'
+import type { TableReading } from './snapshot-reading.ts'
 import { endRules } from './end-rules.ts'
 import { SinkProgress } from './sink-progress.ts'
+import { TableAuditor } from './table-auditor.ts'
 import { cleanTables } from './table-cleaning.ts'
 import type { TableRows } from './table-files.ts'
 import { TableFollowing } from './table-following.ts'
@@ -67,6 +67,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
   readonly #search: CanarySearch
   readonly #spans: CanarySpans
   readonly #traced: TracedLatencies
+  readonly #auditor: TableAuditor
   readonly #clock = createClock()
   readonly #following = new Map<string, Following[]>()
   /** The engine has one connection, and files of one snapshot at a time are enough on disk: work stands in line. */
@@ -77,6 +78,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     this.#search = createCanarySearch({ kafka: ports.kafka, registry: ports.registry, identityField: ports.topology.record.identity })
     this.#spans = createCanarySpans({ tracing: ports.tracing, agent: 'storage-reconciler', hops: ports.topology.hops })
     this.#traced = createTracedLatencies({ ...ports, name: TRACED, hops: hopNames(ports.topology, 'table') })
+    this.#auditor = new TableAuditor(ports)
   }
 
   perform(effect: ReconcilerEffect, send: Send): void {
@@ -98,6 +100,12 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
         return
       case 'clean-up':
         void this.#cleanUp(effect, send)
+        return
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        void this.#inLine(() => this.#auditor.perform(effect, send))
         return
       case 'publish':
       case 'request':
@@ -231,6 +239,18 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     send({ type: 'rules-asked', runId, hop, result })
   }
 
+  async #lookAgain(effect: Effect<'look-again'>, send: Send): Promise<void> {
+    const table = this.#table(effect.hop)
+    if (table === undefined) return
+    const { runId, hop, resolved } = effect
+    const result = await lookedAgain(effect, {
+      ...{ catalog: this.#ports.catalog, search: this.#search },
+      reading: this.#reading(table, runCanaries(runId, resolved)),
+      withFolder: (name, work) => this.#withFolder(name, work),
+    })
+    send({ type: 'looked-again', runId, hop, result })
+  }
+
   async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {
     const result = await this.#inLine(() => cleanTables(this.#ports, runId))
     send({ type: 'cleaned-up', runId, stage, result })
@@ -265,37 +285,6 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
       return await work(folder)
     } finally {
       await rm(folder, { recursive: true, force: true })
-    }
-  }
-
-  /** From the catalog anew, and from files fetched anew: what the first reading made of them does not count. */
-  async #lookAgain({ runId, hop, suspects, afterSnapshotId, origin, resolved }: Effect<'look-again'>, send: Send): Promise<void> {
-    const table = this.#table(hop)
-    if (table === undefined) return
-    try {
-      const { metadata } = await this.#ports.catalog.loadTable(table)
-      const snapshot = currentSnapshot(metadata, table.branch)
-      const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
-      const reading = this.#reading(table, runCanaries(runId, resolved))
-      const seen =
-        snapshot === null
-          ? { present: new CanarySet(), unreadable: [] }
-          : await this.#withFolder(`again-${snapshot.snapshotId}`, (folder) => readPresence(reading, { snapshot, metadata, since, folder }))
-      const present: Located[] = suspects
-        .filter(({ stream, seq }) => seen.present.has(stream, seq))
-        .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
-      const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
-      const topic = origin?.hop.replace(/^topic:/, '') ?? ''
-      const origins: Located[] = []
-      for (const covered of origin?.covered ?? []) origins.push(...(await this.#search.find(runId, wanted, { topic, ...covered })))
-      send({
-        type: 'looked-again',
-        runId,
-        hop,
-        result: { ok: true, snapshotId: snapshot?.snapshotId.toString() ?? null, present, origin: origins, unreadable: seen.unreadable },
-      })
-    } catch (error) {
-      send({ type: 'looked-again', runId, hop, result: { ok: false, reason: error instanceof Error ? error.message : String(error) } })
     }
   }
 }

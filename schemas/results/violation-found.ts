@@ -4,7 +4,9 @@ import { fact, ranges, valueDifference, violationKind } from '../parts.ts'
 export const violationFound = fact('violation-found', {
   violation: violationKind,
   hop: z.string().describe('The first hop at which it shows.'),
-  stream: z.int(),
+  stream: z
+    .int()
+    .describe('Of the canaries. Below zero for records that are none: they are of partition −1 − stream, and `ranges` are their offsets.'),
   ranges: ranges.describe('The canaries concerned; one in most cases.'),
   field: z.string().nullable(),
   expected: z.string(),
@@ -13,7 +15,7 @@ export const violationFound = fact('violation-found', {
   offset: z.int().nullable(),
   snapshotId: z.string().nullable(),
   file: z.string().nullable(),
-  traceId: z.string().describe('Of the first canary.'),
+  traceId: z.string().describe('Of the first canary; of another record its own, where it carries one.'),
   difference: valueDifference
     .nullable()
     .default(null)

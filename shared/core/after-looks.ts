@@ -10,6 +10,8 @@ export interface AfterLook {
   readonly run: RunState
   readonly hop: string
   readonly lost: CanarySet
+  /** Records that are no canaries, by offset. */
+  readonly others: CanarySet
 }
 
 /** Looks that are due at these kinds of hops; `looked` remembers how many each run has had. */
@@ -29,8 +31,8 @@ export function dueAfterLooks(
     if (turn <= (looked.get(runId) ?? 0)) continue
     looked.set(runId, turn)
     for (const { name: hop } of hopsOf(run)) {
-      const lost = lostAt(evidence, hop)
-      if (lost.size > 0) due.push({ run, hop, lost })
+      const [lost, others] = [lostAt(evidence, hop), lostAt(evidence, hop, 'others')]
+      if (lost.size + others.size > 0) due.push({ run, hop, lost, others })
     }
   }
   return due

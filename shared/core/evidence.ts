@@ -2,7 +2,9 @@ import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKi
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
+import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
+import { foldAudit, type Audit } from './audit.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
 /** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
@@ -32,15 +34,6 @@ export interface Violation extends Fact<'violation-found'> {
   readonly takenBackAtMs?: number
 }
 
-export interface ProbeEvidence {
-  readonly compared: CanarySet
-  readonly unchecked: CanarySet
-  readonly latency: LatencySketch
-  readonly batches: Set<string>
-  requests: number
-  errors: number
-}
-
 /** A generator that hands over later than this cannot tell a late pipeline from itself. */
 const HELD_BACK_MAX_MS = 500
 
@@ -66,6 +59,8 @@ export interface Evidence {
   readonly missing: Fact<'evidence-missing'>[]
   /** Rules and terms of contracts, by hop and name. */
   readonly rules: Map<string, RuleEvidence>
+  /** By table, where all traffic is compared. */
+  readonly audits: Map<string, Audit>
   /** Facts folded, the reporter's own aside. */
   heard: number
 }
@@ -88,6 +83,7 @@ export const emptyEvidence = (): Evidence => ({
   faults: [],
   missing: [],
   rules: new Map(),
+  audits: new Map(),
   heard: 0,
 })
 
@@ -128,7 +124,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       foldSnapshot(evidence, fact)
       return
     case 'probe-answered':
-      foldProbe(evidence, fact)
+      foldProbe(evidence.probes, fact)
       return
     case 'violation-found': {
       const key = violationKey(fact)
@@ -153,6 +149,12 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       return
     case 'evidence-missing':
       if (!evidence.missing.some((known) => known.hop === fact.hop && known.reason === fact.reason)) evidence.missing.push(fact)
+      return
+    case 'audit-scoped':
+    case 'audit-due':
+    case 'audit-window':
+    case 'audit-records':
+      foldAudit(evidence.audits, fact)
       return
     case 'run-accepted':
     case 'stage-started':
@@ -243,29 +245,6 @@ export function raiseLast(lasts: Map<string, number>, place: string, seq: number
 /** Of the canary, too: a table may store no offsets. */
 const placeKey = ({ partition, offset, stream, seq }: Located) => `${partition}/${offset}/${stream}/${seq}`
 
-function foldProbe(evidence: Evidence, fact: Fact<'probe-answered'>): void {
-  let probe = evidence.probes.get(fact.hop)
-  if (probe === undefined) {
-    probe = {
-      compared: new CanarySet(),
-      unchecked: new CanarySet(),
-      latency: new LatencySketch(),
-      batches: new Set(),
-      requests: 0,
-      errors: 0,
-    }
-    evidence.probes.set(fact.hop, probe)
-  }
-  const batch = `${fact.probe}/${fact.batch}`
-  if (probe.batches.has(batch)) return
-  probe.batches.add(batch)
-  probe.compared.addAll(fact.canaries)
-  probe.unchecked.addAll(fact.unchecked)
-  probe.latency.merge(fact.latency)
-  probe.requests += fact.requests
-  probe.errors += fact.errors
-}
-
 function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   for (const violation of [...evidence.violations.values()]) {
     if (violation.violation !== fact.violation || violation.hop !== fact.hop || violation.stream !== fact.stream) continue
@@ -274,7 +253,8 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     const rest = difference(violation.standing.ranges, taken)
     evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest), takenBackAtMs: fact.atMs })
     // Who takes back a loss has seen the canary.
-    if (fact.violation === 'lost') hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
+    if (fact.violation === 'lost' && fact.stream >= 0)
+      hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue
     if (fact.becomes === 'late') hopEvidence(evidence, fact.hop).late.addAll([{ stream: fact.stream, ranges: taken }])
     const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }
@@ -283,11 +263,11 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   }
 }
 
-/** Canaries that stand as lost at a hop. */
-export function lostAt(evidence: Evidence, hop: string): CanarySet {
+/** What stands as lost at a hop: canaries, or records that are none, by offset. */
+export function lostAt(evidence: Evidence, hop: string, of: 'canaries' | 'others' = 'canaries'): CanarySet {
   const lost = new CanarySet()
   for (const { violation, hop: at, stream, standing } of evidence.violations.values()) {
-    if (violation === 'lost' && at === hop) lost.addAll([{ stream, ranges: [...standing.ranges] }])
+    if (violation === 'lost' && at === hop && stream < 0 === (of === 'others')) lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
   return lost
 }

@@ -3,6 +3,8 @@ import type { Fact } from '../../schemas/results.ts'
 import type { HopSummary } from '../../schemas/results/run-judged.ts'
 import { agentOfTask } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Hop } from '../../topology/topology.ts'
+import { isAudited } from './audit-findings.ts'
+import { auditDoubts, auditedReasons } from './audit-judge.ts'
 import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
@@ -27,7 +29,7 @@ interface Reason {
  */
 export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
   if (isMissed(run)) return judgeMissed(run)
-  const violations = standingViolations(evidence)
+  const violations = standingViolations(evidence).filter((violation) => !isAudited(violation))
   const { counted, delayed } = heldAgainst(run, evidence)
   const { load } = run.resolved.plan
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
@@ -98,8 +100,13 @@ export const unknownOf = (evidence: Evidence) => evidence.intended.minus(evidenc
 
 const byKindAndHop = (violations: readonly Violation[]) => canariesBy(violations, ({ violation, hop }) => `${violation} at ${hop}`)
 
-const violationReasons = (violations: readonly Violation[]): Reason[] =>
-  byKindAndHop(violations).map(([what, canaries]) => ({ verdict: 'fail', text: `${canaries.size} ${what}` }))
+const violationReasons = (violations: readonly Violation[]): Reason[] => [
+  ...byKindAndHop(violations.filter((violation) => !isAudited(violation))).map(([what, canaries]): Reason => ({
+    verdict: 'fail',
+    text: `${canaries.size} ${what}`,
+  })),
+  ...auditedReasons(violations),
+]
 
 const delayReasons = (delayed: readonly Violation[], { heldBack: { longestMs } }: Evidence): Reason[] =>
   byKindAndHop(delayed).map(([what, canaries]) => ({
@@ -163,6 +170,7 @@ function evidenceReasons({
     else if (!isBlocked(run, stage.stage) && !waitsForAbsent(run, stage))
       doubt(`stage ${stage.stage} did not start: nothing was heard from ${agent}`)
   }
+  reasons.push(...auditDoubts(run, evidence))
   if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')
   for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
   for (const text of uncheckedRules(

@@ -7,6 +7,8 @@ import { topologySchema } from '../../topology/topology.ts'
 import { emptyRunBook, foldRunBook, type RunBook, type RunState } from './run-book.ts'
 import { intendedAtMs } from './canary.ts'
 import { emptyEvidence, foldEvidence, type Evidence } from './evidence.ts'
+import { auditStages, plainAuditFacts } from './audit-facts.fixture.ts'
+import { auditState } from './audit-state.ts'
 import { LatencySketch } from './latency-sketch.ts'
 
 /** A run told fact by fact: two topics, a table and an API; 40 canaries in two streams, 10 a second. */
@@ -93,6 +95,7 @@ export const faultStages = [
   },
   { stage: 'heal', task: 'heal', needs: ['pause-sink'], always: true },
 ]
+export const auditPlan = { ...smokePlan, stages: [...smokePlan.stages, ...auditStages] }
 export const chaosPlan = { ...smokePlan, stages: [...smokePlan.stages, ...faultStages] }
 
 export function resolvedOf(plan: object = smokePlan): ResolvedRun {
@@ -197,6 +200,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     reports: [],
   },
   'rules-checked': { hop: TABLE, scope: 'snapshot 1', snapshotId: '1', checks: [] },
+  ...plainAuditFacts(TABLE),
 }
 
 /** A fact of the run, as its schema has it; `said` is what the story cares for. */
@@ -277,6 +281,7 @@ export function evidenceText(evidence: Evidence): unknown {
     faults: evidence.faults.map(({ stage, phase }) => `${stage} ${phase}`).sort(),
     missing: evidence.missing.map(({ hop, reason }) => `${hop} ${reason}`).sort(),
     snapshots: evidence.snapshots.map(({ hop, snapshotId }) => `${hop} ${snapshotId}`).sort(),
+    audits: [...evidence.audits].map(([hop, audit]) => [hop, auditState(audit)]).sort(),
     ledger: evidence.ledger.map((segment) => JSON.stringify(segment)).sort(),
     segments: [...evidence.hops].map(([hop, { segments }]) => [hop, segments.map((segment) => JSON.stringify(segment)).sort()]).sort(),
   }

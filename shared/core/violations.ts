@@ -18,6 +18,8 @@ export interface Finding {
   readonly file?: string | null
   readonly difference?: ValueDifference | null
   readonly rule?: string | null
+  /** Of a record that is no canary, its own; a canary's follows from what it is. */
+  readonly traceId?: string | null
 }
 
 export interface FactHead {
@@ -45,7 +47,7 @@ export function violationFact(head: FactHead, finding: Finding): Fact<'violation
     offset: finding.offset ?? null,
     snapshotId: finding.snapshotId ?? null,
     file: finding.file ?? null,
-    traceId: traceIdOf({ runId: head.runId, stream, seq: ranges[0] as number }),
+    traceId: (stream < 0 ? finding.traceId : null) ?? traceIdOf({ runId: head.runId, stream, seq: ranges[0] as number }),
     difference: finding.difference ?? null,
     rule: finding.rule ?? null,
   }

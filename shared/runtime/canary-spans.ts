@@ -1,3 +1,4 @@
+import { isAudited } from '../core/audit-findings.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { Hop } from '../../topology/topology.ts'
@@ -108,6 +109,8 @@ class Spans implements CanarySpans {
   onStep(event: { readonly type: string }, effects: readonly { readonly type: string }[]): void {
     for (const effect of effects) {
       if (!isBusEffect(effect) || effect.type !== 'publish') continue
+      // Records that are no canaries have traces of their own, or none.
+      if (effect.fact.kind === 'violation-found' && isAudited(effect.fact)) continue
       if (effect.fact.kind === 'violation-found') this.#tell(effect.fact)
       else if (effect.fact.kind === 'correction') this.#correct(effect.fact)
     }
@@ -146,7 +149,7 @@ class Spans implements CanarySpans {
   #hear(fact: Extract<BusEvent, { type: 'fact' }>['fact']): void {
     if (fact.kind === 'run-judged') this.#end(fact.runId, fact.atMs)
     // What others found out: this agent may have seen the same canary before, or is yet to see it.
-    else if (fact.kind === 'violation-found' && fact.agent !== this.#of.agent) this.#mark(fact, { isOwn: false })
+    else if (fact.kind === 'violation-found' && fact.agent !== this.#of.agent && !isAudited(fact)) this.#mark(fact, { isOwn: false })
   }
 
   /** Marks the canaries of a violation as bad, up to the limit, and returns them. */

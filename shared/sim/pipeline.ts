@@ -15,6 +15,8 @@ export interface SimSnapshot {
   readonly operation: 'append' | 'overwrite' | 'replace'
   readonly rows: readonly SimRow[]
   readonly removed: readonly SimRow[]
+  /** How far the sink had read, by partition. */
+  readonly sunk: readonly number[]
 }
 
 export interface Planted {
@@ -79,8 +81,6 @@ export class SimPipeline {
     })
     this.#clock.later(1, () => {
       this.#runSink()
-    })
-    this.#clock.later(1, () => {
       this.#runOthers()
     })
   }
@@ -253,8 +253,8 @@ export class SimPipeline {
   }
 
   #commit(change: Pick<SimSnapshot, 'operation' | 'rows' | 'removed'>): void {
-    const parentId = this.snapshots.at(-1)?.snapshotId ?? null
-    this.snapshots.push({ snapshotId: String(this.snapshots.length + 1), parentId, committedAtMs: this.#clock.nowMs(), ...change })
+    const [snapshotId, parentId] = [String(this.snapshots.length + 1), this.snapshots.at(-1)?.snapshotId ?? null]
+    this.snapshots.push({ snapshotId, parentId, committedAtMs: this.#clock.nowMs(), sunk: [...this.sunk.values()], ...change })
   }
 
   #sink(row: SimRow): SimRow[] {

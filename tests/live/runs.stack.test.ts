@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { comparePlanted } from '../../compose/local/planted.ts'
 import { defects } from '../../compose/reference/normaliser/defects.ts'
+import { emptyAudit } from '../../shared/core/audit.ts'
+import { auditState } from '../../shared/core/audit-state.ts'
 import { deterministicRunId, spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startCollector, type Collector } from './collector.ts'
@@ -87,6 +89,20 @@ describe('a faithful pipeline', () => {
       inMidRun: { acknowledged: 1_000, act: () => killInTurn(AGENT_NAMES) },
     })
     expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+    expectSameVerdict(run)
+  })
+
+  test('is the same in topic and table, record by record, whoever wrote them', async () => {
+    const run = await liveRun(live, { plan: 'smoke-audit', parameters })
+    expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
+    const audit = run.evidence.audits.get('table:market.trades')
+    const state = auditState(audit ?? emptyAudit())
+    expect({ agreed: state.agreed, isDone: state.isDone }).toEqual({ agreed: state.windows, isDone: true })
+    // The feed writes beside the canaries.
+    expect(state.compared).toBeGreaterThan(CANARIES)
+    expect(audit?.fields?.map(({ field }) => field)).toEqual(
+      expect.arrayContaining(['trade_id', 'symbol', 'price', 'quantity', 'notional']),
+    )
     expectSameVerdict(run)
   })
 

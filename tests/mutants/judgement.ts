@@ -28,6 +28,10 @@ const bounds = at('shared/iceberg/column-bounds.ts')
 const table = at('agents/storage-reconciler/table-work.ts')
 const probes = at('agents/query-prober/judging.ts')
 const recovery = at('shared/core/recovery.ts')
+const auditState = at('shared/core/audit-state.ts')
+const auditFindings = at('shared/core/audit-findings.ts')
+const audit = at('shared/core/audit.ts')
+const tableAudit = at('agents/storage-reconciler/audit.ts')
 
 /** Mistakes that an author of judgement code could make: each must be found by a table or by the simulation. */
 export const mutants: readonly Mutant[] = [
@@ -214,4 +218,19 @@ export const mutants: readonly Mutant[] = [
   recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
   recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
   ...topicMutants,
+  auditState('an audit is done before the topic has ended', 'isDone: audit.isClosed && !isOpen,', 'isDone: !isOpen,'),
+  auditState('parts that differ are passed over', 'if (isSamePrint(print, found)) return', 'if (print.count === found.count) return'),
+  auditFindings(
+    'a canary that was cleaned up is lost',
+    'if (record.isForeign && rows.length === 0)',
+    'if (record.isForeign && rows.length > 0)',
+  ),
+  auditFindings('a second row is none', 'if (rows.length > 1) {', 'if (rows.length > 2) {'),
+  audit('the last window is left out', 'if (isLast || spanOf(window) === windowOffsets)', 'if (spanOf(window) === windowOffsets)'),
+  tableAudit(
+    'a table is compared before it has come so far',
+    '(work.stored.get(partition) ?? -1) >= lastRecord',
+    '(work.stored.get(partition) ?? -1) >= 0',
+  ),
+  tableAudit('a row that may come is not waited for', '!one.mayCome || nowMs >', '!one.mayCome || nowMs + Infinity >'),
 ]

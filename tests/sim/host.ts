@@ -5,6 +5,7 @@ import type { AgentCore } from '../../shared/core/agent.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
+import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import type { Subscription, TopicLog } from '../../shared/sim/topic-log.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -18,6 +19,8 @@ export interface ShellContext {
   readonly publish: (fact: ResultMessage) => void
   /** So long the generator sits on each canary beyond its time. */
   readonly generatorLagMs: number
+  /** What the sink does wrong to records of others. */
+  readonly otherDefect: OtherDefect | 'none'
   /** A timer that dies with the process. */
   readonly later: (delayMs: number, run: () => void) => void
   /** Runs whose reading was stopped. */
@@ -41,6 +44,7 @@ export interface World {
   readonly generatorLagMs?: number
   /** What is said and does not come to stand on the topic. */
   readonly hides?: (fact: ResultMessage) => boolean
+  readonly otherDefect?: OtherDefect | 'none'
   readonly trace: (line: string) => void
 }
 
@@ -75,8 +79,8 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
         results.append(parsed)
       })
     }
-    const { pipelineOf, generatorLagMs = 0 } = world
-    const context: ShellContext = { clock, pipelineOf, generatorLagMs, prng, publish, later, stopped: new Set() }
+    const { pipelineOf, generatorLagMs = 0, otherDefect = 'none' } = world
+    const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Set() }
     let state: unknown = agent.core.init({
       speaker: { agent: agent.core.name, instance: '0' },
       plans: world.plans,

@@ -4,7 +4,7 @@ import type { AgentName } from '../../shared/core/agent.ts'
 import { mirrorDefectAt, mirrorViolation } from '../../shared/core/mirror.ts'
 import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { loadSchema, mirrorDefects, type MirrorDefect } from '../../topology/plan.ts'
-import { mustBeFound, seeds } from './planted.ts'
+import { couldNotBePlanted, mustBeFound, seeds } from './planted.ts'
 import { NORMALISED_HOP, RAW_HOP, TABLE_HOP } from './topology.ts'
 import { simulate, type SimReport } from './world.ts'
 
@@ -18,9 +18,6 @@ const watchers: readonly { hop: string; blindTo: MirrorDefect }[] = [RAW_HOP, NO
     .map((blindTo) => ({ hop, blindTo })),
 )
 
-/** What the simulated broker refuses or leaves in doubt is not planted; where that was all of a kind, nothing is known of it. */
-/** The watcher's own trouble, which has a reason of its own. */
-const couldNotBePlanted = (reason: string) => reason.includes('none could be planted') || reason.includes('no second look at')
 const seenIn = ({ facts }: SimReport) => facts.filter((fact) => fact.kind === 'mirror-defect-seen')
 
 describe('defects planted on the mirror stream', () => {

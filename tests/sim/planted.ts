@@ -13,3 +13,9 @@ export function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimRepor
     hop !== 'raw' || defect in gatewayDefects || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
   return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
 }
+
+/**
+ * What the simulated broker refuses or leaves in doubt is not planted; where that was all of a kind, nothing is known of
+ * it. And the watcher's own trouble has a reason of its own.
+ */
+export const couldNotBePlanted = (reason: string) => reason.includes('none could be planted') || reason.includes('no second look at')

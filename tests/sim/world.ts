@@ -7,12 +7,14 @@ import { members } from '../../shared/core/range-set.ts'
 import { createPrng, type Prng } from '../../shared/core/prng.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { createSimClock } from '../../shared/sim/clock.ts'
+import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
 import { SimPipeline, type Planted } from '../../shared/sim/pipeline.ts'
 import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { standingViolations } from '../../shared/core/evidence.ts'
-import { checker, generator, reconciler, reporter } from './agents.ts'
+import { standingViolations, type Evidence } from '../../shared/core/evidence.ts'
+import { checker, generator, reporter } from './agents.ts'
+import { reconciler } from './reconciler-agent.ts'
 import { injector, prober } from './outer-agents.ts'
 import { createProcess, type World } from './host.ts'
 import { simTopology, sourceTopology } from './topology.ts'
@@ -41,6 +43,10 @@ export interface Scenario {
   readonly mirror?: number
   /** Facts that agents say and nobody hears: an agent with a mistake that does not see something. */
   readonly hides?: (fact: ResultMessage) => boolean
+  /** Whether the plan audits all traffic. */
+  readonly audits?: boolean
+  /** What the sink does wrong to records that are no canaries. */
+  readonly otherDefect?: OtherDefect | 'none'
 }
 
 export interface SimReport {
@@ -53,6 +59,7 @@ export interface SimReport {
   readonly ledger: { readonly acknowledged: CanarySet; readonly failed: CanarySet }
   readonly facts: readonly RunFact[]
   readonly trace: string
+  readonly pipeline: SimPipeline
 }
 
 const START_MS = 1_700_000_000_000
@@ -63,11 +70,16 @@ const FAULT_STAGES = `  - { stage: pause, task: inject-fault, needsStarted: [pro
   - { stage: heal, task: heal, needs: [pause], always: true, timeoutMs: 60000 }
 `
 
+const AUDIT_STAGES = `  - { stage: audit-tables, task: audit-tables, timeoutMs: 80000 }
+  - { stage: audit-topics, task: audit-topics, needsStarted: [audit-tables], windowOffsets: 150, timeoutMs: 80000 }
+`
+
 export function simPlan(
   canaries: number,
   ratePerSecond: number,
-  { pauses = false, mirror = 0 }: Pick<Scenario, 'pauses' | 'mirror'> = {},
+  { pauses = false, mirror = 0, audits = false }: Pick<Scenario, 'pauses' | 'mirror' | 'audits'> = {},
 ): string {
+  const stages = `${pauses ? FAULT_STAGES : ''}${audits ? AUDIT_STAGES : ''}`
   return `
 version: 1
 name: sim
@@ -78,7 +90,7 @@ stages:
   - { stage: reconcile, task: reconcile-table, timeoutMs: 80000 }
   - { stage: produce, task: produce, needsStarted: [sight, reconcile], timeoutMs: 60000 }
   - { stage: probe, task: probe-api, needsStarted: [produce], timeoutMs: 80000, requestsPerSecond: 10 }
-${pauses ? FAULT_STAGES : ''}`
+${stages}`
 }
 
 /** A sink that is paused once stays so. */
@@ -108,10 +120,38 @@ function planOf({ load, ...scenario }: Scenario, size: Prng): string {
   return simPlan(canaries, ratePerSecond, scenario)
 }
 
+/** Every agent in its own time; one of them may die in between. */
+function startProcesses(world: World, { crash, downMs, absent }: Scenario): Prng {
+  const { clock } = world
+  const processes = [
+    createProcess(world, generator),
+    createProcess(world, checker),
+    createProcess(world, reconciler),
+    createProcess(world, prober),
+    createProcess(world, injector),
+    createProcess(world, reporter),
+  ]
+  const start = world.prng.stream('start')
+  for (const process of processes) {
+    if (process.name === absent) continue
+    clock.later(start.below(1_500), process.start)
+    if (process.name !== crash) continue
+    const killAtMs = 1_500 + start.below(9_000)
+    clock.later(killAtMs, process.kill)
+    const backAfterMs = downMs ?? 200 + start.below(4_000)
+    if (backAfterMs < Infinity) clock.later(killAtMs + backAfterMs, process.start)
+  }
+  return start
+}
+
+const foundIn = (evidence: Evidence) =>
+  standingViolations(evidence).flatMap(({ violation, hop, stream, standing }) =>
+    [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`),
+  )
+
 /** Runs every real core on one virtual clock. The scenario decides everything; nothing else does. */
 export function simulate(scenario: Scenario): SimReport {
-  const { seed, defect, crash, downMs, absent, staysPaused = false, source = false, generatorLagMs = 0 } = scenario
-  const { hides = () => false } = scenario
+  const { seed, defect, staysPaused = false, source = false, generatorLagMs = 0, hides = () => false, otherDefect = 'none' } = scenario
   const prng = createPrng(seed)
   const clock = createSimClock(START_MS)
   const lines: string[] = []
@@ -132,28 +172,12 @@ export function simulate(scenario: Scenario): SimReport {
     plans,
     hides,
     generatorLagMs,
+    otherDefect,
     trace: (line) => {
       lines.push(line)
     },
   }
-  const processes = [
-    createProcess(world, generator),
-    createProcess(world, checker),
-    createProcess(world, reconciler),
-    createProcess(world, prober),
-    createProcess(world, injector),
-    createProcess(world, reporter),
-  ]
-  const start = prng.stream('start')
-  for (const process of processes) {
-    if (process.name === absent) continue
-    clock.later(start.below(1_500), process.start)
-    if (process.name !== crash) continue
-    const killAtMs = 1_500 + start.below(9_000)
-    clock.later(killAtMs, process.kill)
-    const backAfterMs = downMs ?? 200 + start.below(4_000)
-    if (backAfterMs < Infinity) clock.later(killAtMs + backAfterMs, process.start)
-  }
+  const start = startProcesses(world, scenario)
   clock.later(start.below(2_000), () => {
     world.control.append({ kind: 'run-requested', runId: RUN_ID, plan: 'sim', parameters: {}, window: null, requestedBy: 'sim' })
   })
@@ -161,12 +185,7 @@ export function simulate(scenario: Scenario): SimReport {
   clock.runUntil(() => judged() !== null, STEPS_MAX)
   const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
   const recomputed = judgeFromTopics(facts)
-  const found =
-    recomputed === null
-      ? []
-      : standingViolations(recomputed.evidence).flatMap(({ violation, hop, stream, standing }) =>
-          [...members(standing.ranges)].map((seq) => `${violation} ${hop} ${stream}/${seq}`),
-        )
+  const found = recomputed === null ? [] : foundIn(recomputed.evidence)
   return {
     verdict: judged() as Fact<'run-judged'>,
     recomputed: recomputed?.judgement ?? null,
@@ -175,5 +194,6 @@ export function simulate(scenario: Scenario): SimReport {
     facts,
     ledger: { acknowledged: recomputed?.evidence.acknowledged ?? new CanarySet(), failed: recomputed?.evidence.failed ?? new CanarySet() },
     trace: lines.join('\n'),
+    pipeline,
   }
 }

@@ -1,6 +1,6 @@
 import type { Evidence } from '../../../shared/core/evidence.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
-import { fairShares } from '../reports/json.ts'
+import { fairShares } from '../reports/json-violations.ts'
 import { lookCommand, placeText, violationGroups, type LocatedViolation } from '../reports/locate.ts'
 import type { LookPlaces } from '../reports/look-places.ts'
 import { traceUrlOf } from './run-view.ts'

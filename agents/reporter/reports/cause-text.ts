@@ -1,3 +1,4 @@
+import { isAudited } from '../../../shared/core/audit-findings.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName } from '../../../topology/topology.ts'
 import type { Cause } from './causes.ts'
@@ -5,9 +6,11 @@ import { countText, plural, shareText } from './figures.ts'
 import type { Stretch } from './stretches.ts'
 
 /** `1,000 canaries lost at table:market.trades` */
-export function causeTitle({ kind, hop, field, difference, rule, canaries }: Cause): string {
+export function causeTitle({ kind, hop, field, difference, rule, canaries, samples }: Cause): string {
   const about = [field, difference === 'value' ? null : difference, rule].filter((word) => word !== null).join(', ')
-  return `${plural(canaries, 'canary', 'canaries')} ${kind}${about === '' ? '' : ` (${about})`} at ${hop}`
+  const isOfAll = samples.some(({ violation }) => isAudited(violation))
+  const what = isOfAll ? plural(canaries, 'record', 'records') : plural(canaries, 'canary', 'canaries')
+  return `${what} ${kind}${about === '' ? '' : ` (${about})`} at ${hop}`
 }
 
 /** Where they lie and what that means, in a sentence of phrases: `offsets 52,000–52,999 of partition 3; …`. */

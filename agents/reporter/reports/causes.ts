@@ -1,3 +1,4 @@
+import { isAudited, partitionOfStream } from '../../../shared/core/audit-findings.ts'
 import type { ValueDifference, ViolationKind } from '../../../schemas/parts.ts'
 import { violationKinds } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
@@ -77,7 +78,7 @@ function groupsOf(run: RunState, evidence: Evidence): Map<string, Group> {
     const faults = windows.filter((window) => forgiving.includes(window) || isInForce(window)).map(({ name }) => name)
     const counts = forgiving.length === 0
     const { field, difference, rule } = violation
-    const key = JSON.stringify([violation.violation, violation.hop, field, difference, rule, counts, faults])
+    const key = JSON.stringify([violation.violation, violation.hop, field, difference, rule, counts, faults, isAudited(violation)])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { counts, faults, violations: [violation] })
     else group.violations.push(violation)
@@ -102,7 +103,10 @@ function piecesOf(violation: Violation): Piece<Violation>[] {
     return [{ line: { in: 'partition', number: partition }, first: offset, last: offset, canaries: 1, of: violation }]
   return Array.from({ length: ranges.length / 2 }, (_, i) => {
     const [first = 0, last = 0] = ranges.slice(2 * i, 2 * i + 2)
-    return { line: { in: 'stream' as const, number: stream }, first, last, canaries: last - first + 1, of: violation }
+    const line = isAudited(violation)
+      ? { in: 'partition' as const, number: partitionOfStream(stream) }
+      : { in: 'stream' as const, number: stream }
+    return { line, first, last, canaries: last - first + 1, of: violation }
   })
 }
 
@@ -129,7 +133,7 @@ function causeOf(
     rule: first.rule,
     shape,
     canaries: stretches.reduce((sum, { canaries }) => sum + canaries, 0),
-    ofCanaries: expectedAt.get(first.hop) ?? 0,
+    ofCanaries: isAudited(first) ? 0 : (expectedAt.get(first.hop) ?? 0),
     counts: group.counts,
     faults: group.faults,
     stretches: longest.map(({ line, first: from, last, canaries }) => ({ line, first: from, last, canaries })),

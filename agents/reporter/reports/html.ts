@@ -1,6 +1,7 @@
 import { runTraceIdOf } from '../../../shared/core/identity.ts'
 import { withoutMirror } from '../../../shared/core/mirror.ts'
 import { countText, timeText } from './figures.ts'
+import { auditHtml } from './audit-section.ts'
 import { causesSection } from './html-causes.ts'
 import { codeOf, folded, listOf } from './html-parts.ts'
 import { environmentSection, faultsSection, hopsTable, notCheckedSection, timesSection } from './html-run.ts'
@@ -34,7 +35,7 @@ export function htmlReport(source: ReportSource): string {
 <main>
 ${head(source)}${why(source)}<section aria-labelledby="where"><h2 id="where">Where</h2>
 ${pipelineDrawing(source)}${hopsTable(source)}</section>
-${causesSection(source)}${rulesSection(source)}${timesSection(source)}${faultsSection(source)}${watcherSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
+${causesSection(source)}${auditHtml(source)}${rulesSection(source)}${timesSection(source)}${faultsSection(source)}${watcherSection(source)}${notCheckedSection(source)}${environmentSection(source)}${foot(source)}</main>
 </body>
 </html>
 `)

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { traceIdOf } from '../../../shared/core/identity.ts'
-import { fairShares, jsonReport, LISTED_MAX, reportOf, reportSchema } from './json.ts'
+import { fairShares, LISTED_MAX } from './json-violations.ts'
+import { jsonReport, reportOf, reportSchema } from './json.ts'
 import { canaryId, cleanFacts, faultStep, missing, SAMPLE_RUN_ID, sourceOf, violation } from './sample-run.ts'
 
 const RAW = 'topic:market.trades.raw'

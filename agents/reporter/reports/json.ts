@@ -1,46 +1,24 @@
 import { z } from 'zod'
-import { ranges, runIdText, seriesWindow, valueDifference, verdict, violationKind } from '../../../schemas/parts.ts'
+import { runIdText, seriesWindow, verdict, violationKind } from '../../../schemas/parts.ts'
+import type { Fact } from '../../../schemas/results.ts'
 import { faultPhase } from '../../../schemas/results/fault-changed.ts'
 import { hopSummary } from '../../../schemas/results/run-judged.ts'
 import { stageOutcome } from '../../../schemas/results/stage-ended.ts'
 import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
 import { watchedDefects } from '../../../shared/core/watcher.ts'
 import { agentOfTask, mirrorDefects, planSchema } from '../../../topology/plan.ts'
+import { auditOfReport, auditsOfReport } from './audit-section.ts'
 import { CAUSES_MAX, causeOfReport, causesOfReport } from './json-causes.ts'
 import { heldRule, rulesHeld } from './rules-held.ts'
-import { lookCommand, violationGroups, type LocatedViolation, type ViolationGroup } from './locate.ts'
-import type { LookPlaces } from './look-places.ts'
+import { LISTED_MAX, leftOutViolations, listedViolation, listedViolations } from './json-violations.ts'
+import { violationGroups } from './locate.ts'
 import { machine } from './machine.ts'
 import type { ReportSource } from './report-source.ts'
 
-/** So many violations are listed one by one; those beyond are counted by kind and hop. */
-export const LISTED_MAX = 2_000
 export const SNAPSHOTS_MAX = 1_000
 export const REPORT_VERSION = 1
 
 const at = z.int().nullable().describe('Unix ms; null when it did not happen.')
-
-const listedViolation = z.strictObject({
-  kind: violationKind,
-  hop: z.string().describe('The first hop at which it shows.'),
-  canaryId: z.string().describe('Of the first canary, as it stands in the identity field.'),
-  stream: z.int(),
-  seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, …'),
-  field: z.string().nullable(),
-  expected: z.string(),
-  actual: z.string(),
-  topic: z.string().nullable().describe('The topic that partition and offset speak of.'),
-  partition: z.int().nullable(),
-  offset: z.int().nullable(),
-  snapshotId: z.string().nullable(),
-  file: z.string().nullable(),
-  traceId: z.string(),
-  difference: valueDifference.optional().describe('How the value differs, where a value was compared.'),
-  rule: z.string().optional().describe('The rule or the term of a contract that is broken.'),
-  foundBy: z.string(),
-  foundAtMs: z.int(),
-  look: z.string().nullable().describe('A command or query by which to see it.'),
-})
 
 const shownDefect = z.strictObject({ stream: z.int(), seq: z.int(), shownAs: z.array(violationKind) })
 
@@ -61,7 +39,7 @@ export const reportSchema = z.strictObject({
     canaries: z.int().describe('In all, listed or not.'),
     causes: z.array(causeOfReport).max(CAUSES_MAX).describe('Worst kind first, then by hop.'),
     listed: z.array(listedViolation).max(LISTED_MAX),
-    leftOut: z.array(z.strictObject({ kind: violationKind, hop: z.string(), canaries: z.int() })).describe('What is not listed.'),
+    leftOut: leftOutViolations.describe('What is not listed.'),
   }),
   stages: z.array(
     z.strictObject({
@@ -119,6 +97,7 @@ export const reportSchema = z.strictObject({
     )
     .optional()
     .describe('Defects planted on the mirror stream, by hop that has to show them; only where the plan plants any.'),
+  audits: z.array(auditOfReport).optional().describe('Where the plan audits all traffic: by table.'),
   topology: z.string(),
   seed: z.int(),
   plan: planSchema,
@@ -138,6 +117,7 @@ export type Report = z.infer<typeof reportSchema>
 export function reportOf(source: ReportSource): Report {
   const { run, evidence, judgement, atMs, environment } = source
   const { accepted, resolved } = run
+  const audits = auditsOfReport(source)
   const produce = run.stages.get(resolved.plan.stages.find(({ task }) => task === 'produce')?.stage ?? '')
   return {
     format: 'assay-report',
@@ -161,7 +141,7 @@ export function reportOf(source: ReportSource): Report {
       failed: judgement.failed,
     },
     hops: judgement.hops.map((hop) => ({ ...hop, otherRecords: evidence.hops.get(hop.hop)?.otherRecords ?? 0 })),
-    violations: { ...listed(run, violationGroups(run, evidence), environment), causes: causesOfReport(source) },
+    violations: { ...listedViolations(run, violationGroups(run, evidence), environment), causes: causesOfReport(source) },
     stages: stagesOf(run),
     faults: evidence.faults.map(({ stage, fault, target, phase, atMs: changedAtMs, leaseUntilMs, detail }) => ({
       stage,
@@ -173,18 +153,7 @@ export function reportOf(source: ReportSource): Report {
       detail,
     })),
     recoveries: judgement.recoveries,
-    snapshots: evidence.snapshots
-      .slice(-SNAPSHOTS_MAX)
-      .map(({ hop, snapshotId, parentId, committedAtMs, operation, filesAdded, rowsAdded, bytesAdded }) => ({
-        hop,
-        snapshotId,
-        parentId,
-        committedAtMs,
-        operation,
-        filesAdded,
-        rowsAdded,
-        bytesAdded,
-      })),
+    snapshots: evidence.snapshots.slice(-SNAPSHOTS_MAX).map(snapshotOf),
     probes: [...evidence.probes].map(([hop, { requests, errors, compared, unchecked }]) => ({
       hop,
       requests,
@@ -195,6 +164,7 @@ export function reportOf(source: ReportSource): Report {
     ...(evidence.rules.size === 0 ? {} : { rules: rulesHeld(source) }),
     missing: evidence.missing.map(({ hop, reason, agent, atMs: saidAtMs }) => ({ hop, reason, agent, atMs: saidAtMs })),
     ...(resolved.plan.load.mirror === undefined ? {} : { watcher: watcherOf(source) }),
+    ...(audits.length === 0 ? {} : { audits }),
     topology: resolved.topology,
     seed: resolved.seed,
     plan: resolved.plan,
@@ -220,82 +190,25 @@ const watcherOf = ({ run, evidence }: ReportSource): NonNullable<Report['watcher
     odd: odd.map((one) => ({ ...one, shownAs: [...one.shownAs] })),
   }))
 
-type ListedViolation = z.infer<typeof listedViolation>
-
-/** Takes turns among the groups, so that a flood of one kind hides no other. */
-function listed(run: ReportSource['run'], groups: readonly ViolationGroup[], where: LookPlaces): Omit<Report['violations'], 'causes'> {
-  const shares = fairShares(
-    groups.map(({ located }) => located.length),
-    LISTED_MAX,
-  )
-  const leftOut = groups.flatMap(({ kind, hop, located }, index) => {
-    const canaries = located.slice(shares[index]).reduce((sum, { violation }) => sum + violation.standing.size, 0)
-    return canaries === 0 ? [] : [{ kind, hop, canaries }]
-  })
-  return {
-    canaries: groups.reduce((sum, { canaries }) => sum + canaries, 0),
-    listed: groups.flatMap(({ located }, index) =>
-      located.slice(0, shares[index]).map((one) => listedOf(one, lookCommand(run, one, where))),
-    ),
-    leftOut,
-  }
-}
-
-/** Shares of `total` for demands: the smallest are met in full, the rest divide what is left. */
-export function fairShares(demands: readonly number[], total: number): number[] {
-  const shares = demands.map(() => 0)
-  let left = total
-  const order = demands.map((demand, index) => ({ demand, index })).sort((a, b) => a.demand - b.demand)
-  for (const [rank, { demand, index }] of order.entries()) {
-    const share = Math.min(demand, Math.floor(left / (order.length - rank)))
-    shares[index] = share
-    left -= share
-  }
-  return shares
-}
-
-function listedOf({ violation, canaryId, topic }: LocatedViolation, look: string | null): ListedViolation {
-  const {
-    violation: kind,
-    hop,
-    stream,
-    standing,
-    field,
-    expected,
-    actual,
-    partition,
-    offset,
-    snapshotId,
-    file,
-    traceId,
-    difference,
-    rule,
-    agent,
-    atMs,
-  } = violation
-  const seqs = [...standing.ranges]
-  return {
-    kind,
-    hop,
-    canaryId,
-    stream,
-    seqs,
-    field,
-    expected,
-    actual,
-    topic,
-    partition,
-    offset,
-    snapshotId,
-    file,
-    traceId,
-    ...(difference === null ? {} : { difference }),
-    ...(rule === null ? {} : { rule }),
-    foundBy: agent,
-    foundAtMs: atMs,
-    look,
-  }
-}
+const snapshotOf = ({
+  hop,
+  snapshotId,
+  parentId,
+  committedAtMs,
+  operation,
+  filesAdded,
+  rowsAdded,
+  bytesAdded,
+}: Fact<'snapshot-reconciled'>): Report['snapshots'][number] => ({
+  hop,
+  snapshotId,
+  parentId,
+  committedAtMs,
+  operation,
+  filesAdded,
+  rowsAdded,
+  bytesAdded,
+})
 
 function stagesOf(run: ReportSource['run']): Report['stages'] {
   return run.resolved.plan.stages.map(({ stage, task }) => {

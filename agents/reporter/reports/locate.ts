@@ -1,4 +1,5 @@
 import { violationKinds, type ViolationKind } from '../../../schemas/parts.ts'
+import { isAudited, partitionOfStream } from '../../../shared/core/audit-findings.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
 import { canaryIdText } from '../../../shared/core/identity.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
@@ -10,7 +11,7 @@ import { hopName, SOURCE_HOP, type Hop } from '../../../topology/topology.ts'
 /** A violation with the place where one can look at it. */
 export interface LocatedViolation {
   readonly violation: Violation
-  /** Id of its first canary. */
+  /** Id of its first canary; of a record that is none, its place. */
   readonly canaryId: string
   /** The topic that `partition` and `offset` speak of; null without an offset. */
   readonly topic: string | null
@@ -54,7 +55,9 @@ const seqFirst = ({ standing }: Violation) => standing.ranges[0] as number
 export function locate(run: RunState, violation: Violation): LocatedViolation {
   return {
     violation,
-    canaryId: canaryIdText({ runId: run.runId, stream: violation.stream, seq: seqFirst(violation) }),
+    canaryId: isAudited(violation)
+      ? `partition ${partitionOfStream(violation.stream)} offset ${seqFirst(violation)}`
+      : canaryIdText({ runId: run.runId, stream: violation.stream, seq: seqFirst(violation) }),
     topic: violation.offset === null || violation.partition === null ? null : topicOf(run, violation),
   }
 }
@@ -112,6 +115,8 @@ function topicCommand({ violation: { violation, partition, offset }, topic }: Lo
 function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation, where: LookPlaces): string | null {
   const hop = run.resolved.hops.find((candidate) => hopName(candidate) === violation.hop)
   const identity = run.resolved.record.identity
+  if (hop?.kind === 'table' && hop.sourceOffsets !== null && isAudited(violation))
+    return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(hop.sourceOffsets.partition)} = ${partitionOfStream(violation.stream)} AND ${sqlName(hop.sourceOffsets.offset)} = ${seqFirst(violation)}`
   if (hop?.kind === 'table')
     return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
   return hop?.kind === 'api' ? apiCommand({ run, where }, hop, violation) : null

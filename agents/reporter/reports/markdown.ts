@@ -1,6 +1,7 @@
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
 import { mirrorViolation, withoutMirror } from '../../../shared/core/mirror.ts'
 import { watchedDefects } from '../../../shared/core/watcher.ts'
+import { auditMarkdown } from './audit-section.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
 import { countText, msText, plural, shareText, timeText } from './figures.ts'
@@ -36,6 +37,7 @@ function render(source: ReportSource, locatedMax: number): string {
     head(source),
     hopTable(source.judgement.hops),
     ...causeSections(source, causesIn(source), locatedMax),
+    auditMarkdown(source, line),
     rulesPart(source),
     recoverySection(source),
     watcherSection(source),

@@ -1,5 +1,7 @@
 import type { ReadRecord } from '../../../shared/runtime/kafka-reader.ts'
-import { violationGroups } from './locate.ts'
+import { isAudited } from '../../../shared/core/audit-findings.ts'
+import { hopName } from '../../../topology/topology.ts'
+import { violationGroups, type LocatedViolation } from './locate.ts'
 import { FETCH_MS, type Interval, type RawEvidence, type RawEvidencePorts } from './raw-evidence.ts'
 import type { ReportSource } from './report-source.ts'
 
@@ -25,9 +27,11 @@ const keyOf = ({ topic, partition, offset }: Place) => `${topic} partition ${par
 /** In turn from each group of findings, so that a flood of one kind leaves room for the others. */
 export function placesOf({ run, evidence }: Pick<ReportSource, 'run' | 'evidence'>): { places: Place[]; all: number } {
   const groups = violationGroups(run, evidence).map(({ located }) =>
-    located.flatMap(({ topic, violation: { partition, offset } }) =>
-      topic === null || partition === null || offset === null || offset < 0 ? [] : [{ topic, partition, offset }],
-    ),
+    located
+      .filter((one) => !isHidden(run, one))
+      .flatMap(({ topic, violation: { partition, offset } }) =>
+        topic === null || partition === null || offset === null || offset < 0 ? [] : [{ topic, partition, offset }],
+      ),
   )
   const all = new Map<string, Place>()
   const longest = Math.max(0, ...groups.map((places) => places.length))
@@ -38,6 +42,11 @@ export function placesOf({ run, evidence }: Pick<ReportSource, 'run' | 'evidence
     }
   return { places: [...all.values()].slice(0, RECORDS_MAX), all: all.size }
 }
+
+/** A record of somebody else, of which the topology lets no value be shown. */
+const isHidden = (run: ReportSource['run'], { violation }: LocatedViolation) =>
+  isAudited(violation) &&
+  run.resolved.hops.some((hop) => hop.kind === 'table' && hopName(hop) === violation.hop && hop.audit?.showValues === false)
 
 export function intervalsOf(places: readonly Place[]): Interval[] {
   const ordered = places.toSorted((a, b) => a.topic.localeCompare(b.topic) || a.partition - b.partition || a.offset - b.offset)

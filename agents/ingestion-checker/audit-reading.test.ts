@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest'
+import type { AuditField } from '../../schemas/results/audit-window.ts'
+import { canonicalValues, hashedText } from '../../shared/core/audit-fields.ts'
+import { IntervalPrints, withParts } from '../../shared/core/audit-print.ts'
+import { canaryIdText } from '../../shared/core/identity.ts'
+import type { CanaryRecord } from '../../shared/core/record-schema.ts'
+import { RUN, TABLE, recordSchema, resolvedOf } from '../../shared/core/told-run.fixture.ts'
+import { addRecord, unreadableText } from '../../shared/engines/record-hash.ts'
+import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
+import { recordCodec } from '../../shared/runtime/record-codec.ts'
+import { readTopicPrints, readTopicRecords, type TopicAuditPorts } from './audit-reading.ts'
+
+const codec = recordCodec(1, recordSchema)
+const columns = [
+  { name: 'trade_id', type: 'string' },
+  { name: 'price', type: 'decimal(38,10)' },
+  { name: 'traded_at', type: 'timestamptz' },
+]
+const fields: AuditField[] = [
+  { field: 'trade_id', as: 'text' },
+  { field: 'traded_at', as: 'micros' },
+  { field: 'price', as: 'exact' },
+]
+const types = new Map(codec.fields.map(({ name, type }) => [name, type]))
+const recordAt = (offset: number, trade_id = `T-${offset}`): CanaryRecord => ({
+  trade_id,
+  symbol: 'abc',
+  venue: 'XNAS',
+  traded_at: 1_700_000_000_000_000 + offset,
+  price: 1_250_000n,
+  note: null,
+})
+const TRACE = 'ab'.repeat(16)
+const read = (offset: number, value: Buffer | null, headers: Record<string, Buffer> = {}): ReadRecord => ({
+  offset,
+  timestampMs: 0,
+  key: null,
+  value,
+  headers,
+})
+const foreign = canaryIdText({ runId: RUN.replace(/.$/, 'f'), stream: 0, seq: 1 })
+const own = canaryIdText({ runId: RUN, stream: 1, seq: 7 })
+
+/** Offsets 10 to 17: six records, a gap at 12, one without a value, one that is no Avro record. */
+const log: readonly ReadRecord[] = [
+  read(10, codec.encode(recordAt(10)), { traceparent: Buffer.from(`00-${TRACE}-${'0'.repeat(16)}-01`) }),
+  read(11, codec.encode(recordAt(11, own))),
+  read(13, null),
+  read(14, Buffer.from([0, 0, 0, 0, 1, 9])),
+  read(15, codec.encode(recordAt(15, foreign))),
+  read(16, codec.encode(recordAt(16))),
+  read(17, codec.encode(recordAt(17))),
+]
+
+function ports(): { ports: TopicAuditPorts; spans: unknown[] } {
+  const spans: unknown[] = []
+  return {
+    spans,
+    ports: {
+      admin: { topicOffsets: () => Promise.resolve([{ partition: 0, low: 10, high: 18 }]) },
+      codecOf: () => Promise.resolve(codec),
+      async read(options) {
+        spans.push(...options.spans)
+        for (const { partition, offsetFirst, offsetLast } of options.spans)
+          await options.onRecords(
+            partition,
+            log.filter(({ offset }) => offset >= offsetFirst && offset <= offsetLast),
+          )
+      },
+    },
+  }
+}
+
+const at = { runId: RUN, hop: TABLE, topic: 'clean', resolved: resolvedOf() }
+const wanted = (offsetFirst: number, offsetLast: number) => ({
+  ...withParts({ partition: 0, offsetFirst, offsetLast }),
+  fields: null,
+  lastRecord: null,
+  toldAtMs: 0,
+  mayCome: false,
+})
+
+test('a window is printed by the fields that the table has as well, whatever their types', async () => {
+  const [told] = await readTopicPrints(ports().ports, { type: 'audit-prints', ...at, columns, wanted: [wanted(10, 17)] })
+  const expected = new IntervalPrints(withParts({ partition: 0, offsetFirst: 10, offsetLast: 17 }))
+  for (const [offset, id] of [
+    [10, 'T-10'],
+    [11, own],
+    [15, foreign],
+    [16, 'T-16'],
+    [17, 'T-17'],
+  ] as const)
+    addRecord(expected, offset, hashedText(0, offset, canonicalValues(recordAt(offset, id), types, fields)))
+  addRecord(expected, 14, unreadableText(0, 14))
+  expect(told).toMatchObject({ prints: expected.toWire(), fields, leftOut: 1, lastRecord: 17, gone: null })
+})
+
+test('what is wanted twice, at once or apart, comes to the same', async () => {
+  const whole = await readTopicPrints(ports().ports, { type: 'audit-prints', ...at, columns, wanted: [wanted(10, 13), wanted(14, 17)] })
+  const later = await readTopicPrints(ports().ports, { type: 'audit-prints', ...at, columns, wanted: [{ ...wanted(14, 17), fields }] })
+  expect(later[0]?.prints).toEqual(whole[1]?.prints)
+})
+
+test('what retention has removed, or is not there yet, is gone and not read', async () => {
+  const { ports: given, spans } = ports()
+  const told = await readTopicPrints(given, {
+    type: 'audit-prints',
+    ...at,
+    columns,
+    wanted: [wanted(5, 9), wanted(18, 30), wanted(16, 17)],
+  })
+  expect(told.map(({ gone }) => gone)).toEqual([
+    'what is below offset 10 was removed from topic clean',
+    'topic clean ends at offset 18: was it made anew?',
+    null,
+  ])
+  expect(spans).toEqual([{ partition: 0, offsetFirst: 16, offsetLast: 17 }])
+})
+
+test('single records tell their values, whose canary they are, and their own trace', async () => {
+  const places = [10, 11, 12, 14, 15].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const told = await readTopicRecords(ports().ports, { type: 'audit-records', ...at, wanted: places })
+  expect(told.map(({ records }) => records[0] ?? null)).toEqual([
+    { offset: 10, values: ['T-10', '1700000000000010', '1.25'], stream: null, seq: null, isForeign: false, traceId: TRACE, file: null },
+    expect.objectContaining({ stream: 1, seq: 7, isForeign: false }),
+    null,
+    expect.objectContaining({ values: [], isForeign: false }),
+    expect.objectContaining({ stream: null, isForeign: true }),
+  ])
+})
+
+test('values that must not be shown are told as a hash: equal ones stay equal', async () => {
+  const { hops, ...rest } = resolvedOf()
+  const hidden = { ...rest, hops: hops.map((hop) => (hop.kind === 'table' ? { ...hop, audit: { showValues: false } } : hop)) }
+  const places = [16, 17].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const [first, second] = await readTopicRecords(ports().ports, { type: 'audit-records', ...at, resolved: hidden, wanted: places })
+  expect(JSON.stringify([first, second])).not.toContain('T-1')
+  expect(first?.records[0]?.values[2]).toBe(second?.records[0]?.values[2])
+  expect(first?.records[0]?.values[0]).not.toBe(second?.records[0]?.values[0])
+})

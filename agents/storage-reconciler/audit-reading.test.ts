@@ -1,0 +1,113 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { AuditField } from '../../schemas/results/audit-window.ts'
+import { canonicalValues, hashedText } from '../../shared/core/audit-fields.ts'
+import { IntervalPrints, withParts } from '../../shared/core/audit-print.ts'
+import { RUN, TABLE, resolvedOf, topology } from '../../shared/core/told-run.fixture.ts'
+import { runCanaries } from '../../shared/engines/expected-rows.ts'
+import { addRecord } from '../../shared/engines/record-hash.ts'
+import { tableRowsSql } from '../../shared/engines/table-rows.ts'
+import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import type { TableHop } from '../../topology/topology.ts'
+import { readTablePrints, readTableProgress, readTableRecords, type KnownOffsets, type TableAuditAccess } from './audit-reading.ts'
+import { FollowedTable, offsetOf, others, seqs, type Row } from './followed-table.fixture.ts'
+
+const hop = topology.hops.find((one): one is TableHop => one.kind === 'table') as TableHop
+const canaries = runCanaries(RUN, resolvedOf())
+const fields: AuditField[] = [
+  { field: 'trade_id', as: 'text' },
+  { field: 'symbol', as: 'text' },
+  { field: 'price', as: 'exact' },
+]
+const types = new Map(canaries.fields.map(({ name, type }) => [name, type]))
+
+let followed: FollowedTable
+let folder: string
+let access: TableAuditAccess
+
+beforeEach(async () => {
+  followed = await FollowedTable.open()
+  folder = await mkdtemp(join(tmpdir(), 'assay-audit-'))
+  const { table, db } = followed
+  access = {
+    store: table.store,
+    manifests: new ManifestReader(table.store),
+    db,
+    tableRows: tableRowsSql,
+    topology,
+    hop,
+    runId: RUN,
+    folder,
+    catalog: { loadTable: () => Promise.resolve({ metadataLocation: null, metadata: table.metadata() }) },
+  }
+})
+
+afterEach(async () => {
+  await followed.close()
+  await rm(folder, { recursive: true })
+})
+
+const at = { runId: RUN, hop: TABLE, afterSnapshotId: null }
+const wanted = (offsetFirst: number, offsetLast: number) => ({
+  ...withParts({ partition: 0, offsetFirst, offsetLast }),
+  fields,
+  lastRecord: offsetLast,
+  toldAtMs: 0,
+  mayCome: false,
+})
+
+/** What the topic's side says of the records that these rows were written from. */
+function printsOf(rows: readonly Row[], offsetFirst: number, offsetLast: number) {
+  const prints = new IntervalPrints(withParts({ partition: 0, offsetFirst, offsetLast }))
+  for (const row of rows) {
+    const record = { ...canaries.at(row.stream, row.seq), ...(row.other === undefined ? {} : { trade_id: row.other }) }
+    addRecord(prints, offsetOf(row), hashedText(0, offsetOf(row), canonicalValues(record, types, fields)))
+  }
+  return prints.toWire()
+}
+
+test('rows print as the records they were written from, over files, whoever wrote them', async () => {
+  const first = await followed.data([...seqs(0, 4), ...others(100, 3)])
+  const second = await followed.data([...seqs(5, 9), ...others(103, 2)])
+  followed.table.commit({ operation: 'append', added: [first] })
+  followed.table.commit({ operation: 'append', added: [second] })
+  const told = await readTablePrints(access, { type: 'audit-prints', ...at, wanted: [wanted(0, 9), wanted(100, 110)] })
+  expect(told.map(({ prints }) => prints)).toEqual([printsOf(seqs(0, 9), 0, 9), printsOf(others(100, 5), 100, 110)])
+  expect(told.map(({ lastRecord }) => lastRecord)).toEqual([9, 104])
+  expect(await readdir(folder)).toEqual([])
+})
+
+test('rows that are deleted are not there, and single ones are told with their file', async () => {
+  const file = await followed.data([...seqs(0, 4), ...others(100, 1), ...others(100, 1)])
+  const deletes = await followed.positionDeletes(file, [2])
+  followed.table.commit({ operation: 'append', added: [file] })
+  followed.table.commit({ operation: 'delete', added: [deletes] })
+  const places = [1, 2, 100].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const told = await readTableRecords(access, { type: 'audit-records', ...at, wanted: places })
+  expect(told.map(({ records }) => records.length)).toEqual([1, 0, 2])
+  expect(told[2]?.records[0]).toMatchObject({
+    file: file.path,
+    values: ['T-100', expect.any(String) as string, expect.any(String) as string],
+  })
+  const [print] = await readTablePrints(access, { type: 'audit-prints', ...at, wanted: [wanted(0, 4)] })
+  expect(print?.prints).toEqual(printsOf([...seqs(0, 1), ...seqs(3, 4)], 0, 4))
+})
+
+test('progress is the greatest source offset in a row; files from before the audit are not read', async () => {
+  const before = await followed.data(others(50, 2))
+  const baseline = followed.table.commit({ operation: 'append', added: [before] })
+  const file = await followed.data(others(100, 3))
+  followed.table.commit({ operation: 'append', added: [file] })
+  const known: KnownOffsets = new Map<string, never>()
+  followed.table.reads.length = 0
+  const look = { type: 'audit-look', ...at, afterSnapshotId: String(baseline) } as const
+  const progress = await readTableProgress(access, look, known)
+  expect([...progress.stored]).toEqual([[0, 102]])
+  expect(progress.columns).toContainEqual({ name: 'price', type: 'decimal(18,6)' })
+  expect(followed.table.reads).not.toContain(before.path)
+  followed.table.reads.length = 0
+  await readTableProgress(access, look, known)
+  expect(followed.table.reads).not.toContain(file.path)
+})

@@ -1,0 +1,85 @@
+import type { Fact } from '../../schemas/results.ts'
+import type { AfterLook } from '../../shared/core/after-looks.ts'
+import { emptyAudit } from '../../shared/core/audit.ts'
+import { partitionOfStream, streamOfPartition, type AuditFinding } from '../../shared/core/audit-findings.ts'
+import { auditState, type AuditState } from '../../shared/core/audit-state.ts'
+import { auditedHops, RECORDS_A_LOOK, type AuditedHop } from '../../shared/core/audit-work.ts'
+import { lostAt, type Evidence } from '../../shared/core/evidence.ts'
+import { sayFindings } from '../../shared/core/findings.ts'
+import type { RunState } from '../../shared/core/run-book.ts'
+import { evidenceOf, headOf, hopsOfKind, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { ViolationBudget } from '../../shared/core/violations.ts'
+import type { Effects, TableAuditEvent } from './audit.ts'
+
+/** The snapshot behind which a stage began. */
+export const auditBeganBehind = (run: RunState, stage: string) => run.stages.get(stage)?.started?.snapshotId ?? null
+
+/** Each once: what is told already stands among the violations. */
+export function tellFindings(works: RunWorks, { run, hop }: { run: RunState; hop: AuditedHop }, { findings }: AuditState): Effects {
+  const evidence = evidenceOf(works, run.runId)
+  const untold = findings.filter((finding) => !isTold(evidence, hop.name, finding)).map((finding) => ({ ...finding, hop: hop.name }))
+  return sayFindings(works, { run, budget: new ViolationBudget() }, untold)
+}
+
+function isTold({ violations, mirror }: Evidence, hop: string, { violation, stream, ranges, field = null }: AuditFinding): boolean {
+  const [first = 0] = ranges
+  const isAt = (known: Fact<'mirror-defect-seen'>) => known.stream === stream && known.seq === first && known.hop === hop
+  if ([...mirror.values()].some((known) => isAt(known) && known.violation === violation)) return true
+  return [...violations.values()].some(
+    (known) =>
+      known.violation === violation &&
+      known.hop === hop &&
+      known.stream === stream &&
+      known.field === field &&
+      known.ranges.some((from, i) => i % 2 === 0 && from <= first && first <= (known.ranges[i + 1] as number)),
+  )
+}
+
+/** What was lost when the run was judged is looked for again: a sink that stood still may deliver it yet. */
+export function auditAfter(works: RunWorks, { run, hop, others }: AfterLook): Effects {
+  const fields = evidenceOf(works, run.runId).audits.get(hop)?.fields ?? []
+  const wanted = others
+    .members()
+    .slice(0, RECORDS_A_LOOK)
+    .map(({ stream, seq: offset }) => ({ partition: partitionOfStream(stream), offset, fields, toldAtMs: 0, mayCome: true }))
+  if (wanted.length === 0) return []
+  const stage = run.resolved.plan.stages.find(({ task }) => task === 'audit-tables')
+  return [{ type: 'audit-records', runId: run.runId, hop, afterSnapshotId: auditBeganBehind(run, stage?.stage ?? ''), wanted }]
+}
+
+export function foldAfterAudit(
+  works: RunWorks,
+  { runId, hop, records }: Extract<TableAuditEvent, { type: 'audit-records-read' }>,
+): Effects {
+  const lost = lostAt(evidenceOf(works, runId), hop, 'others')
+  return records.flatMap(({ partition, offsets, records: rows }) => {
+    const [offset = -1] = offsets
+    const stream = streamOfPartition(partition)
+    if (rows.length === 0 || !lost.has(stream, offset)) return []
+    const said = {
+      violation: 'lost' as const,
+      becomes: 'late' as const,
+      hop,
+      stream,
+      ranges: [offset, offset],
+      reason: 'arrived after all',
+    }
+    return [say(works, { kind: 'correction', ...headOf(works, runId), ...said })]
+  })
+}
+
+/** What could not be compared, of all tables: said once the audit ends, well or not. */
+export function tellGone(works: RunWorks, run: RunState): Effects {
+  const evidence = evidenceOf(works, run.runId)
+  const gone = auditedHops(run).flatMap(({ name }) =>
+    auditState(evidence.audits.get(name) ?? emptyAudit()).gone.map((reason) => ({ hop: name, reason: `audit: ${reason}` })),
+  )
+  const without = hopsOfKind(run, 'table')
+    .filter(({ hop }) => hop.sourceOffsets === null)
+    .map(({ name }) => ({ hop: name, reason: 'audit: the table does not store where in Kafka its rows came from; they were not compared' }))
+  return [...without, ...gone.slice(0, GONE_TOLD_MAX)]
+    .filter(({ hop, reason }) => !evidence.missing.some((known) => known.hop === hop && known.reason === reason))
+    .map(({ hop, reason }) => sayMissing(works, { runId: run.runId, hop }, reason))
+}
+
+const GONE_TOLD_MAX = 20

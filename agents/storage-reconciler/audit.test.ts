@@ -1,0 +1,159 @@
+import { expect, test } from 'vitest'
+import { emptyPrint, withParts } from '../../shared/core/audit-print.ts'
+import { record } from '../../shared/core/audited-sides.fixture.ts'
+import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
+import { RUN, TABLE, accepted, auditPlan, told } from '../../shared/core/told-run.fixture.ts'
+import { reconcilerCore, type ReconcilerState } from './core.ts'
+import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
+
+const at = { runId: RUN, hop: TABLE }
+const fields = [{ field: 'symbol', as: 'text' as const }]
+const interval = withParts({ partition: 0, offsetFirst: 0, offsetLast: 39 })
+const one = { count: 1, sum: 'a', xor: 'a' }
+const prints = (at7 = one) => Array.from({ length: 40 }, (_, i) => (i === 7 ? at7 : one))
+const read = (told7 = one) => ({ ...interval, prints: prints(told7), fields, lastRecord: 39, leftOut: 0, snapshotId: '9', gone: null })
+
+type Seen = Extract<ReconcilerEvent, { type: 'audit-table-seen' }>
+const seen = (said: Partial<Seen> = {}): Seen => ({
+  type: 'audit-table-seen',
+  ...at,
+  columns: [{ name: 'symbol', type: 'string' }],
+  snapshotId: '9',
+  committedAtMs: 0,
+  stored: new Map(),
+  sink: new Map(),
+  ...said,
+})
+
+/** The topic has told its only window, of forty records. */
+function begun(plan: object = auditPlan) {
+  const played = new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)
+    .hear(accepted(plan))
+    .caughtUp()
+    .until(200)
+  expect(played.take('audit-baseline')).toEqual([{ type: 'audit-baseline', ...at }])
+  played.step({ type: 'audit-baselined', runId: RUN, snapshotId: '7', tableUuid: 'u' }).until(400)
+  expect(played.take('audit-look')).toEqual([{ type: 'audit-look', ...at, afterSnapshotId: '7' }])
+  return played
+    .step(seen())
+    .hear(told('audit-due'), told('audit-window', { side: 'topic', ...interval, prints: prints(), fields, lastRecord: 39 }))
+}
+
+test('the columns of the table are told once', () => {
+  const played = begun().step(seen()).step(seen())
+  expect(played.saidOf('audit-scoped')).toEqual([expect.objectContaining({ columns: [{ name: 'symbol', type: 'string' }] })])
+})
+
+test('a window is compared when rows as far as its last record are there, and not before', () => {
+  const played = begun()
+    .step(seen({ stored: new Map([[0, 38]]) }))
+    .until(5_000)
+  expect(played.take('audit-prints')).toEqual([])
+  expect(played.take('audit-look').length).toBeGreaterThan(0)
+  played.step(seen({ stored: new Map([[0, 39]]) })).until(6_000)
+  expect(played.take('audit-prints')).toHaveLength(1)
+  played.step({ type: 'audit-prints-read', ...at, prints: [read()] }).until(7_000)
+  expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ stage: 'audit-tables', outcome: 'ok' })])
+  expect(played.saidOf('violation-found')).toEqual([])
+})
+
+test('where no row proves it, the sink must have read beyond, had its time, and committed since', () => {
+  const sink = new Map([[0, 40]])
+  const played = begun().step(seen({ sink })).until(9_000)
+  played.step(seen({ sink, committedAtMs: 8_000 })).until(9_800)
+  expect(played.take('audit-prints')).toEqual([])
+  played.step(seen({ sink, committedAtMs: 8_000 })).until(13_000)
+  expect(played.take('audit-prints')).toHaveLength(1)
+  const idle = begun().step(seen({ sink })).until(30_000)
+  for (let more = 0; more < 5; more++) idle.step(seen({ sink, committedAtMs: 100 })).until(idle.nowMs + 2_000)
+  expect(idle.take('audit-prints')).toEqual([])
+})
+
+/** One row less than the topic has records at offset 7. */
+function differing(plan?: object) {
+  const played = begun(plan)
+    .step(seen({ stored: new Map([[0, 39]]) }))
+    .until(1_000)
+  played.take('audit-prints')
+  return played.step({ type: 'audit-prints-read', ...at, prints: [read(emptyPrint())] })
+}
+
+const look = (records: ReturnType<typeof record>[]) => ({ partition: 0, offsets: [7], fields, records, snapshotId: '9', gone: null })
+const inTopic = told('audit-records', { side: 'topic', ...look([record(7, ['abc'])]), snapshotId: null })
+
+test('a missing row is looked for again when its time is over, and only then told as lost, once', () => {
+  const played = differing().until(9_000)
+  expect(played.take('audit-records')).toEqual([])
+  played.until(12_000)
+  expect(played.take('audit-records').map(({ wanted }) => wanted.map(({ offset }) => offset))).toEqual([[7]])
+  played
+    .step({ type: 'audit-records-read', ...at, records: [look([])] })
+    .hear(inTopic)
+    .until(14_000)
+  expect(played.saidOf('violation-found')).toEqual([
+    expect.objectContaining({ violation: 'lost', hop: TABLE, stream: -1, ranges: [7, 7], partition: 0, offset: 7, snapshotId: '9' }),
+  ])
+  expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
+})
+
+test('a row that came late is nobody’s loss', () => {
+  const played = differing().until(12_000)
+  played
+    .step({ type: 'audit-records-read', ...at, records: [look([record(7, ['abc'])])] })
+    .hear(inTopic)
+    .until(14_000)
+  expect(played.saidOf('violation-found')).toEqual([])
+  expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
+})
+
+test('what is told is not told again by a process that comes after', () => {
+  const played = differing()
+    .until(12_000)
+    .step({ type: 'audit-records-read', ...at, records: [look([])] })
+  played.hear(inTopic).step({ type: 'tick', atMs: played.nowMs + 1 })
+  expect(played.saidOf('violation-found')).toHaveLength(1)
+  played.restart().until(15_000)
+  expect(played.saidOf('violation-found')).toEqual([])
+})
+
+test('a canary that is defective on purpose is told as that, once, and accuses nobody', () => {
+  const plan = { ...auditPlan, load: { ...auditPlan.load, mirror: { each: 1 } } }
+  const played = differing(plan)
+    .until(12_000)
+    .step({ type: 'audit-records-read', ...at, records: [look([])] })
+  const planted = record(7, ['abc'], { stream: auditPlan.load.streams, seq: 0 })
+  played.hear(told('audit-records', { side: 'topic', ...look([planted]), snapshotId: null })).until(13_000)
+  expect(played.saidOf('mirror-defect-seen')).toEqual([
+    expect.objectContaining({ violation: 'lost', hop: TABLE, stream: auditPlan.load.streams, seq: 0 }),
+  ])
+  expect(played.saidOf('violation-found')).toEqual([])
+})
+
+test('a table that does not come so far makes the run inconclusive, and says how far it came', () => {
+  const played = begun()
+    .step(seen({ stored: new Map([[0, 12]]) }))
+    .until(52_000)
+  expect(played.saidOf('stage-ended').find(({ stage }) => stage === 'audit-tables')).toMatchObject({ outcome: 'inconclusive' })
+  expect(played.saidOf('evidence-missing').map(({ reason }) => reason)).toContain(
+    'audit: of 1 windows 0 are the same in topic and table; the table has not been seen to hold partition 0 as far as offset 39, but to 12',
+  )
+})
+
+test('a lost row that comes after the verdict takes the accusation back', () => {
+  const played = differing()
+    .until(12_000)
+    .step({ type: 'audit-records-read', ...at, records: [look([])] })
+    .hear(inTopic)
+  played
+    .until(14_000)
+    .hear(told('run-judged', { verdict: 'fail', atMs: 14_000 }))
+    .until(45_000)
+  expect(played.take('look-again')).toEqual([])
+  const again = played.take('audit-records').at(-1)
+  expect(again?.wanted.map(({ partition, offset }) => [partition, offset])).toEqual([[0, 7]])
+  played.step({ type: 'audit-records-read', ...at, records: [look([])] })
+  expect(played.saidOf('correction')).toEqual([])
+  const came = { type: 'audit-records-read', ...at, records: [look([record(7, ['abc'])])] } as const
+  played.step(came).step(came)
+  expect(played.saidOf('correction')).toEqual([expect.objectContaining({ violation: 'lost', becomes: 'late', stream: -1, ranges: [7, 7] })])
+})

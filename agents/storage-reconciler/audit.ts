@@ -1,0 +1,220 @@
+import type { AuditColumn } from '../../schemas/results/audit-scoped.ts'
+import { emptyAudit, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
+import { auditState, type AuditState, type WantedPrints, type WantedRecord } from '../../shared/core/audit-state.ts'
+import {
+  auditedHops,
+  LOOK_RETRY_MS,
+  newHopWork,
+  RECORDS_A_LOOK,
+  sayPrints,
+  sayRecords,
+  WINDOWS_A_LOOK,
+  type AuditedHop,
+  type AuditHopWork,
+} from '../../shared/core/audit-work.ts'
+import { unreachable } from '../../shared/core/assert.ts'
+import type { BusEffect } from '../../shared/core/bus-events.ts'
+import type { DueStage, RunState } from '../../shared/core/run-book.ts'
+import { evidenceOf, headOf, say, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import { auditBeganBehind, foldAfterAudit, tellFindings, tellGone } from './audit-telling.ts'
+
+type Offsets = ReadonlyMap<number, number>
+
+export type TableAuditEvent =
+  | { readonly type: 'audit-baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
+  /** What the table is and how far it has come. */
+  | {
+      readonly type: 'audit-table-seen'
+      readonly runId: string
+      readonly hop: string
+      readonly columns: readonly AuditColumn[]
+      readonly snapshotId: string
+      readonly committedAtMs: number
+      /** The greatest source offset in a row, by partition. */
+      readonly stored: Offsets
+      /** The first offset that the sink's group has not done with, by partition; empty where nobody can tell. */
+      readonly sink: Offsets
+    }
+  | { readonly type: 'audit-prints-read'; readonly runId: string; readonly hop: string; readonly prints: readonly SidePrints[] }
+  | { readonly type: 'audit-records-read'; readonly runId: string; readonly hop: string; readonly records: readonly SideRecords[] }
+  | { readonly type: 'audit-trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
+
+interface AuditOf {
+  readonly runId: string
+  readonly hop: string
+  /** The snapshot behind which the audit began: no row of what it compares is older. Null for an empty table. */
+  readonly afterSnapshotId: string | null
+}
+
+export type TableAuditEffect =
+  | { readonly type: 'audit-baseline'; readonly runId: string; readonly hop: string }
+  | ({ readonly type: 'audit-look' } & AuditOf)
+  | ({ readonly type: 'audit-prints'; readonly wanted: readonly WantedPrints[] } & AuditOf)
+  | ({ readonly type: 'audit-records'; readonly wanted: readonly WantedRecord[] } & AuditOf)
+
+interface TableAuditWork extends AuditHopWork {
+  lookAskedMs: number
+  committedAtMs: number
+  readonly stored: Map<number, number>
+  /** How far the sink had come, each time that was seen to move. */
+  readonly sink: { readonly atMs: number; readonly offsets: Offsets }[]
+}
+
+export interface TableAudit {
+  readonly runId: string
+  readonly stage: string
+  readonly hops: Map<string, TableAuditWork>
+  baselineAskedMs: number | null
+}
+
+export interface TableAuditing {
+  readonly works: RunWorks
+  readonly audits: Map<string, TableAudit>
+}
+
+export type Effects = (BusEffect | TableAuditEffect)[]
+
+const LOOK_EVERY_MS = 2_000
+const BASELINE_RETRY_MS = 5_000
+
+export function beginAudit({ works, audits }: TableAuditing, { run, stage }: DueStage): Effects {
+  const { nowMs } = works.base
+  const known = audits.get(run.runId)
+  if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
+  audits.set(run.runId, { ...newAudit(run.runId, stage.stage), baselineAskedMs: nowMs })
+  const hop = auditedHops(run)[0]
+  if (hop !== undefined) return [{ type: 'audit-baseline', runId: run.runId, hop: hop.name }]
+  return [sayStarted(works, { runId: run.runId, stage: stage.stage })]
+}
+
+const newAudit = (runId: string, stage: string): TableAudit => ({ runId, stage, hops: new Map(), baselineAskedMs: null })
+
+export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Effects {
+  const { works, audits } = state
+  const audit = audits.get(run.runId) ?? newAudit(run.runId, stage.stage)
+  audits.set(run.runId, audit)
+  const evidence = evidenceOf(works, run.runId)
+  const stop = stopReason(works, run, stage)
+  const effects: Effects = []
+  let isDone = true
+  for (const hop of auditedHops(run)) {
+    const now = auditState(evidence.audits.get(hop.name) ?? emptyAudit())
+    const work = audit.hops.get(hop.name) ?? newTableWork()
+    audit.hops.set(hop.name, work)
+    effects.push(...tellFindings(works, { run, hop }, now))
+    isDone &&= now.isDone
+    if (stop === null) effects.push(...look(works, { run, hop, work, now, afterSnapshotId: auditBeganBehind(run, stage.stage) }))
+    else effects.push(...tellOpen(works, { run, hop, work }, now))
+  }
+  if (!isDone && stop === null) return effects
+  audits.delete(run.runId)
+  return [
+    ...effects,
+    ...tellGone(works, run),
+    sayEnded(works, { runId: run.runId, stage: stage.stage }, isDone ? { outcome: 'ok' } : (stop ?? { outcome: 'ok' })),
+  ]
+}
+
+const newTableWork = (): TableAuditWork => ({ ...newHopWork(), lookAskedMs: -Infinity, committedAtMs: 0, stored: new Map(), sink: [] })
+
+interface AtTable {
+  readonly run: RunState
+  readonly hop: AuditedHop
+  readonly work: TableAuditWork
+}
+
+function look(
+  works: RunWorks,
+  { run, hop, work, now, afterSnapshotId }: AtTable & { now: AuditState; afterSnapshotId: string | null },
+): Effects {
+  const { nowMs } = works.base
+  if (work.isLooking || nowMs < work.nextLookMs) return []
+  const at = { runId: run.runId, hop: hop.name, afterSnapshotId }
+  const told = evidenceOf(works, run.runId).audits.get(hop.name)
+  const mayLook = (one: { toldAtMs: number; mayCome: boolean }) => !one.mayCome || nowMs > one.toldAtMs + hop.hop.giveUpAfterMs
+  const wanted = now.wanted.table.filter((one) => mayLook(one) && isPassed(works, { run, hop, work }, one)).slice(0, WINDOWS_A_LOOK)
+  const records = now.records.table.filter(mayLook).slice(0, RECORDS_A_LOOK)
+  if (wanted.length > 0) return asked(work, { type: 'audit-prints', ...at, wanted })
+  if (records.length > 0) return asked(work, { type: 'audit-records', ...at, wanted: records })
+  const isWaitedFor = told?.scope == null || now.wanted.table.length > 0
+  if (!isWaitedFor || nowMs - work.lookAskedMs < LOOK_EVERY_MS) return []
+  work.lookAskedMs = nowMs
+  return asked(work, { type: 'audit-look', ...at })
+}
+
+function asked(work: TableAuditWork, effect: TableAuditEffect): Effects {
+  work.isLooking = true
+  return [effect]
+}
+
+/**
+ * Whether all that the topic has there must be in the table: rows from as far on are; or the sink has read beyond, had
+ * the time it is given, and has committed since.
+ */
+function isPassed(works: RunWorks, { hop, work }: AtTable, { partition, lastRecord }: WantedPrints): boolean {
+  if (lastRecord === null || (work.stored.get(partition) ?? -1) >= lastRecord) return true
+  const passed = work.sink.find(({ offsets }) => (offsets.get(partition) ?? 0) > lastRecord)
+  return passed !== undefined && works.base.nowMs > passed.atMs + hop.hop.giveUpAfterMs && work.committedAtMs > passed.atMs
+}
+
+export function onAuditEvent({ works, audits }: TableAuditing, event: TableAuditEvent): Effects {
+  const audit = audits.get(event.runId)
+  const run = works.base.book.runs.get(event.runId)
+  if (run !== undefined && run.judged !== null && event.type === 'audit-records-read') return foldAfterAudit(works, event)
+  if (audit === undefined || run === undefined) return []
+  if (event.type === 'audit-baselined') {
+    if (run.stages.get(audit.stage)?.started !== null) return []
+    return [sayStarted(works, audit, { snapshotId: event.snapshotId, tableUuid: event.tableUuid })]
+  }
+  const work = audit.hops.get(event.hop)
+  if (work === undefined) return []
+  work.isLooking = false
+  const at = { runId: run.runId, hop: event.hop, side: 'table' as const }
+  switch (event.type) {
+    case 'audit-table-seen':
+      work.trouble = null
+      return noteProgress(works, { run, work }, event)
+    case 'audit-prints-read':
+      work.trouble = null
+      return sayPrints(works, at, event.prints)
+    case 'audit-records-read':
+      work.trouble = null
+      return sayRecords(works, at, event.records)
+    case 'audit-trouble':
+      work.trouble = event.reason
+      work.nextLookMs = works.base.nowMs + LOOK_RETRY_MS
+      return []
+    default:
+      return unreachable(event)
+  }
+}
+
+function noteProgress(
+  works: RunWorks,
+  { run, work }: { run: RunState; work: TableAuditWork },
+  { hop, columns, snapshotId, committedAtMs, stored, sink }: Extract<TableAuditEvent, { type: 'audit-table-seen' }>,
+): Effects {
+  work.committedAtMs = Math.max(work.committedAtMs, committedAtMs)
+  for (const [partition, offset] of stored) work.stored.set(partition, Math.max(work.stored.get(partition) ?? -1, offset))
+  const known = work.sink.at(-1)?.offsets
+  if ([...sink].some(([partition, next]) => next > (known?.get(partition) ?? -1))) work.sink.push({ atMs: works.base.nowMs, offsets: sink })
+  if (evidenceOf(works, run.runId).audits.get(hop)?.scope != null) return []
+  return [say(works, { kind: 'audit-scoped', ...headOf(works, run.runId), hop, columns: [...columns], snapshotId })]
+}
+
+/** The time is over, and not all is compared. */
+function tellOpen(works: RunWorks, { run, hop, work }: AtTable, now: AuditState): Effects {
+  if (now.isDone) return []
+  const told = evidenceOf(works, run.runId).audits.get(hop.name)
+  const behind = now.wanted.table.find((one) => !isPassed(works, { run, hop, work }, one))
+  const parts = [
+    `audit: of ${now.windows} windows ${now.agreed} are the same in topic and table`,
+    told?.isClosed === true ? '' : 'where the topic ends was not told',
+    told?.scope == null ? 'the table was not seen' : '',
+    behind === undefined
+      ? ''
+      : `the table has not been seen to hold partition ${behind.partition} as far as offset ${String(behind.lastRecord)}, but to ${work.stored.get(behind.partition) ?? 'none'}`,
+    work.trouble ?? '',
+  ]
+  return [sayMissing(works, { runId: run.runId, hop: hop.name }, parts.filter((part) => part !== '').join('; '))]
+}

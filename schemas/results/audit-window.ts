@@ -1,0 +1,38 @@
+import { z } from 'zod'
+import { fact } from '../parts.ts'
+
+export const auditSide = z.enum(['topic', 'table'])
+export type AuditSide = z.infer<typeof auditSide>
+
+export const auditPrint = z
+  .object({
+    count: z.int(),
+    sum: z.string().describe('Of the hashes, modulo 2^64, in hexadecimal.'),
+    xor: z.string(),
+  })
+  .describe('Of any set of records, whatever their order: the same for the same records.')
+export type AuditPrint = z.infer<typeof auditPrint>
+
+export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map'])
+export type ComparedAs = z.infer<typeof comparedAs>
+
+export const auditField = z.object({
+  field: z.string(),
+  as: comparedAs.describe('What both values are brought to before they are compared.'),
+})
+export type AuditField = z.infer<typeof auditField>
+
+export const auditWindow = fact('audit-window', {
+  hop: z.string().describe('The table.'),
+  side: auditSide,
+  partition: z.int(),
+  offsetFirst: z.int(),
+  offsetLast: z.int(),
+  step: z.int().positive().describe('Offsets in each part of the window but the last.'),
+  prints: z.array(auditPrint).describe('One for each part; empty when `gone` says why.'),
+  fields: z.array(auditField).describe('What is hashed, beside partition and offset.'),
+  lastRecord: z.int().nullable().describe('The greatest offset at which there is a record or row; null for none.'),
+  leftOut: z.int().describe('Records without a value, which are no rows anywhere.'),
+  snapshotId: z.string().nullable().describe('Of the table.'),
+  gone: z.string().nullable().describe('Why nobody can tell any more.'),
+}).describe('Count and fingerprint of what stands in a window of offsets, on one side.')

@@ -1,0 +1,57 @@
+import type { AuditSide } from '../../schemas/results/audit-window.ts'
+import type { AuditedRecord } from '../../schemas/results/audit-records.ts'
+import type { OffsetRange } from '../../schemas/parts.ts'
+import { IntervalPrints } from './audit-print.ts'
+import { auditState, type AuditState } from './audit-state.ts'
+import { foldAudit, type Audit, type AuditFact } from './audit.ts'
+import { fnv1a } from './prng.ts'
+import { TABLE, told } from './told-run.fixture.ts'
+
+/** Texts of the records at each offset of partition 0. */
+export type Side = ReadonlyMap<number, readonly string[]>
+
+export const nobody = { stream: null, seq: null, isForeign: false, traceId: null, file: null }
+export const record = (offset: number, values: (string | null)[], said: Partial<AuditedRecord> = {}): AuditedRecord => ({
+  offset,
+  values,
+  ...nobody,
+  ...said,
+})
+
+const fields = [{ field: 'symbol', as: 'text' as const }]
+
+/** Both sides answer all that is wanted, until nothing is any more; `facts` are all that was told. */
+export function playAudit(
+  topic: Side,
+  table: Side,
+  windows: readonly OffsetRange[],
+): { state: AuditState; facts: AuditFact[]; rounds: number } {
+  const audits = new Map<string, Audit>()
+  const facts: AuditFact[] = []
+  const say = (fact: AuditFact) => {
+    facts.push(fact)
+    foldAudit(audits, fact)
+  }
+  say(told('audit-due', { windows: [...windows], isLast: true }))
+  for (let rounds = 0; ; rounds++) {
+    const state = auditState(audits.get(TABLE) as Audit)
+    if (state.isDone) return { state, facts, rounds }
+    answer(state, 'topic', { of: topic, say })
+    answer(state, 'table', { of: table, say })
+  }
+}
+
+function answer(state: AuditState, side: AuditSide, { of, say }: { of: Side; say: (fact: AuditFact) => void }): void {
+  for (const { partition, offsetFirst, offsetLast, step } of state.wanted[side]) {
+    const prints = new IntervalPrints({ partition, offsetFirst, offsetLast, step })
+    for (const [offset, texts] of of)
+      if (offset >= offsetFirst && offset <= offsetLast)
+        for (const text of texts) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
+    const { lastRecord } = prints
+    say(told('audit-window', { side, partition, offsetFirst, offsetLast, step, prints: prints.toWire(), fields, lastRecord }))
+  }
+  for (const { partition, offset } of state.records[side]) {
+    const records = (of.get(offset) ?? []).map((text) => record(offset, [text]))
+    say(told('audit-records', { side, partition, offsets: [offset], fields, records }))
+  }
+}

@@ -1,0 +1,133 @@
+import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
+import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
+import type { Located, OffsetRange } from '../../schemas/parts.ts'
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import { auditTable } from './audit-shells.ts'
+import type { ShellContext, SimAgent } from './host.ts'
+import { located } from './logs.ts'
+import { rulesOf } from './rules.ts'
+
+export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
+  core: reconcilerCore,
+  perform(context, effect, send) {
+    const { prng, later, stopped } = context
+    if (effect.type === 'publish' || effect.type === 'request') return
+    const pipeline = context.pipelineOf(effect.runId)
+    switch (effect.type) {
+      case 'audit-baseline':
+      case 'audit-look':
+      case 'audit-prints':
+      case 'audit-records':
+        auditTable(context, effect, send)
+        return
+      case 'stop-following':
+        stopped.add(effect.runId)
+        return
+      case 'take-baseline': {
+        const snapshotId = pipeline.snapshots.at(-1)?.snapshotId ?? null
+        later(prng.below(200), () => {
+          send({ type: 'baselined', runId: effect.runId, snapshotId, tableUuid: 'table' })
+        })
+        return
+      }
+      case 'follow':
+        followForEver(context, effect, send)
+        return
+      case 'look-again':
+        later(50 + prng.below(400), () => {
+          const wanted = new Set(effect.suspects.map(({ stream, seq }) => `${stream}/${seq}`))
+          const wantedOf = (places: readonly Located[]) => places.filter(({ stream, seq }) => wanted.has(`${stream}/${seq}`))
+          send({
+            type: 'looked-again',
+            runId: effect.runId,
+            hop: effect.hop,
+            result: {
+              ok: true,
+              snapshotId: pipeline.snapshots.at(-1)?.snapshotId ?? null,
+              present: wantedOf(pipeline.snapshots.flatMap(({ rows }) => rows)).filter((row) => !isRemoved(pipeline, row)),
+              unreadable: [],
+              origin: wantedOf(pipeline.normalised.flatMap((log, partition) => located(log.entries, partition))),
+            },
+          })
+        })
+        return
+      case 'ask-rules':
+        send({
+          type: 'rules-asked',
+          runId: effect.runId,
+          hop: effect.hop,
+          result: { ok: true, snapshotId: effect.snapshotId, rules: { checks: [], faults: [] } },
+        })
+        return
+      case 'clean-up':
+        send({ type: 'cleaned-up', runId: effect.runId, stage: effect.stage, result: { ok: true, tables: [] } })
+        return
+      default:
+        effect satisfies never
+    }
+  },
+}
+
+/** What was taken away is not written again. */
+const isRemoved = ({ snapshots }: SimPipeline, { stream, seq }: Located) =>
+  snapshots.some(({ removed }) => removed.some((row) => row.stream === stream && row.seq === seq))
+
+function followForEver(
+  { pipelineOf, prng, later, stopped }: ShellContext,
+  effect: Extract<ReconcilerEffect, { type: 'follow' }>,
+  send: (event: ReconcilerEvent) => void,
+): void {
+  const pipeline = pipelineOf(effect.runId)
+  let after = effect.afterSnapshotId === null ? 0 : Number(effect.afterSnapshotId)
+  const poll = () => {
+    if (stopped.has(effect.runId)) return
+    for (const snapshot of pipeline.snapshots.slice(after)) {
+      after = Number(snapshot.snapshotId)
+      send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, pipeline) })
+    }
+    later(100 + prng.below(400), poll)
+  }
+  later(prng.below(300), poll)
+}
+
+function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReading {
+  const canaries = new CanarySet()
+  const repeats: Located[] = []
+  const sourceOffsets: OffsetRange[] = []
+  for (const row of snapshot.rows)
+    if (!canaries.add(row.stream, row.seq)) repeats.push({ stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset })
+  for (const partition of pipeline.normalised.keys()) {
+    const offsets = snapshot.rows.filter((row) => row.partition === partition).map(({ offset }) => offset)
+    // Rows of others come with every snapshot, and with them offsets.
+    if (offsets.length > 0) sourceOffsets.push({ partition, offsetFirst: Math.min(...offsets), offsetLast: Math.max(...offsets) })
+  }
+  return {
+    snapshotId: snapshot.snapshotId,
+    parentId: snapshot.parentId,
+    committedAtMs: snapshot.committedAtMs,
+    operation: snapshot.operation,
+    filesAdded: 1,
+    rowsAdded: snapshot.rows.length,
+    bytesAdded: 0,
+    isWhole: false,
+    canaries: canaries.toWire(),
+    repeats,
+    removed: snapshot.removed.map(({ stream, seq }) => ({ stream, ranges: [seq, seq] })),
+    emptied: [],
+    places: [],
+    removedPlaces: [],
+    faults: snapshot.rows
+      .filter((row) => row.fault === 'corrupted' || row.fault === 'precision-lost')
+      .map((row) => ({
+        violation: row.fault as 'corrupted' | 'precision-lost',
+        place: { stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset },
+        field: 'price',
+        expected: '1',
+        actual: '2',
+      })),
+    sourceOffsets,
+    metadataFaults: [],
+    rules: rulesOf(snapshot),
+  }
+}
