@@ -10,6 +10,7 @@ import { members } from '../../shared/core/range-set.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import { auditTopic } from './audit-shells.ts'
+import { isAway } from './away.ts'
 import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
@@ -137,7 +138,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
               : pipeline[topicOf(origin.hop)].flatMap((log, partition) =>
                   located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
                 )
-          const result = prng.chance(1, 6)
+          const result = isAway(pipeline, effect.hop, prng)
             ? ({ ok: false, reason: 'broker away' } as const)
             : ({ ok: true, found, origin: origins, limits } as const)
           send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, result })
