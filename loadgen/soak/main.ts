@@ -4,16 +4,18 @@ import { parseArgs } from 'node:util'
 import { requestOf } from '../../agents/cli/run.ts'
 import { openTwoTopics } from '../../agents/cli/two-topics.ts'
 import { AGENT_NAMES, startAgents } from '../../compose/local/agents.ts'
+import { agentMemoryMib } from '../../compose/docker/services/agents.ts'
 import { REPO_DIR } from '../../compose/local/layout.ts'
 import { startStack } from '../../compose/local/stack.ts'
+import type { AgentName } from '../../shared/core/agent.ts'
 import { createPrng } from '../../shared/core/prng.ts'
-import { isNoise, trendOf, type Sample, type Trend } from './trend.ts'
+import { growthOf, RULE, type Growth, type Sample } from './trend.ts'
 import { WindowBook } from './windows.ts'
 
 /**
  * `npm run soak [-- --minutes 45] [--kill-every 60] [--seed 1]`: plan `continuous` on the local stack for so long; with
  * `--kill-every` an agent dies about every so many seconds. Prints windows, verdicts and the memory of each agent over
- * time; ends with 1 when a window was lost, judged twice or not at all, or memory grew beyond its noise.
+ * time; ends with 1 when a window was lost, judged twice or not at all, or memory grows towards its limit (trend.ts).
  */
 const { values } = parseArgs({
   options: {
@@ -28,8 +30,8 @@ if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill
 
 const SAMPLE_EVERY_MS = 15_000
 const PROGRESS_EVERY_MS = 60_000
-/** Heaps grow to their working size first, and the table to the 15 minutes of snapshots that its keeper leaves in it. */
-const WARM_UP_MINUTES = Math.min(16, minutes / 2)
+/** What a process of many systems may have open. */
+const OPEN_FILES_LIMIT = 1_024
 /** The last windows are judged within their time. */
 const END_LIMIT_MS = 200_000
 const MIB = 1024 * 1024
@@ -71,7 +73,7 @@ async function soak(): Promise<boolean> {
     const kills = await killing
     await topics.request({ kind: 'run-cancelled', runId: request.runId, requestedBy: 'soak', reason: 'the soak is over' })
     for (const endMs = Date.now() + END_LIMIT_MS; Date.now() < endMs && book.count().unjudged.length > 0;) await sleep(1_000)
-    return tell(book, { kills, fromMs })
+    return tell(book, kills)
   } finally {
     await topics.close()
   }
@@ -107,7 +109,7 @@ async function sample(name: string, port: number): Promise<void> {
   }
 }
 
-function tell(book: WindowBook, { kills, fromMs }: { kills: number; fromMs: number }): boolean {
+function tell(book: WindowBook, kills: number): boolean {
   const count = book.count()
   const lines: [text: string, isGood: boolean][] = [
     [
@@ -121,24 +123,34 @@ function tell(book: WindowBook, { kills, fromMs }: { kills: number; fromMs: numb
     ],
     [`windows amended: ${count.amended.join(', ') || 'none'}`, true],
   ]
+  lines.push([`memory and open files: ${RULE}`, true])
+  // One that was killed begins anew: its trend says nothing.
   for (const name of AGENT_NAMES) {
-    const warm = (samples: readonly Sample[] = []) => samples.filter(({ atMs }) => atMs > fromMs + WARM_UP_MINUTES * 60_000)
-    const [memory, heap, open] = [resident, heaps, handles].map((of) => trendOf(warm(of.get(name)))) as [
-      Trend | null,
-      Trend | null,
-      Trend | null,
-    ]
-    const most = Math.max(0, ...(resident.get(name) ?? []).map(({ value }) => value)) / MIB
-    // One that was killed begins anew: its trend says nothing.
-    const mayGrow = kills > 0
-    lines.push([
-      memory === null
-        ? `${name}: too few samples`
-        : `${name}: at most ${most.toFixed(0)} MiB, ${(memory.perHour / MIB).toFixed(1)} MiB an hour (heap ${((heap?.perHour ?? 0) / MIB).toFixed(1)}), noise ${(memory.noise / MIB).toFixed(1)} MiB; ${(open?.perHour ?? 0).toFixed(1)} open files an hour`,
-      memory !== null && (mayGrow || (isNoise(memory) && (open === null || isNoise(open)))),
-    ])
+    const [text, isSound] = memoryOf(name)
+    lines.push([text, isSound || (kills > 0 && resident.has(name))])
   }
   for (const [text, isFine] of lines) process.stdout.write(`${isFine ? 'ok  ' : 'NOT '} ${text}\n`)
   for (const reason of count.reasons) process.stdout.write(`     ${reason}\n`)
   return lines.every(([, isFine]) => isFine)
 }
+
+function memoryOf(name: AgentName): [text: string, isSound: boolean] {
+  const limitMib = agentMemoryMib(name)
+  const grown = (of: ReadonlyMap<string, Sample[]>, limit: number) => growthOf(of.get(name) ?? [], limit)
+  const memory = grown(resident, limitMib * MIB)
+  if (memory === null) return [`${name}: too few samples`, false]
+  const [heap, open] = [grown(heaps, limitMib * MIB), grown(handles, OPEN_FILES_LIMIT)]
+  const most = Math.max(0, ...(resident.get(name) ?? []).map(({ value }) => value)) / MIB
+  const parts = [
+    `at most ${most.toFixed(0)} of ${limitMib} MiB`,
+    `${slopesText(memory, MIB)} MiB an hour, allowed ${(memory.allowedPerHour / MIB).toFixed(1)}, noise ${(memory.end.noise / MIB).toFixed(1)} MiB`,
+    `limit in ${memory.daysToLimit === Infinity ? 'no' : memory.daysToLimit.toFixed(1)} days`,
+    ...(heap === null ? [] : [`heap ${slopesText(heap, MIB)} MiB an hour`]),
+    ...(open === null ? [] : [`${slopesText(open, 1)} open files an hour`]),
+  ]
+  return [`${name}: ${parts.join('; ')}`, memory.isSound && open?.isSound !== false]
+}
+
+/** Slopes of the second and the last third, the last with its standard error. */
+const slopesText = ({ middle, end }: Growth, unit: number) =>
+  `${(middle.perHour / unit).toFixed(1)}, then ${(end.perHour / unit).toFixed(1)} ± ${(end.error / unit).toFixed(1)}`

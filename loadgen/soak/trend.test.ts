@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isNoise, trendOf } from './trend.ts'
+import { DAYS_MIN, growthOf, trendOf } from './trend.ts'
 
 const HOUR = 3_600_000
 const samples = (valueAt: (index: number) => number, count = 60) =>
@@ -8,18 +8,63 @@ const samples = (valueAt: (index: number) => number, count = 60) =>
 test('a line is its own trend, without noise', () => {
   const trend = trendOf(samples((index) => 100 + index))
   expect(trend?.perHour).toBeCloseTo(59)
-  expect(trend?.growth).toBeCloseTo(59)
+  expect(trend?.last).toBeCloseTo(159)
   expect(trend?.noise).toBeCloseTo(0)
+  expect(trend?.error).toBeCloseTo(0)
 })
 
-test('what goes up and down is noise; what creeps beneath it is not', () => {
-  const saw = (index: number) => (index % 2 === 0 ? 10 : -10)
-  const level = trendOf(samples((index) => 200 + saw(index)))
-  const creeping = trendOf(samples((index) => 200 + saw(index) + index))
-  expect([level, creeping].map((trend) => trend !== null && isNoise(trend))).toEqual([true, false])
+test('scatter makes a slope uncertain', () => {
+  const trend = trendOf(samples((index) => (index % 2 === 0 ? 10 : -10)))
+  expect(trend?.noise).toBeCloseTo(10, 0)
+  expect(Math.abs(trend?.perHour ?? Infinity)).toBeLessThan(2 * (trend?.error ?? 0))
+})
+
+/** Megabytes by minute, over 45 minutes with four samples each, of an agent that may have 500. */
+const soaked = (valueAt: (minute: number) => number) =>
+  growthOf(
+    Array.from({ length: 181 }, (_, i) => ({ atMs: i * 15_000, value: valueAt(i / 4) })),
+    500,
+  )
+const saw = (minute: number) => ((minute * 4) % 2 === 0 ? 4 : -4)
+
+test.each([
+  ['level', () => 200],
+  ['level, with noise', (minute: number) => 200 + saw(minute)],
+  ['a drift of 0.3 MB an hour, almost without noise', (minute: number) => 200 + 0.005 * minute],
+  ['warming up, then level', (minute: number) => 200 + Math.min(minute, 14) * 5],
+  ['warming up until the 25th minute, then level', (minute: number) => 200 + Math.min(minute, 25) * 2],
+  ['let go of at the end', (minute: number) => 250 - minute],
+])('%s is sound', (_, valueAt) => {
+  expect(soaked(valueAt)).toMatchObject({ isSound: true })
+})
+
+test.each([
+  ['84 MB an hour', (minute: number) => 200 + (84 / 60) * minute],
+  ['84 MB an hour beneath noise', (minute: number) => 200 + (84 / 60) * minute + saw(minute)],
+  ['21 MB an hour', (minute: number) => 150 + (21 / 60) * minute],
+  ['6 MB an hour: the limit in two days', (minute: number) => 200 + (6 / 60) * minute],
+  ['level first, growing at the end', (minute: number) => 200 + Math.max(0, minute - 30) * 2],
+  ['slowing down, and still too fast', (minute: number) => 200 + 20 * Math.log2(1 + minute)],
+  ['level, above the limit', () => 501],
+])('%s is not', (_, valueAt) => {
+  expect(soaked(valueAt)).toMatchObject({ isSound: false })
+})
+
+test('what is allowed reaches the limit in just so many days', () => {
+  const growth = soaked(() => 200)
+  expect((growth?.allowedPerHour ?? 0) * DAYS_MIN * 24).toBeCloseTo(300)
+  expect(growth?.daysToLimit).toBe(Infinity)
+  expect(soaked((minute) => 200 + 0.05 * minute)?.daysToLimit).toBeCloseTo(4, 0)
 })
 
 test('too few samples, or all of one moment, have none', () => {
   expect(trendOf(samples(() => 1, 2))).toBeNull()
   expect(trendOf([1, 2, 3].map((value) => ({ atMs: 1, value })))).toBeNull()
+  expect(growthOf([], 1)).toBeNull()
+  expect(
+    growthOf(
+      samples(() => 1, 5),
+      500,
+    ),
+  ).toBeNull()
 })

@@ -5,10 +5,12 @@ export interface Sample {
 
 export interface Trend {
   readonly perHour: number
-  /** What the straight line grows by from the first sample to the last. */
-  readonly growth: number
+  /** Standard error of `perHour`: what scatter alone may make of a level line. */
+  readonly error: number
   /** Standard deviation of the samples about the line. */
   readonly noise: number
+  /** The line at its last sample. */
+  readonly last: number
 }
 
 const HOUR_MS = 3_600_000
@@ -24,8 +26,56 @@ export function trendOf(samples: readonly Sample[]): Trend | null {
   if (spread === 0) return null
   const slope = samples.reduce((sum, { atMs, value }) => sum + (atMs - first.atMs - meanAt) * (value - meanValue), 0) / spread
   const squares = samples.reduce((sum, { atMs, value }) => sum + (value - meanValue - slope * (atMs - first.atMs - meanAt)) ** 2, 0)
-  return { perHour: slope * HOUR_MS, growth: slope * (last.atMs - first.atMs), noise: Math.sqrt(squares / (count - 2)) }
+  const noise = Math.sqrt(squares / (count - 2))
+  return {
+    perHour: slope * HOUR_MS,
+    error: (noise / Math.sqrt(spread)) * HOUR_MS,
+    noise,
+    last: meanValue + slope * (last.atMs - first.atMs - meanAt),
+  }
 }
 
-/** Growth that the samples' own scatter explains. */
-export const isNoise = ({ growth, noise }: Trend) => growth <= 2 * noise
+export interface Growth {
+  /** Of the second and the last third of the time: the first is for getting warm. */
+  readonly middle: Trend
+  readonly end: Trend
+  readonly isSound: boolean
+  /** What may be grown by each hour, if the limit is to be `DAYS_MIN` away. */
+  readonly allowedPerHour: number
+  /** How far the limit is at the slope of the last third; infinite where that does not rise. */
+  readonly daysToLimit: number
+}
+
+/** So long must pass, at the slope of the last third, before the limit is reached: a deployment or a weekend. */
+export const DAYS_MIN = 3
+/** A slope counts from so many standard errors on. */
+const SURE_ERRORS = 2
+/** What was warming up too long, and is no leak, rises half as fast in the last third, or slower. */
+const FALLS_TO = 0.5
+
+export const RULE = `in the last third no slope, beyond ${SURE_ERRORS} standard errors, that reaches the limit within ${DAYS_MIN} days; nor in the second, unless the last rises at most ${FALLS_TO} times as fast`
+
+/**
+ * Whether something that should stay level does. A drift far smaller than the limit is no leak, and what is kept of the
+ * newest runs fills up for hours; a slope that would end the process within days is one, however much it scatters.
+ * Null for too few samples.
+ */
+export function growthOf(samples: readonly Sample[], limit: number): Growth | null {
+  const [first, last] = [samples[0], samples.at(-1)]
+  if (first === undefined || last === undefined) return null
+  const third = (last.atMs - first.atMs) / 3
+  const endsAtMs = first.atMs + 2 * third
+  const middle = trendOf(samples.filter(({ atMs }) => atMs >= first.atMs + third && atMs < endsAtMs))
+  const end = trendOf(samples.filter(({ atMs }) => atMs >= endsAtMs))
+  if (middle === null || end === null) return null
+  const left = Math.max(0, limit - end.last)
+  const allowedPerHour = left / (DAYS_MIN * 24)
+  const isSlow = ({ perHour, error }: Trend) => perHour - SURE_ERRORS * error <= allowedPerHour
+  return {
+    middle,
+    end,
+    allowedPerHour,
+    daysToLimit: end.perHour <= 0 ? Infinity : left / end.perHour / 24,
+    isSound: end.last < limit && isSlow(end) && (isSlow(middle) || end.perHour <= FALLS_TO * middle.perHour),
+  }
+}

@@ -86,6 +86,9 @@ const particulars: Readonly<Record<AgentName, Particulars>> = {
   },
 }
 
+/** Beyond so much, in MiB, an agent is ended. */
+export const agentMemoryMib = (name: AgentName): number => Number.parseInt(particulars[name].memory, 10)
+
 function agent(name: AgentName): Service {
   const own = particulars[name]
   return {
