@@ -131,6 +131,11 @@ export const upward: readonly { readonly from: RegExp; readonly to: RegExp; read
     why: 'benchmarks of whole agents start them, and the broker, as a user would',
   },
   {
+    from: /^loadgen\/soak\/main\.ts$/,
+    to: /^compose\/docker\/services\/agents\.ts$/,
+    why: 'growth is judged by the memory that Compose gives an agent',
+  },
+  {
     from: /^loadgen\/bench\/growth\.ts$/,
     to: /^agents\/storage-reconciler\/(table-following|events)\.ts$/,
     why: "what is measured is the reconciler's own reading, without the servers around it",
