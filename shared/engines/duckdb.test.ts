@@ -14,7 +14,8 @@ afterAll(async () => {
 
 /** A setting that only this instance has: one opened anew has lost it. */
 const mark = (db: DuckDb) => db.query("SET search_path = 'temp'")
-const isMarked = async (db: DuckDb) => String((await db.query("SELECT current_setting('search_path') AS path"))[0]?.['path']).includes('temp')
+const isMarked = async (db: DuckDb) =>
+  String((await db.query("SELECT current_setting('search_path') AS path"))[0]?.['path']).includes('temp')
 
 test('an engine is opened anew after so many calls, and answers on', async () => {
   const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir, renewAfterCalls: 3 })
