@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDuckDb, type DuckDb } from './duckdb.ts'
+
+let tempDir = ''
+beforeAll(async () => {
+  tempDir = await mkdtemp(join(tmpdir(), 'assay-engine-'))
+})
+afterAll(async () => {
+  await rm(tempDir, { recursive: true })
+})
+
+/** A setting that only this instance has: one opened anew has lost it. */
+const mark = (db: DuckDb) => db.query("SET search_path = 'temp'")
+const isMarked = async (db: DuckDb) =>
+  String((await db.query("SELECT current_setting('search_path') AS path"))[0]?.['path']).includes('temp')
+
+test('an engine is opened anew after so many calls, and answers on', async () => {
+  const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir, renewAfterCalls: 3 })
+  await mark(db)
+  expect(await isMarked(db)).toBe(true)
+  await db.query('SELECT 1')
+  expect(await isMarked(db)).toBe(false)
+  db.close()
+})
+
+test('never while it holds a table, and soon after', async () => {
+  const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir, renewAfterCalls: 2 })
+  await db.appendColumns('held', [{ name: 'n', type: 'integer', values: [1, 2] }])
+  for (let i = 0; i < 5; i++) expect(await db.query('SELECT count(*) AS n FROM held')).toEqual([{ n: 2n }])
+  await mark(db)
+  await db.query('DROP TABLE temp.held')
+  expect(await isMarked(db)).toBe(false)
+  db.close()
+})
+
+test('is kept where nothing is said', async () => {
+  const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir })
+  await mark(db)
+  for (let i = 0; i < 20; i++) await db.query('SELECT 1')
+  expect(await isMarked(db)).toBe(true)
+  db.close()
+})
