@@ -27,7 +27,7 @@ export interface DuckDbOptions {
   /**
    * Opens the engine anew after so many calls, as soon as it holds no table. What an instance that is kept takes wanders
    * far above what it needs (60 MiB over 1,000 comparisons of rows); closing it gives that back. Not for who attaches or
-   * loads anything.
+   * loads anything, nor for streams that read from no table of the engine's: these would be closed.
    */
   renewAfterCalls?: number
 }
