@@ -20,7 +20,7 @@ function sizeOf(root: unknown): number {
     size++
     if (one instanceof Map) for (const [key, value] of one) open.push(key, value)
     else if (one instanceof Set) open.push(...(one as Set<unknown>))
-    else open.push(...Object.values(one))
+    else open.push(...(Object.values(one) as unknown[]))
   }
   return size
 }
