@@ -101,10 +101,12 @@ export async function openFlow(
   return flow
 }
 
-/** Spread over the records, away from the last ones: behind each, more of its stream must come. */
+/** Spread over the records, away from the first and the last of each stream: behind each, more of its stream must come. */
 function pick(records: readonly Outgoing[], count: number): Outgoing[] {
-  const step = Math.floor((records.length * 0.6) / count)
-  return Array.from({ length: count }, (_, at) => records[Math.floor(records.length * 0.2) + at * step] as Outgoing)
+  const last = Math.max(...records.map(({ seq }) => seq))
+  const inner = records.filter(({ seq }) => seq >= last * 0.2 && seq <= last * 0.8)
+  const step = Math.floor(inner.length / count)
+  return Array.from({ length: count }, (_, at) => inner[at * step] as Outgoing)
 }
 
 async function readRaw(
