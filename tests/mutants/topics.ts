@@ -1,8 +1,4 @@
-import type { Mutant } from './mutant.ts'
-
-const at =
-  (file: string) =>
-  (name: string, find: string, put: string): Mutant => ({ name, file, find, put })
+import { at, type Mutant } from './mutant.ts'
 
 const log = at('agents/ingestion-checker/log-watch.ts')
 const logJudging = at('agents/ingestion-checker/log-judging.ts')

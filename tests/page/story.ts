@@ -1,4 +1,4 @@
-import { sampleResolved } from '../../agents/reporter/reports/sample-run.ts'
+import { nowhere, sampleResolved } from '../../agents/reporter/reports/sample-run.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import { canaryIdText, deterministicRunId, traceIdOf } from '../../shared/core/identity.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
@@ -146,17 +146,6 @@ function committed(head: HeadOf, span: Span): RunFact {
 }
 
 function violation(head: HeadOf, said: Parameters<Story['violation']>[0]): RunFact {
-  const nowhere = {
-    field: null,
-    expected: 'once',
-    actual: 'nowhere',
-    partition: null,
-    offset: null,
-    snapshotId: null,
-    file: null,
-    difference: null,
-    rule: null,
-  }
   const by = head(said.hop === TABLE ? 'storage-reconciler' : 'ingestion-checker')
   const traceId = traceIdOf({ runId: by.runId, stream: 0, seq: said.ranges[0] ?? 0 })
   return { kind: 'violation-found', ...by, stream: 0, ...nowhere, traceId, ...said }

@@ -130,22 +130,24 @@ function answered(hop: string): Fact<'probe-answered'> {
   return { kind: 'probe-answered', ...head('query-prober', 5_000), hop, probe: hop, batch: 1, ...answer }
 }
 
+/** What a sample of a violation says of itself where nothing else is said. */
+export const nowhere = {
+  field: null,
+  expected: 'once',
+  actual: 'nowhere',
+  partition: null,
+  offset: null,
+  snapshotId: null,
+  file: null,
+  difference: null,
+  rule: null,
+} as const
+
 export function violation(
   said: Pick<Fact<'violation-found'>, 'violation' | 'hop' | 'stream' | 'ranges'> & Partial<Fact<'violation-found'>>,
 ): Fact<'violation-found'> {
-  const nothing = {
-    field: null,
-    expected: 'once',
-    actual: 'nowhere',
-    partition: null,
-    offset: null,
-    snapshotId: null,
-    file: null,
-    difference: null,
-    rule: null,
-  }
   const traceId = traceIdOf({ runId: SAMPLE_RUN_ID, stream: said.stream, seq: said.ranges[0] ?? 0 })
-  return { kind: 'violation-found', ...head('ingestion-checker', 8_000), ...nothing, traceId, ...said }
+  return { kind: 'violation-found', ...head('ingestion-checker', 8_000), ...nowhere, traceId, ...said }
 }
 
 export function faultStep(phase: Fact<'fault-changed'>['phase'], afterMs: number, recoveryMs: number | null = null): Fact<'fault-changed'> {
