@@ -33,7 +33,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'stack', include: ['**/*.stack.test.ts'], exclude: ['node_modules/**', '.assay/**', ...ofFewServers], ...onServers },
       },
-      // Light on the machine, and hence beside the others.
+      // Light on the machine.
       { extends: true, test: { name: 'servers', include: ofFewServers, ...onServers } },
     ],
     coverage: {

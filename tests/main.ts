@@ -109,12 +109,14 @@ async function coverage(): Promise<Count> {
 }
 
 const onlyCheck = process.argv.includes('--check')
-const counts = await check({ measured: !onlyCheck })
+/** No test waits for a download or a build. */
+const install = async () => (onlyCheck ? [] : [await tool('servers fetched and built', [join(ROOT, 'tests/live/install.ts')])])
+const counts = (await Promise.all([check({ measured: !onlyCheck }), install()])).flat()
 if (!onlyCheck) {
   process.env[PROCESS_COVERAGE] = join(output, 'processes')
-  const servers = () => vitest('tests on a few servers', ['--project', 'servers', ...coverageInto('servers')])
-  const stack = () => vitest('tests on whole pipelines', ['--project', 'stack', ...coverageInto('stack')])
-  counts.push(...(availableParallelism() < 2 ? [await servers(), await stack()] : await Promise.all([servers(), stack()])))
+  // One after the other: a pipeline that has to share the cores is late, and then that is what its verdict says.
+  counts.push(await vitest('tests on a few servers', ['--project', 'servers', ...coverageInto('servers')]))
+  counts.push(await vitest('tests on whole pipelines', ['--project', 'stack', ...coverageInto('stack')]))
   counts.push(await coverage())
 }
 rmSync(output, { recursive: true, force: true })

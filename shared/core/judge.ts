@@ -258,13 +258,16 @@ function summaryOf({ run, evidence, hop, index, violations }: HopToSummarise): H
     expected: expected.size,
     sighted: sighted.and(expected).size,
     violations: canariesBy(here, ({ violation }) => violation).map(([violation, canaries]) => ({ violation, count: canaries.size })),
-    fidelity: fidelityOf(bad.size, hop.kind === 'api' && hop.per === 'canary' ? sighted.size + bad.size : expected.size),
+    fidelity: fidelityOf(bad, sighted),
     ...quantiles(latency ?? null),
   }
 }
 
-/** Of those that were looked at: look-ups are a sample. */
-const fidelityOf = (bad: number, looked: number) => (looked === 0 ? null : Math.max(0, 1 - bad / looked))
+/** Of those that were looked at: look-ups are a sample, and what a stopped run never came to is not whole. */
+function fidelityOf(bad: CanarySet, sighted: CanarySet): number | null {
+  const looked = bad.size + sighted.minus(bad).size
+  return looked === 0 ? null : 1 - bad.size / looked
+}
 
 const breaksFidelity: ReadonlySet<ViolationKind> = new Set([
   'lost',

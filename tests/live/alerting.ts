@@ -7,9 +7,6 @@ import { z } from 'zod'
 import { proberMetrics } from '../../agents/query-prober/metrics.ts'
 import { startAgents, type Agents } from '../../compose/local/agents.ts'
 import { signalGroup, startChild, type Child } from '../../compose/local/child.ts'
-import { images } from '../../compose/docker/images.ts'
-import { debianFiles } from '../../compose/local/debian.ts'
-import { goProgram } from '../../compose/local/go.ts'
 import { freePorts } from '../../compose/local/ports.ts'
 import { httpAnswers } from '../../compose/local/probes.ts'
 import { startStack, type Stack } from '../../compose/local/stack.ts'
@@ -26,6 +23,7 @@ import { createLog } from '../../shared/runtime/log.ts'
 import { createMetrics } from '../../shared/runtime/metrics.ts'
 import { createRegistry } from '../../shared/runtime/registry.ts'
 import { until } from './jaeger.ts'
+import { programs } from './programs.ts'
 
 export const RULES = join(import.meta.dirname, '../../compose/observability/prometheus')
 const START_LIMIT_MS = 60_000
@@ -207,15 +205,12 @@ async function startServers(wish: ServersWish): Promise<Child[]> {
   const start = (name: string, command: string, args: readonly string[]) =>
     startChild({ name, command, args, cwd: dir, env: process.env, logFile: join(dir, `${name}.log`), pidFile: join(dir, `${name}.pid`) })
   const common = (name: string, storage: string) => [`--config.file=${name}.yml`, `--${storage}=${join(dir, `${name}-data`)}`]
-  // Debian's reads its templates from /usr/share, where a test puts nothing: the version that Compose runs, from its module.
-  const [, version = ''] = images.alertmanager.split(':')
-  const program = { name: 'alertmanager', module: 'github.com/prometheus/alertmanager', version, package: './cmd/alertmanager' }
-  const alertmanager = await start('alertmanager', await goProgram(program, note), [
+  const alertmanager = await start('alertmanager', await programs.alertmanager(note), [
     ...common('alertmanager', 'storage.path'),
     `--web.listen-address=127.0.0.1:${alertmanagerPort}`,
     '--cluster.listen-address=',
   ])
-  const prometheus = await start('prometheus', join(await debianFiles(['prometheus'], note), 'usr/bin/prometheus'), [
+  const prometheus = await start('prometheus', join(await programs.prometheus(note), 'usr/bin/prometheus'), [
     ...common('prometheus', 'storage.tsdb.path'),
     `--web.listen-address=127.0.0.1:${prometheusPort}`,
     '--enable-feature=exemplar-storage',

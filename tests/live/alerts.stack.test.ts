@@ -2,13 +2,13 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { debianFiles } from '../../compose/local/debian.ts'
 import { CLEAN, accepted, cleanFacts, told } from '../../shared/core/told-run.fixture.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
 import type { RunFact } from '../../schemas/results.ts'
 import { documentedMetrics, typesIn } from '../repo/documented-metrics.ts'
 import { startAlerting, RULES, type Alerting, type HeardAlert } from './alerting.ts'
 import { until } from './jaeger.ts'
+import { programs } from './programs.ts'
 
 /**
  * The real reporter, the real Prometheus and Alertmanager as they are shipped, asked every 2 s: from a planted loss to a
@@ -50,7 +50,7 @@ const awaited = (status: HeardAlert['status'], labels: Readonly<Record<string, s
   )
 
 test("the shipped rules are right by Prometheus' own tool", async () => {
-  const promtool = join(await debianFiles(['prometheus'], () => undefined), 'usr/bin/promtool')
+  const promtool = join(await programs.prometheus(() => undefined), 'usr/bin/promtool')
   const run = async (...args: string[]) => (await promisify(execFile)(promtool, args)).stdout
   expect(await run('check', 'rules', join(RULES, 'rules/recording.yml'), join(RULES, 'rules/alerts.yml'))).toMatch(/SUCCESS.*SUCCESS/s)
   expect(await run('check', 'config', '--syntax-only', join(RULES, '../../docker/prometheus.yml'))).toContain('SUCCESS')

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { cacheFolder } from '../../compose/local/cache.ts'
-import { debianFiles } from '../../compose/local/debian.ts'
 import { connectKafka } from '../../shared/runtime/kafka.ts'
 import { createWriter } from '../../shared/runtime/kafka-writer.ts'
 import { listenFor, startLiveStack, type LiveStack } from './live-stack.ts'
+import { programs } from './programs.ts'
 
 /** Requests as people make them: lines typed into Kafka's own console producer or kcat, Avro from a client of the registry. */
 let live: LiveStack
@@ -18,7 +18,7 @@ let live: LiveStack
 let kcatFolder: string
 
 beforeAll(async () => {
-  kcatFolder = await debianFiles(['kcat'], (line) => void process.stderr.write(`${line}\n`))
+  kcatFolder = await programs.kcat((line) => void process.stderr.write(`${line}\n`))
   live = await startLiveStack()
 })
 

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { signalGroup, startChild } from '../../compose/local/child.ts'
-import { goProgram } from '../../compose/local/go.ts'
 import { freePorts } from '../../compose/local/ports.ts'
 import { httpAnswers } from '../../compose/local/probes.ts'
+import { programs } from './programs.ts'
 
 const CONFIGURATION = join(import.meta.dirname, '../../compose/observability/jaeger/jaeger.yaml')
 const START_LIMIT_MS = 30_000
@@ -49,10 +49,7 @@ export type JaegerSpan = z.infer<typeof jaegerSpan>
 
 /** A real Jaeger on loopback, built from its published module on first use, with the configuration that Compose uses. */
 export async function startJaeger(note: (line: string) => void): Promise<Jaeger> {
-  const command = await goProgram(
-    { name: 'jaeger', module: 'github.com/jaegertracing/jaeger', version: 'v1.76.0', package: './cmd/jaeger' },
-    note,
-  )
+  const command = await programs.jaeger(note)
   const dir = await mkdtemp(join(tmpdir(), 'assay-jaeger-'))
   const [ui = 0, grpc = 0, health = 0, metrics = 0, otlp = 0, otlpGrpc = 0, thrift = 0] = await freePorts(7)
   const logFile = join(dir, 'jaeger.log')

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, existsSync } from 'node:fs'
+import { mkdtempSync, readFileSync, existsSync, writeFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -36,12 +36,16 @@ export interface LiveRun {
   readonly facts: readonly RunFact[]
 }
 
-export async function startLiveStack(env: Record<string, string> = {}, { nats = false } = {}): Promise<LiveStack> {
+/** `patience`: how many times longer than usual a canary may take before it is late, where a test is not about that. */
+export async function startLiveStack(
+  env: Record<string, string> = {},
+  { nats = false, patience = 1 }: { nats?: boolean; patience?: number } = {},
+): Promise<LiveStack> {
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
-  const lines: string[] = []
-  const progress = (line: string) => void lines.push(line)
+  const progress = () => undefined
   const stack = await startStack({ dir, progress, nats: nats ? 'always' : 'never' })
-  const agents = await startAgents(stack, AGENT_NAMES, { progress, env })
+  const ASSAY_TOPOLOGY = patience === 1 ? (stack.env['ASSAY_TOPOLOGY'] ?? '') : patientTopology(stack, patience)
+  const agents = await startAgents(stack, AGENT_NAMES, { progress, env: { ...env, ASSAY_TOPOLOGY } })
   return {
     stack,
     agents,
@@ -58,6 +62,14 @@ export async function startLiveStack(env: Record<string, string> = {}, { nats = 
       await rm(dir, { recursive: true, force: true })
     },
   }
+}
+
+function patientTopology({ dir, env }: Stack, patience: number): string {
+  const usual = readFileSync(env['ASSAY_TOPOLOGY'] ?? '', 'utf8')
+  const file = join(dir, 'patient-topology.yaml')
+  const longer = (_: string, name: string, ms: string) => `${name}: ${Number(ms) * patience}`
+  writeFileSync(file, usual.replaceAll(/(deliverWithinMs|giveUpAfterMs|staleAfterMs): (\d+)/g, longer))
+  return file
 }
 
 export interface RunWish {

@@ -5,7 +5,8 @@ import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-st
 let live: LiveStack
 
 beforeAll(async () => {
-  live = await startLiveStack({}, { nats: true })
+  // How long a killed server needs to be there again is the machine's doing, and no test of what was asked here.
+  live = await startLiveStack({}, { nats: true, patience: 6 })
 })
 
 afterAll(async () => {
@@ -52,8 +53,7 @@ describe('a pipeline that begins at NATS', () => {
       parameters: { canaries: '8000' },
       inMidRun: { acknowledged: 3_000, act: () => killAndRestart('gateway') },
     })
+    expect(verdictOf(run)).toEqual(passed)
     expectFaithful(run, 8_000)
-    // While it was away nothing was moved: what that made late is late, and nothing else is wrong with it.
-    expect([...run.evidence.violations.values()].filter(({ violation }) => violation !== 'late')).toEqual([])
   })
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { debianFiles } from '../../compose/local/debian.ts'
+import { programs } from './programs.ts'
 import { mentionedCommands, readmeCommands } from './readme-commands.ts'
 import { isRunHere, promiseOf } from './readme-promises.ts'
 
@@ -30,7 +30,7 @@ afterAll(async () => {
 
 /** On the PATH, as on the machine of somebody who has it. */
 async function givenKcat(): Promise<void> {
-  const root = await debianFiles(['kcat'], (line) => void process.stderr.write(`${line}\n`))
+  const root = await programs.kcat((line) => void process.stderr.write(`${line}\n`))
   const libraries = execFileSync('sh', ['-c', `echo ${root}/usr/lib/*-linux-gnu`], { encoding: 'utf8' }).trim()
   mkdirSync(join(copy, 'bin'))
   writeFileSync(join(copy, 'bin', 'kcat'), `#!/bin/sh\nLD_LIBRARY_PATH=${libraries} exec ${root}/usr/bin/kcat "$@"\n`, { mode: 0o755 })

@@ -1,12 +1,12 @@
 import { AxeBuilder } from '@axe-core/playwright'
 import { chromium, type Browser, type Page } from 'playwright-core'
-import { debianCommand } from '../../compose/local/debian.ts'
+import { programs } from '../live/programs.ts'
 
 export type { Browser, Page } from 'playwright-core'
 
 /** The door to the browser: Debian's Chromium, told to ask nobody for anything. */
 export async function openBrowser(): Promise<Browser> {
-  const executablePath = await debianCommand('chromium', ['chromium'], (line) => process.stderr.write(`${line}\n`))
+  const executablePath = await programs.chromium((line) => process.stderr.write(`${line}\n`))
   const quiet = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update']
   return chromium.launch({ executablePath, headless: true, args: ['--no-sandbox', '--disable-sync', ...quiet] })
 }

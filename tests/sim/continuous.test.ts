@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { EVERY_MS, simulateSeries, type SeriesReport } from './series-world.ts'
 import { hopNames } from './topology.ts'
 
-/** Twelve with `npm run sim`. */
+/** Twelve with `npm test` and `npm run sim`. */
 const HOURS = Number(process.env['SIM_HOURS'] ?? 1)
 const MINUTES_AWAY = 7
 /** Far enough from each other, from kills and from the time away that the window itself decides its verdict. */
@@ -49,7 +49,23 @@ test(`${HOURS} h with agents killed every few minutes, and all away for ${MINUTE
     expect(runs).toBeLessThanOrEqual(257)
     expect(evidence).toBeLessThanOrEqual(32)
   }
+  expectNoGrowth(report, HOURS)
 })
+
+/** From the fifth hour on all that is kept for a time is as long as it gets. */
+const FULL_AFTER_HOURS = 5
+
+/** What an agent holds is in its last hours no more than it was in those after the fifth. */
+function expectNoGrowth({ held }: SeriesReport, hours: number): void {
+  if (hours < FULL_AFTER_HOURS * 2) return
+  const half = (hours - FULL_AFTER_HOURS) / 2
+  for (const agent of new Set(held.map((one) => one.agent))) {
+    const weights = held.filter((one) => one.agent === agent && one.hour > FULL_AFTER_HOURS)
+    const most = (part: typeof held) => Math.max(...part.map(({ weight }) => weight))
+    const earlier = most(weights.filter(({ hour }) => hour <= FULL_AFTER_HOURS + half))
+    expect([agent, most(weights.filter(({ hour }) => hour > FULL_AFTER_HOURS + half)) / earlier]).toEqual([agent, expect.closeTo(1, 0.5)])
+  }
+}
 
 /** The next one begins after a minute; of the looks that follow a verdict, the second comes after three. */
 const DELIVERED_AFTER_MS = 75_000
