@@ -32,6 +32,8 @@ export interface SabotageCase {
   readonly of: 'topic' | 'table' | 'content'
   /** It leaves its pipeline unfit for the next one. */
   readonly spoils?: true
+  /** It touches what all pipelines stand on: nothing else runs beside it. */
+  readonly alone?: true
   readonly canaries?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }
   act(flow: Flow): Promise<Planted>

@@ -1,8 +1,9 @@
 import type { SabotageCase } from './case.ts'
 import { changedTopicCases } from './cases/changed-topics.ts'
+import { disturbedCases } from './cases/disturbed.ts'
 import { innocentCases } from './cases/innocent.ts'
 import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
 
-export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...tableFileCases, ...innocentCases]
+export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...tableFileCases, ...innocentCases, ...disturbedCases]

@@ -52,13 +52,15 @@ export interface Flow {
   passFaithfully(records?: readonly Outgoing[]): Promise<Placed[]>
   row(placed: Placed, change?: Row): Row
   pause(ms: number): Promise<void>
+  /** The request for this run, on the control topic once more. */
+  askAgain(): Promise<unknown>
   /** Until the agents have said so. */
   heard(what: string, is: (followed: FollowedRun) => boolean): Promise<void>
 }
 
 export async function openFlow(
   pipeline: Pipeline,
-  of: { readonly runId: string; readonly canaries: number; readonly followed: FollowedRun },
+  of: { readonly runId: string; readonly canaries: number; readonly followed: FollowedRun; readonly ask: () => Promise<unknown> },
 ): Promise<Flow> {
   const records = await readRaw(pipeline, of)
   const { kafka, names, groups, writer } = pipeline
@@ -92,6 +94,7 @@ export async function openFlow(
     },
     row: (placed, change = {}) => ({ ...rowOf(names.topic, placed), ...change }),
     pause: (ms) => sleep(ms),
+    askAgain: of.ask,
     heard: (what, is) =>
       until(
         () => `heard ${what}`,

@@ -41,7 +41,10 @@ try {
     encode: await registerSchemas(stack),
     note: () => undefined,
   }
-  for (let turn = 1; turn <= Number(values.times); turn++) results.push(...(await runAll(ground, Number(values.lanes))))
+  for (let turn = 1; turn <= Number(values.times); turn++) {
+    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone !== true), lanes: Number(values.lanes) })))
+    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone === true), lanes: 1 })))
+  }
 } finally {
   await stack.stop()
   if (!values.keep) await rm(dir, { recursive: true, force: true })
@@ -53,8 +56,11 @@ const isGood =
 process.exit(isGood ? 0 : 1)
 
 /** Side by side in lanes, each a pipeline of its own, made anew after a case that spoils it. */
-async function runAll(ground: Ground, lanes: number): Promise<CaseResult[]> {
-  const queue = [...wanted]
+async function runAll(
+  ground: Ground,
+  { cases, lanes }: { readonly cases: readonly SabotageCase[]; readonly lanes: number },
+): Promise<CaseResult[]> {
+  const queue = [...cases]
   const all: CaseResult[] = []
   // One after the other: the catalog keeps namespaces in a file that two writers fall out over.
   let opening: Promise<unknown> = Promise.resolve()

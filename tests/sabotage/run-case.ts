@@ -38,21 +38,23 @@ export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<Ca
   const topics = await openTwoTopics((event) => foldFollowed(followed, event), { environment: pipeline.environment })
   try {
     await topics.caughtUp
-    await topics.request({
-      kind: 'run-requested',
-      runId,
-      plan: JSON.stringify(planOf(canaries)),
-      parameters: {},
-      window: null,
-      requestedBy: 'sabotage',
-    })
+    const ask = () =>
+      topics.request({
+        kind: 'run-requested',
+        runId,
+        plan: JSON.stringify(planOf(canaries)),
+        parameters: {},
+        window: null,
+        requestedBy: 'sabotage',
+      })
+    await ask()
     const sinceMs = clock.nowMs()
     const { acknowledged } = followed.evidence
     await until(
       () => `${acknowledged.size} of ${canaries} canaries acknowledged`,
       () => acknowledged.size >= canaries,
     )
-    const flow = await openFlow(pipeline, { runId, canaries, followed })
+    const flow = await openFlow(pipeline, { runId, canaries, followed, ask })
     const planted = await one.act(flow)
     const outcome = await awaitOutcome({ followed, limits: { sinceMs }, nowMs: clock.nowMs })
     if (outcome?.kind !== 'judged') throw new Error(`not judged: ${JSON.stringify(outcome).slice(0, 300)}`)
