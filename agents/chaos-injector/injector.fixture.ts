@@ -10,6 +10,7 @@ const shell = new InjectorShell({
   bus: { flush: () => Promise.resolve(true) },
   log: createLog({ agent: 'chaos-injector', instance: 'fixture', level: 'silent' }),
   metrics: { add: () => undefined },
+  stopWatching: () => undefined,
 })
 const given = JSON.parse(effect) as Extract<InjectorEffect, { type: 'inject' }>
 // The lease begins here, however long the process took to start.

@@ -8,6 +8,7 @@ import { guardOpenLeases } from './guard.ts'
 import { leasesDirOf } from './lease.ts'
 import { injectorMetrics } from './metrics.ts'
 import { InjectorShell } from './shell.ts'
+import { startWatching } from './watched.ts'
 
 export async function main(): Promise<void> {
   const { stateDir, instance, logLevel } = loadAgentConfig()
@@ -21,7 +22,10 @@ export async function main(): Promise<void> {
     coreConfig: base,
     config,
     version: ASSAY_VERSION,
-    metrics: injectorMetrics,
-    createShell: ({ log, metrics, bus }) => Promise.resolve(new InjectorShell({ topology, log, metrics, bus, leasesDir })),
+    metrics: injectorMetrics(topology),
+    createShell: ({ log, metrics, bus, clock }) => {
+      const stopWatching = startWatching(topology, { log, metrics, clock })
+      return Promise.resolve(new InjectorShell({ topology, log, metrics, bus, leasesDir, stopWatching }))
+    },
   })
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createLog } from '../../shared/runtime/log.ts'
 import type { InjectorEffect, InjectorEvent } from './core.ts'
 import { pause } from './faults/pause.ts'
@@ -43,13 +43,18 @@ const inject = (leaseMs: number, stage = at.stage): InjectorEffect => ({
 const heal: InjectorEffect = { type: 'heal', ...at, target: 'target' }
 const look: InjectorEffect = { type: 'look-at-lease', ...at, target: 'target' }
 
-function newShell({ flush = true, leaseMsMax = 60_000 }: { flush?: boolean; leaseMsMax?: number } = {}): InjectorShell {
+function newShell({
+  flush = true,
+  leaseMsMax = 60_000,
+  stopWatching = () => undefined,
+}: { flush?: boolean; leaseMsMax?: number; stopWatching?: () => void } = {}): InjectorShell {
   return new InjectorShell({
     topology: { chaos: { targets: { target: { driver: 'process', pidFile: target.pidFile, faults: ['pause'], leaseMsMax } } } },
     leasesDir: target.leasesDir,
     bus: { flush: () => Promise.resolve(flush) },
     log: createLog({ agent: 'chaos-injector', instance: 't', level: 'silent' }),
     metrics: { add: () => undefined },
+    stopWatching,
   })
 }
 
@@ -209,12 +214,14 @@ test('clear-leases heals what stands of its run alone, and says so when nothing 
   expect(own).toMatchObject({ ok: true, detail: expect.stringMatching(/^pause of target: process \d+ is in state [^T]$/) as string })
 })
 
-test('a graceful stop leaves no fault behind', async () => {
-  const shell = newShell()
+test('a graceful stop leaves no fault behind, and watches no more', async () => {
+  const stopWatching = vi.fn()
+  const shell = newShell({ stopWatching })
   await answer(shell, inject(20_000))
   await shell.close()
   expect(await stateOf(target.pid)).not.toBe('T')
   expect(await readdir(target.leasesDir)).toEqual(['ended', 'watchdog.log'])
+  expect(stopWatching).toHaveBeenCalledOnce()
 })
 
 test('the stop command heals from the journals alone, past one that cannot be read, and says what it could not', async () => {

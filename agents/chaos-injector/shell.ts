@@ -17,6 +17,7 @@ export interface InjectorPorts {
   readonly bus: Pick<Bus, 'flush'>
   readonly log: Log
   readonly metrics: Pick<Metrics, 'add'>
+  readonly stopWatching: () => void
 }
 
 type Send = (event: InjectorEvent) => void
@@ -61,8 +62,9 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
 
   /** A graceful stop leaves no fault behind; what cannot be healed now is left to the watchdogs. */
   async close(): Promise<void> {
-    const { log, leasesDir } = this.#ports
+    const { log, leasesDir, stopWatching } = this.#ports
     this.#isLeaving = true
+    stopWatching()
     await Promise.all(this.#turns.values())
     const { leases, problems } = await openLeases(leasesDir)
     for (const lease of leases) {

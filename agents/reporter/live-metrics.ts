@@ -14,7 +14,6 @@ import { isWatched, watchedDefects } from '../../shared/core/watcher.ts'
 import type { CountedValue, Metrics, TracedValue } from '../../shared/runtime/metrics.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasonOf } from './inconclusive-reasons.ts'
-import { createWatch } from './watched.ts'
 
 type Sink = Pick<Metrics, 'add' | 'set' | 'observeMany'>
 
@@ -41,7 +40,6 @@ const VERDICTS = ['pass', 'fail', 'inconclusive'] as const
  * process has caught up: replayed history is no increase. A fact that comes twice counts once.
  */
 export class LiveMetrics {
-  readonly #watch: () => void
   readonly #metrics: Sink
   readonly #hops: ReadonlySet<string>
   readonly #storing: readonly string[]
@@ -52,7 +50,6 @@ export class LiveMetrics {
   #newestMs = 0
 
   constructor(topology: Topology, metrics: Sink) {
-    this.#watch = createWatch(topology, metrics)
     this.#metrics = metrics
     this.#hops = new Set([SOURCE_HOP, ...topology.hops.map(hopName)])
     this.#storing = [SOURCE_HOP, ...topology.hops.filter(({ kind }) => kind !== 'api').map(hopName)]
@@ -72,7 +69,6 @@ export class LiveMetrics {
 
   /** Sets what is a matter of the moment. Called when somebody looks. */
   refresh(nowMs: number): void {
-    this.#watch()
     const runs = [...this.#runs.values()]
     const producing = runs.filter(({ isProducing }) => isProducing)
     this.#metrics.set(

@@ -6,7 +6,6 @@ import { LATENCY_BUCKETS } from '../../shared/runtime/traced-latency.ts'
 import { faultKinds, mirrorDefects } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasons } from './inconclusive-reasons.ts'
-import { watchedTargets } from './watched.ts'
 
 const counter = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'counter', unit, help })
 const gauge = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'gauge', unit, help })
@@ -20,7 +19,6 @@ export const reporterMetrics = (topology: Topology): readonly MetricRow[] => [
   ...liveHopRows(topology),
   ...agentRows,
   blindRow(topology),
-  ...watchedRows(watchedTargets(topology)),
 ]
 
 const runRows: readonly MetricRow[] = [
@@ -132,10 +130,3 @@ const blindRow = ({ hops }: Topology): MetricRow => ({
   ),
   labels: { hop: hops.filter(({ kind }) => kind !== 'api').map(hopName), defect: [...mirrorDefects] },
 })
-
-const watchedRows = (target: readonly string[]): readonly MetricRow[] => [
-  { ...gauge('assay_watched_up', 'boolean', 'Whether the process of a chaos target is there.'), labels: { target } },
-  { ...counter('assay_watched_cpu_seconds_total', 'seconds', 'Processor time of the target.'), labels: { target } },
-  { ...gauge('assay_watched_resident_bytes', 'bytes', 'Resident memory of the target.'), labels: { target } },
-  { ...gauge('assay_watched_open_descriptors', 'descriptors', 'Open files and sockets of the target.'), labels: { target } },
-]

@@ -6,6 +6,7 @@ describe('the gate to the engine', () => {
   test.each([
     ['GET', '/_ping', { kind: 'ping' }],
     ['GET', '/containers/assay-connect-1/json', { kind: 'inspect', container: 'assay-connect-1' }],
+    ['GET', '/containers/abc/stats?stream=false&one-shot=true', { kind: 'measure', container: 'abc' }],
     ['POST', '/containers/abc/pause', { kind: 'act', container: 'abc', action: 'pause', query: '' }],
     ['POST', '/containers/abc/unpause', { kind: 'act', container: 'abc', action: 'unpause', query: '' }],
     ['POST', '/containers/abc/kill?signal=SIGKILL', { kind: 'act', container: 'abc', action: 'kill', query: '?signal=SIGKILL' }],
@@ -29,6 +30,14 @@ describe('the gate to the engine', () => {
     ['POST', '/containers/abc/pause?x=1'],
     ['POST', '/containers/abc/kill?signal=9&x=/'],
     ['GET', '/containers/abc/json?size=1'],
+    ['GET', '/containers/abc/stats'],
+    ['GET', '/containers/abc/stats?stream=true&one-shot=true'],
+    ['GET', '/containers/abc/stats?stream=false'],
+    ['GET', '/containers/abc/stats?stream=false&one-shot=true&x=1'],
+    ['POST', '/containers/abc/stats?stream=false&one-shot=true'],
+    ['GET', '/containers/stats?stream=false&one-shot=true'],
+    ['GET', '/containers/../info/stats?stream=false&one-shot=true'],
+    ['GET', '/containers/abc/top?stream=false&one-shot=true'],
     ['GET', '/_ping?x'],
   ])('%s %s does not', (method, url) => {
     expect(passageOf(method, url).kind).toBe('refuse')
@@ -39,11 +48,12 @@ describe('the gate to the engine', () => {
       fc.webPath(),
       fc.string(),
       fc.string().map((name) => `/containers/${name}/pause`),
+      fc.string().map((name) => `/containers/${name}/stats?stream=false&one-shot=true`),
     )
     fc.assert(
       fc.property(fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'HEAD'), urls, (method, url) => {
         const passage = passageOf(method, url)
-        if (passage.kind === 'inspect' || passage.kind === 'act') expect(passage.container).toMatch(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/)
+        if ('container' in passage) expect(passage.container).toMatch(/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/)
       }),
     )
   })

@@ -16,6 +16,7 @@ let engine: Server
 let gate: ChildProcess
 let url: string
 const passed: string[] = []
+let logged = ''
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'assay-gate-'))
@@ -30,7 +31,8 @@ beforeAll(async () => {
     else if (id !== undefined) {
       const labels = id === LABELLED ? { 'assay.chaos': 'allowed' } : {}
       response.end(JSON.stringify({ Id: id, Name: `/${name}`, State: { Running: true }, Config: { Labels: labels, Env: ['SECRET=1'] } }))
-    } else response.writeHead(asked === 'GET /_ping' ? 200 : 204).end()
+    } else if (asked.endsWith('one-shot=true')) response.end(asked)
+    else response.writeHead(asked === 'GET /_ping' ? 200 : 204).end()
   }).listen(socket)
   await once(engine, 'listening')
   const port = await freePort()
@@ -39,7 +41,7 @@ beforeAll(async () => {
   const { stdout } = gate
   if (stdout === null) throw new Error('the gate was given a pipe, and has none')
   await once(stdout, 'data')
-  stdout.resume()
+  stdout.on('data', (text) => (logged += String(text)))
 })
 
 afterAll(async () => {
@@ -60,9 +62,33 @@ test('a container with the label is paused by its id, whoever bears its name by 
   expect(passed).toEqual(['GET /containers/connect/json', `POST /containers/${LABELLED}/pause`])
 })
 
-test('one without it is not touched', async () => {
-  expect((await ask('POST', '/containers/kafka/kill')).status).toBe(403)
+test.each([
+  ['POST', '/containers/kafka/kill'],
+  ['GET', '/containers/kafka/json'],
+  ['GET', '/containers/kafka/stats?stream=false&one-shot=true'],
+])('one without it is neither touched nor looked at: %s %s', async (method, path) => {
+  expect((await ask(method, path)).status).toBe(403)
   expect(passed).toEqual(['GET /containers/kafka/json'])
+})
+
+test('what one with it uses is read once, by its id', async () => {
+  const reading = `GET /containers/${LABELLED}/stats?stream=false&one-shot=true`
+  expect(await (await ask('GET', '/containers/connect/stats?stream=false&one-shot=true')).text()).toBe(reading)
+  expect(passed).toEqual(['GET /containers/connect/json', reading])
+})
+
+test('the log tells what was done and what was refused, and not each look', async () => {
+  logged = ''
+  await ask('GET', '/containers/connect/json')
+  await ask('GET', '/containers/connect/stats?stream=false&one-shot=true')
+  await ask('GET', '/containers/kafka/json')
+  await ask('POST', '/containers/connect/unpause')
+  await expect.poll(() => logged).toContain('POST /containers/connect/unpause 204')
+  expect(logged.split('\n').map((line) => line.slice(line.indexOf(' ') + 1))).toEqual([
+    'GET /containers/kafka/json 403',
+    'POST /containers/connect/unpause 204',
+    '',
+  ])
 })
 
 test('an inspection shows the state and no secret', async () => {
@@ -74,6 +100,7 @@ test.each([
   ['POST', '/containers/create', 403],
   ['POST', '/images/prune', 403],
   ['GET', '/containers/nobody/json', 404],
+  ['GET', '/containers/connect/stats', 403],
 ])('%s %s is answered %i, and reaches nothing', async (method, path, status) => {
   expect((await ask(method, path)).status).toBe(status)
   expect(passed.filter((asked) => !asked.startsWith('GET /containers/nobody'))).toEqual([])

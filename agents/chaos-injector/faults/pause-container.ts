@@ -5,7 +5,7 @@ import type { ContainerFault, PinnedContainer } from './fault.ts'
 /** Freezes all processes of a container (docker pause): connections stay open, nothing answers. Healed by unpause. */
 export const pauseContainer: ContainerFault = {
   async plan({ api, container }) {
-    const state = await inspectContainer(api, container)
+    const state = await inspectContainer({ api }, container)
     if (state?.isRunning !== true)
       throw new AssayError('INPUT_INVALID', `container ${container} ${state === null ? 'is not there' : 'does not run'}`)
     // Whoever paused it counts on that.
@@ -15,13 +15,13 @@ export const pauseContainer: ContainerFault = {
   async inject(pinned) {
     if ((await sameContainer(pinned)) === null)
       throw new AssayError('INPUT_INVALID', `container ${shortId(pinned)} is no longer the one the lease was written for`)
-    await askContainer(pinned.api, pinned.containerId, 'pause')
+    await askContainer(pinned, pinned.containerId, 'pause')
   },
   async bit(pinned) {
     return (await sameContainer(pinned))?.isPaused === true ? `container ${shortId(pinned)} is paused` : null
   },
   async heal(pinned) {
-    if ((await sameContainer(pinned))?.isPaused === true) await askContainer(pinned.api, pinned.containerId, 'unpause')
+    if ((await sameContainer(pinned))?.isPaused === true) await askContainer(pinned, pinned.containerId, 'unpause')
   },
   async healed(pinned) {
     const state = await sameContainer(pinned)
@@ -31,7 +31,7 @@ export const pauseContainer: ContainerFault = {
 }
 
 async function sameContainer({ api, containerId, startedAt }: PinnedContainer): Promise<ContainerState | null> {
-  const state = await inspectContainer(api, containerId)
+  const state = await inspectContainer({ api }, containerId)
   return state?.startedAt === startedAt ? state : null
 }
 

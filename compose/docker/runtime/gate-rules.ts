@@ -8,14 +8,17 @@ type Action = (typeof actions)[number]
 export type Passage =
   | { readonly kind: 'ping' }
   | { readonly kind: 'inspect'; readonly container: string }
+  | { readonly kind: 'measure'; readonly container: string }
   | { readonly kind: 'act'; readonly container: string; readonly action: Action; readonly query: string }
   | { readonly kind: 'refuse'; readonly why: string }
 
 /** Names and ids as the engine gives them; nothing that could lead elsewhere in the API. */
 const container = /^\/containers\/([a-zA-Z0-9][a-zA-Z0-9_.-]{0,127})\/([a-z]+)$/
+/** One reading, at once: not a stream, and no second reading a second later. */
+export const ONE_READING = '?stream=false&one-shot=true'
 const query = /^\?(signal=(SIG)?[A-Z0-9]{1,10}|t=\d{1,3})$/
 
-/** What a request may have: five calls about one container, and the ping of the health check. */
+/** What a request may have: six calls about one container, and the ping of the health check. */
 export function passageOf(method: string, url: string): Passage {
   const at = url.indexOf('?')
   const path = at < 0 ? url : url.slice(0, at)
@@ -24,6 +27,7 @@ export function passageOf(method: string, url: string): Passage {
   const [, name, what] = container.exec(path) ?? []
   if (name === undefined) return { kind: 'refuse', why: `${method} ${path}: not among what chaos needs` }
   if (method === 'GET' && what === 'json' && given === '') return { kind: 'inspect', container: name }
+  if (method === 'GET' && what === 'stats' && given === ONE_READING) return { kind: 'measure', container: name }
   const action = actions.find((known) => known === what)
   if (method !== 'POST' || action === undefined) return { kind: 'refuse', why: `${method} ${path}: not among what chaos needs` }
   const mayHaveQuery = action === 'kill' || action === 'restart'

@@ -1,9 +1,10 @@
 import { createServer, request as askEngine, type IncomingMessage, type ServerResponse } from 'node:http'
-import { allowedId, passageOf, shownOf } from './gate-rules.ts'
+import { allowedId, ONE_READING, passageOf, shownOf } from './gate-rules.ts'
 
 /**
- * `socket-gate.ts <socket> <port>`: the one process that holds the engine's socket. It passes on inspection, pause,
- * unpause, kill and restart of containers that bear the label, and refuses everything else.
+ * `socket-gate.ts <socket> <port>`: the one process that holds the engine's socket. It passes on inspection, one reading of
+ * what is used, pause, unpause, kill and restart of containers that bear the label, and refuses everything else. Its log tells
+ * all but looks that were answered: those come every few seconds.
  */
 const TIMEOUT_MS = 30_000
 const ANSWER_BYTES_MAX = 1024 * 1024
@@ -47,6 +48,7 @@ async function answerTo({ method = '', url = '' }: IncomingMessage): Promise<Ans
   const id = allowedId(inspected)
   if (id === null) return refusal(`container ${passage.container} does not bear the label that allows it`)
   if (passage.kind === 'inspect') return { status: 200, text: JSON.stringify(shownOf(inspected)) }
+  if (passage.kind === 'measure') return engine('GET', `/containers/${id}/stats${ONE_READING}`)
   return engine('POST', `/containers/${id}/${passage.action}${passage.query}`)
 }
 
@@ -56,7 +58,8 @@ const refusal = (why: string): Answer => ({ status: 403, text: message(why) })
 async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   incoming.resume()
   const { status, text } = await answerTo(incoming).catch((error: unknown) => ({ status: 502, text: message(String(error)) }))
-  if (incoming.url !== '/_ping')
+  const isAnsweredLook = incoming.method === 'GET' && status === 200
+  if (incoming.url !== '/_ping' && !isAnsweredLook)
     process.stdout.write(`${new Date().toISOString()} ${incoming.method ?? ''} ${incoming.url ?? ''} ${status}\n`)
   response.writeHead(status, { 'content-type': 'application/json' }).end(status === 204 || status === 304 ? undefined : text)
 }

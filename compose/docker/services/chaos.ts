@@ -15,7 +15,7 @@ const base = {
 } as const
 
 /**
- * The gate is the one process that holds the engine's socket; it passes on five calls, about containers with the label.
+ * The gate is the one process that holds the engine's socket; it passes on six calls, about containers with the label.
  * The sentry heals in a container of its own: the end of the injector's takes the watchdogs in it along.
  */
 export const chaosServices: Readonly<Record<string, Service>> = {

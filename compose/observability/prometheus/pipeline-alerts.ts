@@ -211,10 +211,14 @@ export const chaosAlerts: readonly Alert[] = [
     labels: { severity: 'warning' },
     annotations: {
       summary: '{{ $labels.target }} is not there',
-      description: 'The process that the topology names as a chaos target does not run.',
+      description: 'The process or container that the topology names as a chaos target does not run, or nobody can tell.',
     },
-    means: 'A part of the pipeline under test is down, or its pid file is stale.',
-    look: ['The pid file of the topology, and the process.'],
+    means:
+      'A part of the pipeline under test is down, its pid file is stale, or the engine of its container or the gate to it does not answer.',
+    look: [
+      'The pid file of the topology, and the process; of a container, `docker ps`.',
+      'The log of the chaos-injector, which tells why it cannot measure a target.',
+    ],
     act: ['Start it again as its operators do; the next run shows what it missed.'],
   },
 ]

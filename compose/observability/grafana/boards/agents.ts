@@ -10,7 +10,7 @@ export const agents: Board = {
   uid: 'assay-agents',
   title: 'Assay · Agents',
   description:
-    'The watcher watched: heartbeats, memory, processor, event loop, what is unsent; and the processes of the pipeline that are watched.',
+    'The watcher watched: heartbeats, memory, processor, event loop, what is unsent; and the processes and containers of the pipeline that are watched.',
   from: 'now-1h',
   variables: [
     { kind: 'label', name: 'agent', label: 'Agent', description: 'One or several agents, or all.', metric: 'up{job="assay"}', all: true },
@@ -19,7 +19,7 @@ export const agents: Board = {
     { title: 'Alive', panels: alivePanels() },
     { title: 'Resources of the agents', panels: resourcePanels() },
     { title: 'Facts and the two topics', panels: busPanels() },
-    { title: 'Watched processes of the pipeline', panels: watchedPanels() },
+    { title: 'Watched targets of the pipeline', panels: watchedPanels() },
   ],
 }
 
@@ -177,33 +177,45 @@ function watchedPanels() {
   return [
     states({
       title: 'Lives',
-      description: 'Whether the watched process is there.',
+      description: 'Whether the watched process or container is there, as the chaos-injector sees it.',
       unit: 'none',
-      width: 6,
+      width: 8,
       words: upWords,
       queries: [{ expr: 'max by (target) (assay_watched_up)', legend: '{{target}}' }],
     }),
     lines({
       title: 'Processor of the watched',
-      description: 'Cores in use, of each process that the topology names as a target.',
+      description: 'Cores in use, of each process or container that the topology names as a target.',
       unit: 'short',
-      width: 6,
+      width: 8,
       min: 0,
       queries: [{ expr: 'sum by (target) (rate(assay_watched_cpu_seconds_total[$__rate_interval]))', legend: '{{target}}' }],
     }),
     lines({
       title: 'Memory of the watched',
-      description: 'Resident memory, of each process that the topology names as a target.',
+      description: 'Resident memory of a process; of a container, its memory without inactive pages of files.',
       unit: 'decbytes',
-      width: 6,
+      width: 8,
       min: 0,
       queries: [{ expr: 'max by (target) (assay_watched_resident_bytes)', legend: '{{target}}' }],
     }),
     lines({
+      title: 'Network of the watched',
+      description:
+        'Bytes a second in the network of each target, loopback apart. Of a container that is its own; of a process mostly the whole machine.',
+      unit: 'Bps',
+      width: 12,
+      min: 0,
+      queries: ['receive', 'transmit'].map((way) => ({
+        expr: `sum by (target) (rate(assay_watched_network_${way}_bytes_total[$__rate_interval]))`,
+        legend: `{{target}} ${way}`,
+      })),
+    }),
+    lines({
       title: 'Descriptors of the watched',
-      description: 'Open files and connections, of each process that the topology names as a target.',
+      description: 'Open files and connections of each target that is a process. Those of containers are not known.',
       unit: 'short',
-      width: 6,
+      width: 12,
       min: 0,
       queries: [{ expr: 'max by (target) (assay_watched_open_descriptors)', legend: '{{target}}' }],
     }),

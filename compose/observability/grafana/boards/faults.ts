@@ -76,8 +76,9 @@ function windowPanels() {
       tags: ['assay', 'fault'],
     }),
     states({
-      title: 'Processes that are watched',
-      description: 'Whether the targets of faults live. Down outside a fault window is trouble of its own.',
+      title: 'Targets that are watched',
+      description:
+        'Whether the targets of faults live, as the chaos-injector sees them. Down outside a fault window is trouble of its own.',
       unit: 'none',
       width: 16,
       height: 6,
