@@ -18,6 +18,8 @@ export interface Canary {
 
 /** A canary as it is to stand in the second topic. `value` and `headers` may be spoiled. */
 export interface Outgoing extends Canary {
+  /** Where it stands in the raw topic. */
+  readonly raw: { readonly partition: number; readonly offset: number }
   readonly key: string
   readonly trade: NormalisedTrade
   readonly headers: Readonly<Record<string, string>>
@@ -43,6 +45,8 @@ export interface Flow {
   produce(records: readonly Outgoing[]): Promise<Placed[]>
   /** The normaliser's group has read all of the raw topic. */
   normaliserDone(): Promise<void>
+  /** It has read so far: by partition the first offset that it has not. */
+  normaliserAt(next: ReadonlyMap<number, number>): Promise<void>
   append(placed: readonly Placed[], args?: Readonly<Record<string, unknown>>): Promise<WriterAnswer>
   /** The sink's group has read all of the second topic. */
   sinkDone(): Promise<void>
@@ -64,10 +68,13 @@ export async function openFlow(
 ): Promise<Flow> {
   const records = await readRaw(pipeline, of)
   const { kafka, names, groups, writer } = pipeline
-  const commitAll = async (groupId: string, topic: string) => {
+  const commit = async (groupId: string, topic: string, next?: ReadonlyMap<number, number>) => {
     const admin = kafka.admin()
     await admin.connect()
-    const partitions = (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
+    const partitions =
+      next === undefined
+        ? (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
+        : [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
     await admin.setOffsets({ groupId, topic, partitions })
     await admin.disconnect()
   }
@@ -77,9 +84,10 @@ export async function openFlow(
     records,
     some: (count) => pick(records, count),
     produce: (wanted) => produce(pipeline, wanted),
-    normaliserDone: () => commitAll(groups.normaliser, names.raw),
+    normaliserDone: () => commit(groups.normaliser, names.raw),
+    normaliserAt: (next) => commit(groups.normaliser, names.raw, next),
     append: (placed, args = {}) => writer.do('append', { rows: placed.map((one) => rowOf(names.topic, one)), ...args }),
-    sinkDone: () => commitAll(groups.sink, names.topic),
+    sinkDone: () => commit(groups.sink, names.topic),
     async sinkFaithfully(placed) {
       const half = Math.ceil(placed.length / 2)
       await flow.append(placed.slice(0, half))
@@ -118,7 +126,7 @@ async function readRaw(
 ): Promise<Outgoing[]> {
   const link = connectKafka({ brokers: [environment['PIPELINE_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'saboteur' })
   const decoder = new Decoder(new Registry(environment['PIPELINE_REGISTRY_URL'] ?? ''), 'RawTrade')
-  const read: { at: readonly [number, number]; record: Outgoing }[] = []
+  const read: Outgoing[] = []
   const reader = createReader(link, {
     topics: [{ topic: names.raw, positions: new Map() }],
     onBatch: async ({ partition, records }) => {
@@ -130,8 +138,8 @@ async function readRaw(
         if (canary?.runId !== runId) continue
         const { stream, seq } = canary
         const texts = Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()]))
-        const record = { stream, seq, id: raw.trade_id, key: String(key).toUpperCase(), trade: normalise(raw), headers: texts }
-        read.push({ at: [partition, offset], record })
+        const place = { stream, seq, id: raw.trade_id, raw: { partition, offset } }
+        read.push({ ...place, key: String(key).toUpperCase(), trade: normalise(raw), headers: texts })
       }
     },
     onTrouble: () => undefined,
@@ -144,8 +152,7 @@ async function readRaw(
   } finally {
     await reader.close()
   }
-  const inOrder = read.sort((a, b) => a.at[0] - b.at[0] || a.at[1] - b.at[1])
-  return inOrder.map(({ record }) => record)
+  return read.sort(({ raw: a }, { raw: b }) => a.partition - b.partition || a.offset - b.offset)
 }
 
 /** One batch for each partition, acknowledged by all: places are given in order. */

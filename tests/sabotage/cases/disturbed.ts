@@ -119,7 +119,7 @@ export const disturbedCases: readonly SabotageCase[] = [
   halfway('the catalog paused', paused('catalog'), { of: 'table', alone: true }),
   halfway('the catalog restarted', restarted('catalog'), { of: 'table', alone: true }),
   halfway('the object store paused', paused('s3'), { of: 'table', alone: true }),
-  halfway('the registry restarted', restarted('registry'), { alone: true }),
+  halfway('the registry paused', paused('registry'), { alone: true }),
   halfway('the broker paused', paused('kafka'), { alone: true }),
   halfway('the broker restarted, and its partitions without a leader meanwhile', restarted('kafka'), { alone: true }),
 ]
