@@ -36,14 +36,22 @@ export interface LiveRun {
   readonly facts: readonly RunFact[]
 }
 
-/** `patience`: how many times longer than usual a canary may take before it is late, where a test is not about that. */
+export interface LiveOptions {
+  readonly nats?: boolean
+  /** How many times longer than usual a canary may take before it is late, where a test is not about that. */
+  readonly patience?: number
+  /** Added to the environment of the pipeline's processes. */
+  readonly serviceEnv?: Record<string, string>
+}
+
+/** `env` is added to that of the agents. */
 export async function startLiveStack(
   env: Record<string, string> = {},
-  { nats = false, patience = 1 }: { nats?: boolean; patience?: number } = {},
+  { nats = false, patience = 1, serviceEnv = {} }: LiveOptions = {},
 ): Promise<LiveStack> {
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
   const progress = () => undefined
-  const stack = await startStack({ dir, progress, nats: nats ? 'always' : 'never' })
+  const stack = await startStack({ dir, progress, serviceEnv, nats: nats ? 'always' : 'never' })
   const ASSAY_TOPOLOGY = patience === 1 ? (stack.env['ASSAY_TOPOLOGY'] ?? '') : patientTopology(stack, patience)
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env: { ...env, ASSAY_TOPOLOGY } })
   return {

@@ -6,4 +6,11 @@ import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
 
-export const catalogue: readonly SabotageCase[] = [...topicCases, ...changedTopicCases, ...tableCases, ...tableFileCases, ...innocentCases, ...disturbedCases]
+export const catalogue: readonly SabotageCase[] = [
+  ...topicCases,
+  ...changedTopicCases,
+  ...tableCases,
+  ...tableFileCases,
+  ...innocentCases,
+  ...disturbedCases,
+]
