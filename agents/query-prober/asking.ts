@@ -39,11 +39,14 @@ export function ask(works: RunWorks, { run, work }: ProbeContext, requestsPerSec
       break
     }
     work.asked.set(open.id, open)
-    effects.push({ type: 'ask', runId: run.runId, hop: open.hop, id: open.id, question: open.question, intendedAtMs: work.nextAskMs })
+    const { id, hop, question } = open
+    effects.push({ type: 'ask', runId: run.runId, hop, id, question, intendedAtMs: work.nextAskMs, isSuspect: isSuspect(open) })
     work.nextAskMs += 1000 / requestsPerSecond
   }
   return effects
 }
+
+const isSuspect = ({ wrongs, stales, failuresWhileHealthy }: OpenQuestion) => wrongs > 0 || stales > 0 || failuresWhileHealthy > 0
 
 function nextQuestion(works: RunWorks, { run, work }: ProbeContext): OpenQuestion | null {
   const due = work.again.findIndex(({ notBeforeMs }) => notBeforeMs <= work.nextAskMs)

@@ -83,6 +83,9 @@ test('a canary the API does not know is a wrong answer', () => {
   )
   toTheEnd(story)
   expect(story.violations).toEqual(['wrong-answer api:trade 0/7-7 status'])
+  const looks = story.asked.filter(({ hop, question }) => hop === LOOKUP && question.kind === 'canary' && touches(question, 0, 7))
+  expect(looks.map(({ isSuspect }) => isSuspect)).toEqual([false, true])
+  expect(story.asked.filter(({ isSuspect }) => isSuspect)).toHaveLength(1)
 })
 
 test('an API that lags behind is asked again, and not accused', () => {

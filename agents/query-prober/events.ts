@@ -41,6 +41,8 @@ export type ProberEffect =
       readonly id: number
       readonly question: Question
       readonly intendedAtMs: number
+      /** Answered wrong or stale before, or failed while others were answered: this look may be the one that accuses. */
+      readonly isSuspect: boolean
     }
   /** A fresh load of the table from the catalog: its snapshots and their parents. */
   | { readonly type: 'look-at-lineage'; readonly runId: string; readonly hop: string }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { AssayError } from '../../shared/core/errors.ts'
-import { canaryIdText } from '../../shared/core/identity.ts'
+import { canaryIdText, spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { openDuckDb, type DuckDb } from '../../shared/engines/duckdb.ts'
 import { parseLossless } from '../../shared/iceberg/lossless.ts'
 import { parseTableMetadata } from '../../shared/iceberg/metadata.ts'
@@ -56,7 +56,7 @@ let respond: Respond
 let db: DuckDb
 let server: Server
 let shell: ProberShell
-let answerTo: (ask: { hop: string; question: Question; intendedAtMs?: number }) => Promise<ProberEvent>
+let answerTo: (ask: { hop: string; question: Question; intendedAtMs?: number; isSuspect?: boolean }) => Promise<ProberEvent>
 let catalog: TableCatalog['loadTable'] = () => Promise.reject(new AssayError('CATALOG_UNAVAILABLE', 'catalog away'))
 
 beforeAll(async () => {
@@ -117,9 +117,9 @@ beforeAll(async () => {
     tracing: createTracing({ kind: 'none', endpoint: '', agent: 'query-prober', instance: 't' }),
   })
   shell.perform({ type: 'begin-probing', runId: RUN, resolved }, () => undefined)
-  answerTo = ({ hop, question, intendedAtMs = 0 }) =>
+  answerTo = ({ hop, question, intendedAtMs = 0, isSuspect = false }) =>
     new Promise((send) => {
-      shell.perform({ type: 'ask', runId: RUN, hop, id: 1, question, intendedAtMs }, send)
+      shell.perform({ type: 'ask', runId: RUN, hop, id: 1, question, intendedAtMs, isSuspect }, send)
     })
 })
 afterAll(async () => {
@@ -152,6 +152,28 @@ test('a look-up asks by identity, with the key, and compares with the row as the
   expect(asked?.headers['x-api-key']).toBe('k')
   expect(got).toMatchObject({ status: 200, isJson: true, snapshotId: '9223372036854775807' })
   expect(got.mismatches).toEqual([{ json: 'notional', expected: expect.stringMatching(/^\d\.\d{10}$/) as string, actual: '0' }])
+})
+
+test('the endpoint hears of the trace, and may add to it where the trace is sent or the canary is suspect', async () => {
+  const heard: unknown[] = []
+  respond = (request) => {
+    heard.push(request.headers['traceparent'])
+    return json({})
+  }
+  const first: Question = { kind: 'canary', stream: 0, seq: 0 }
+  await answer({ hop: 'api:trade', question: first })
+  await answer({ hop: 'api:trade', question: lookup })
+  await answer({ hop: 'api:trade', question: lookup, isSuspect: true })
+  await answer({ hop: 'api:stats', question: window, isSuspect: true })
+  const parentOf = ({ stream, seq }: { stream: number; seq: number }) => {
+    const traceId = traceIdOf({ runId: RUN, stream, seq })
+    return `00-${traceId}-${spanIdOf(traceId, 'api:trade')}`
+  }
+  expect(heard).toEqual([
+    `${parentOf({ stream: 0, seq: 0 })}-01`,
+    ...['00', '01'].map((flags) => `${parentOf({ stream: 1, seq: 4 })}-${flags}`),
+    undefined,
+  ])
 })
 
 test('a window asks from its first event time to the one behind its last, and sums exactly, edge values included', async () => {

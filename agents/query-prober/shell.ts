@@ -94,7 +94,7 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
       if (preparedMs > intendedAtMs) this.#ports.metrics.add('assay_prober_late_questions_total')
       else await sleep(intendedAtMs - preparedMs, undefined, { signal })
       const fromMs = Math.max(intendedAtMs, preparedMs)
-      const headers = { ...(question.kind === 'no-credentials' ? {} : api.headers), ...traceHeaders(effect) }
+      const headers = { ...(question.kind === 'no-credentials' ? {} : api.headers), ...this.#traceHeaders(effect) }
       const reply = await getJson(expected.url, { headers, timeoutMs: api.timeoutMs, signal })
       if (signal.aborted) return
       const answer = answerOf(reply, { api, expected, fromMs })
@@ -147,6 +147,15 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
     return isTraced(resolved.plan, stream, seq) ? { value, traceId: traceIdOf({ runId, stream, seq }) } : value
   }
 
+  /** What the endpoint traces of a canary's answer becomes a part of the canary's trace; of one that is not sent it traces nothing. */
+  #traceHeaders({ runId, hop, question, isSuspect }: Effect<'ask'>): Record<string, string> {
+    const plan = this.#runs.get(runId)?.canaries.resolved.plan
+    if (question.kind !== 'canary' || plan === undefined) return {}
+    const { stream, seq } = question
+    const traceId = traceIdOf({ runId, stream, seq })
+    return { traceparent: traceparent(traceId, spanIdOf(traceId, hop), isSuspect || isTraced(plan, stream, seq)) }
+  }
+
   #observe({ hop, runId, question }: Effect<'ask'>, { answer, fromMs }: { answer: Answer; fromMs: number }): void {
     const { metrics } = this.#ports
     const isWrong = answer.status !== 200 || answer.mismatches.length > 0
@@ -166,13 +175,6 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
       detail,
     })
   }
-}
-
-/** What the endpoint traces of a canary's answer becomes a part of the canary's trace. */
-function traceHeaders({ runId, hop, question }: Effect<'ask'>): Record<string, string> {
-  if (question.kind !== 'canary') return {}
-  const traceId = traceIdOf({ runId, stream: question.stream, seq: question.seq })
-  return { traceparent: traceparent(traceId, spanIdOf(traceId, hop)) }
 }
 
 function answerOf({ status, body, error }: Reply, { api, expected, fromMs }: { api: ApiHop; expected: Expected; fromMs: number }): Answer {

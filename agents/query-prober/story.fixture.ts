@@ -85,7 +85,7 @@ export class Story {
   api: ApiUnderTest
   /** Snapshots of the catalog; by default those told. */
   catalog: 'up' | 'down' = 'up'
-  readonly asked: { hop: string; question: Question }[] = []
+  readonly asked: { hop: string; question: Question; isSuspect: boolean }[] = []
   readonly looks: number[] = []
   readonly facts: ResultMessage[] = []
   #state: ProberState = proberCore.init(config)
@@ -242,8 +242,8 @@ export class Story {
       this.#later.push({ atMs: this.nowMs, event })
     }
     if (effect.type !== 'ask') return
-    const { hop, question, id, intendedAtMs } = effect
-    this.asked.push({ hop, question })
+    const { hop, question, id, intendedAtMs, isSuspect } = effect
+    this.asked.push({ hop, question, isSuspect })
     const right: Answer = {
       ...rightStatus[question.kind],
       atMs: intendedAtMs + 10,

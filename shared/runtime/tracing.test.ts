@@ -188,6 +188,7 @@ test('the Jaeger exporter sends to the endpoint it is given', async () => {
   expect(received[0]?.body.includes('source')).toBe(true)
 })
 
-test('traceparent is the W3C header of a sampled span', () => {
+test('traceparent is the W3C header of a span, sampled unless it is said not to be', () => {
   expect(traceparent('ab'.repeat(16), 'cd'.repeat(8))).toBe(`00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`)
+  expect(traceparent('ab'.repeat(16), 'cd'.repeat(8), false)).toBe(`00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-00`)
 })

@@ -55,8 +55,8 @@ const KEPT_SPANS_MAX = 2_048
 const BATCH_SPANS_MAX = 512
 const BATCH_DELAY_MS = 500
 
-/** The W3C header, sampled. */
-export const traceparent = (traceId: string, spanId: string) => `00-${traceId}-${spanId}-01`
+/** The W3C header. */
+export const traceparent = (traceId: string, spanId: string, isSampled = true) => `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
 
 export function createTracing({ kind, endpoint, agent, instance }: TracingOptions): Tracing {
   if (kind === 'none') return { isOn: false, span: () => undefined, flush: () => Promise.resolve(), close: () => Promise.resolve() }

@@ -86,6 +86,13 @@ test('the page and the alerts are apart from the pipeline', () => {
   for (const name of watchers) expect(composed.services[name]?.networks).not.toContain('pipeline')
 })
 
+test('the query API reaches Jaeger, and none of the others that watch', () => {
+  const near = services.filter(([, { networks }]) => networks.includes('traces')).map(([name]) => name)
+  expect(near.sort()).toEqual(['jaeger', 'query-api'])
+  expect(composed.networks['traces']).toEqual({ internal: true })
+  expect(composed.services['query-api']?.networks).toEqual(['pipeline', 'traces'])
+})
+
 describe('what a program is told it reads, and what it must know it is told:', () => {
   const ofImage = [...read('compose/docker/images/assay.Dockerfile').matchAll(/^(?:ENV| {3}) ?([A-Z_]+)=/gm)].map(([, name]) => name)
   const programs = services.filter(([, { image }]) => image === ownImages.pipeline)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AGENT_NAMES } from '../../compose/local/agents.ts'
 import { comparePlanted } from '../../compose/local/planted.ts'
 import { agentNames, type AgentName } from '../../shared/core/agent.ts'
-import { runTraceIdOf, spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { canaryIdText, runTraceIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
 import { CLEAN, RAW, RUN, TABLE } from '../../shared/core/told-run.fixture.ts'
 import type { TraceKind } from '../../shared/runtime/config.ts'
 import { API, CHANGED, GOOD, LOST, UNSAMPLED, traceRun } from '../../shared/runtime/traced-run.fixture.ts'
@@ -119,7 +119,10 @@ describe('a real run', () => {
   beforeAll(async () => {
     jaeger = await startJaeger(note)
     stops.push(jaeger.stop)
-    live = await startLiveStack({ ASSAY_TRACES: 'otlp-grpc', OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoints['otlp-grpc'] })
+    live = await startLiveStack(
+      { ASSAY_TRACES: 'otlp-grpc', OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoints['otlp-grpc'] },
+      { serviceEnv: { OTEL_EXPORTER_OTLP_ENDPOINT: jaeger.endpoints.otlp } },
+    )
     stops.push(live.stop)
     await live.stack.restart('normaliser', { NORMALISER_DEFECT: 'skip', NORMALISER_DEFECT_EVERY: '197' })
   })
@@ -146,9 +149,16 @@ describe('a real run', () => {
       '  assay-topic:market.trades.raw process market.trades.raw',
       '    assay-topic:market.trades process market.trades',
       '      assay-table:market.trades commit market.trades',
+      '        assay-api:trade GET /trades/{trade_id}',
+      '          market-api GET /trades/:tradeId',
+      '            market-api SELECT trades',
     ]
-    const good = await until(() => jaeger.trace(traceIdOf({ runId, stream: 0, seq: 0 })), holds(past))
+    const canary = { runId, stream: 0, seq: 0 }
+    const good = await until(() => jaeger.trace(traceIdOf(canary)), holds(past))
     expect(tree(good)).toEqual(expect.arrayContaining(past))
+    expectQuery(good, canary)
+    // Of some 200 look-ups those whose trace is sent, and none else: they would be traces without a beginning.
+    expect((await jaeger.search('market-api', {})).length).toBeLessThan(20)
     const run = await until(
       () => jaeger.trace(runTraceIdOf(runId)),
       (trace) => spanOf(trace, spanIdOf(runTraceIdOf(runId), 'run')) !== undefined,
@@ -169,6 +179,28 @@ describe('a real run', () => {
     expect(AGENT_NAMES.map((name) => live.stack.pidOf(name))).toEqual(pids)
   })
 })
+
+/** The API's own part of a canary's trace: its query below its request, and that below the question. */
+function expectQuery(trace: JaegerTrace | null, canary: CanaryId): void {
+  const ofApi = trace?.spans.filter(({ processID }) => serviceOf(trace, processID) === 'market-api') ?? []
+  const query = ofApi.find(({ operationName }) => operationName === 'SELECT trades') ?? expect.unreachable()
+  const request = ofApi.find(({ spanID }) => spanID === parentOf(query)) ?? expect.unreachable()
+  expect(parentOf(request)).toBe(spanIdOf(traceIdOf(canary), 'api:trade'))
+  expect(tagsOf(request)).toMatchObject({
+    'span.kind': 'server',
+    'http.request.method': 'GET',
+    'http.route': '/trades/:tradeId',
+    'http.response.status_code': 200,
+  })
+  expect(decodeURIComponent(String(tagsOf(request)['url.path']))).toBe(`/trades/${canaryIdText(canary)}`)
+  expect(tagsOf(query)).toMatchObject({
+    'db.system.name': 'duckdb',
+    'db.collection.name': 'trades',
+    'db.query.text': expect.stringContaining('WHERE trade_id = $tradeId') as string,
+    'db.response.returned_rows': 1,
+    'iceberg.snapshot.id': expect.stringMatching(/^\d+$/) as string,
+  })
+}
 
 /** Trace ids of lost canaries in the JSON report, as whoever reads it finds them. */
 async function lostTracesIn(reports: readonly string[]): Promise<string[]> {

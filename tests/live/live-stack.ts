@@ -36,11 +36,21 @@ export interface LiveRun {
   readonly facts: readonly RunFact[]
 }
 
-export async function startLiveStack(env: Record<string, string> = {}, { nats = false } = {}): Promise<LiveStack> {
+export interface LiveOptions {
+  readonly nats?: boolean
+  /** Added to the environment of the pipeline's processes. */
+  readonly serviceEnv?: Record<string, string>
+}
+
+/** `env` is added to that of the agents. */
+export async function startLiveStack(
+  env: Record<string, string> = {},
+  { nats = false, serviceEnv = {} }: LiveOptions = {},
+): Promise<LiveStack> {
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
   const lines: string[] = []
   const progress = (line: string) => void lines.push(line)
-  const stack = await startStack({ dir, progress, nats: nats ? 'always' : 'never' })
+  const stack = await startStack({ dir, progress, serviceEnv, nats: nats ? 'always' : 'never' })
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env })
   return {
     stack,

@@ -65,7 +65,7 @@ export const doorways: readonly { readonly library: RegExp; readonly assay: read
     library: /^@opentelemetry\//,
     // What spans are, and how they leave; the names of attributes are compared with the package in a test.
     assay: ['shared/runtime/tracing.ts', 'shared/runtime/span-exporters.ts', 'shared/runtime/trace-attributes.test.ts'],
-    reference: [],
+    reference: ['compose/reference/api/tracing.ts', 'compose/reference/api/tracing.test.ts'],
   },
   {
     library: /^avsc$/,

@@ -31,6 +31,9 @@ export const bundled: Addresses = {
 /** Where a browser of this machine, and who reads an alert on it, finds the reporter. */
 export const reporterUrl = '${ASSAY_REPORTER_URL:-http://127.0.0.1:${ASSAY_REPORTER_PORT:-18090}}'
 
+/** Where traces go: of the agents, and of the bundled API. */
+export const collectorUrl = '${OTEL_EXPORTER_OTLP_ENDPOINT:-http://jaeger:4318}'
+
 export const natsUrl = `nats://nats:${ports.nats}`
 
 /** Keys of a store that only this machine reaches; `.env` can set others. */

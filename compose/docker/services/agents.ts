@@ -1,8 +1,8 @@
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { addressEnv } from '../../services/settings.ts'
 import { ownImages, pipelineVersions } from '../images.ts'
-import { apiKey, bundled, natsUrl, peopleAddresses, ports, reporterUrl, s3Access } from './addresses.ts'
-import { builds } from './pipeline.ts'
+import { apiKey, bundled, collectorUrl, natsUrl, peopleAddresses, ports, reporterUrl, s3Access } from './addresses.ts'
+import { builds } from './built.ts'
 import { done, healthy, limits, published, scratch, type Dependency, type Network, type Service } from './model.ts'
 
 const profiles = ['agents']
@@ -25,7 +25,7 @@ export const agentEnvironment: Readonly<Record<string, string>> = {
   ASSAY_KAFKA_PASSWORD: '${ASSAY_KAFKA_PASSWORD:-}',
   ASSAY_TOPOLOGY: TOPOLOGY,
   ASSAY_LOG_LEVEL: '${ASSAY_LOG_LEVEL:-info}',
-  OTEL_EXPORTER_OTLP_ENDPOINT: '${OTEL_EXPORTER_OTLP_ENDPOINT:-http://jaeger:4318}',
+  OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl,
 }
 
 const TOPOLOGY_MOUNT = `\${ASSAY_TOPOLOGY_FILE:-./docker/topology.yaml}:${TOPOLOGY}:ro`

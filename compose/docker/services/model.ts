@@ -43,7 +43,7 @@ export interface Healthcheck {
   readonly retries: number
 }
 
-export type Network = 'pipeline' | 'control' | 'observability' | 'chaos'
+export type Network = 'pipeline' | 'control' | 'observability' | 'traces' | 'chaos'
 
 export interface Dependency {
   readonly condition: 'service_healthy' | 'service_completed_successfully' | 'service_started'

@@ -45,6 +45,7 @@ export const observabilityServices: Readonly<Record<string, Service>> = {
   jaeger: {
     ...shared,
     image: images.jaeger,
+    networks: ['observability', 'traces'],
     profiles: ['observability'],
     command: ['--config', '/etc/jaeger/jaeger.yaml'],
     environment: { JAEGER_LISTEN_HOST: '0.0.0.0', JAEGER_TRACES_MAX: '${JAEGER_TRACES_MAX:-20000}', GOMEMLIMIT: '400MiB' },

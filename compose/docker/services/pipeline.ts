@@ -1,21 +1,9 @@
 import { healthPaths } from '../../services/health-paths.ts'
 import { addressEnv, brokerSettings, catalogSettings, s3Settings, type Properties } from '../../services/settings.ts'
 import { images, ownImages } from '../images.ts'
-import { apiKey, bundled, natsUrl, ports, s3Access } from './addresses.ts'
-import {
-  bashHttp,
-  bashTcp,
-  done,
-  healthy,
-  limits,
-  published,
-  scratch,
-  scratchOf,
-  scratchOfJava,
-  wgetHttp,
-  type Build,
-  type Service,
-} from './model.ts'
+import { apiKey, bundled, collectorUrl, natsUrl, ports, s3Access } from './addresses.ts'
+import { builds } from './built.ts'
+import { bashHttp, bashTcp, done, healthy, limits, published, scratch, scratchOf, scratchOfJava, wgetHttp, type Service } from './model.ts'
 
 /** 16 bytes in base64url, as Kafka wants a cluster id. */
 const CLUSTER_ID = Buffer.from('assay-composed-1').toString('base64url')
@@ -30,20 +18,6 @@ const EVERYBODYS_FOLDER = '/var/tmp'
 
 const profiles = ['pipeline']
 const address = addressEnv(bundled, s3Access, apiKey)
-
-const assayBuild = (target: 'agents' | 'pipeline'): Build => ({
-  context: '..',
-  dockerfile: 'compose/docker/images/assay.Dockerfile',
-  target,
-  args: { NODE_IMAGE: images.node, PYTHON_IMAGE: images.python },
-})
-
-/** One service builds the image that all of its kind run. */
-export const builds = (target: 'agents' | 'pipeline', service: Service): Service => ({
-  ...service,
-  build: assayBuild(target),
-  pull_policy: undefined,
-})
 
 /** The images of Kafka take `a.b-c` as KAFKA_A_B___C. */
 export const kafkaEnv = (settings: Properties): Record<string, string> =>
@@ -290,9 +264,11 @@ export const pipelineServices: Readonly<Record<string, Service>> = {
         API_HOST: '0.0.0.0',
         API_PORT: String(ports.api),
         HEALTHY_URL: `http://127.0.0.1:${ports.api}${healthPaths.api}`,
+        OTEL_EXPORTER_OTLP_ENDPOINT: collectorUrl,
       },
       depends_on: { catalog: healthy, setup: done },
     }),
+    networks: ['pipeline', 'traces'],
     ports: [published('API_PORT', 18_080, ports.api)],
     // What its parts may have together: compose/reference/api/memory.ts.
     limits: limits('1g', '1', 256),

@@ -8,7 +8,9 @@ import { SnapshotCopy } from './copy.ts'
 import { MEMORY_MB } from './memory.ts'
 import { createMetrics } from './metrics.ts'
 import { latestTrades, tradeById, windowStats } from './queries.ts'
+import type { Queries } from './queries.ts'
 import { createServer } from './server.ts'
+import { createTracing, otlpExporter, otlpProtocols } from './tracing.ts'
 
 /** Requests take connections in turn; one connection answers one query at a time. */
 const CONNECTIONS = 4
@@ -29,10 +31,14 @@ const settings = readSettings(
     PIPELINE_S3_SECRET_KEY: z.string().min(1),
     DUCKDB_EXTENSION_DIR: z.string().min(1),
     ROWS_HELD_MS: z.coerce.number().int().min(600_000).default(7_200_000),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().or(z.literal('')).default(''),
+    OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(otlpProtocols).default('http/protobuf'),
   }),
 )
 const log = createLog('query-api', settings.LOG_LEVEL)
 const metrics = createMetrics()
+const { OTEL_EXPORTER_OTLP_ENDPOINT: collector, OTEL_EXPORTER_OTLP_PROTOCOL: protocol } = settings
+const tracing = createTracing(collector === '' ? undefined : await otlpExporter(collector, protocol), log)
 /** The lake is read by a database apart, so that no query waits behind a read from S3. */
 async function openSource(): Promise<DatabaseConnection> {
   const connection = await (await Database.open({ threads: SOURCE_THREADS, memoryMb: MEMORY_MB.source })).connect()
@@ -65,10 +71,10 @@ const copy = new SnapshotCopy({
 })
 await copy.start()
 
-const connections: DatabaseConnection[] = []
-for (let n = 0; n < CONNECTIONS; n += 1) connections.push(await database.connect())
+const connections: Queries[] = []
+for (let n = 0; n < CONNECTIONS; n += 1) connections.push(tracing.traced(await database.connect()))
 let turn = 0
-function nextConnection(): DatabaseConnection {
+function nextConnection(): Queries {
   turn = (turn + 1) % CONNECTIONS
   const connection = connections[turn]
   if (connection === undefined) throw new Error(`no connection ${turn} of ${CONNECTIONS}`)
@@ -79,6 +85,7 @@ const server = createServer({
   apiKey: settings.PIPELINE_API_KEY,
   log,
   metrics,
+  tracing,
   assertReady: () => {
     copy.assertReady()
   },
@@ -92,6 +99,7 @@ log.info({ port: settings.API_PORT }, 'answering')
 
 stopOnSignal(log, async () => {
   await server.close()
+  await tracing.close()
   await copy.stop()
   database.close()
 })

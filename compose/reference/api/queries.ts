@@ -16,6 +16,8 @@ export type Trade = {
 
 export type Stats = { symbol: string; count: number; vwap: string | null; notional: string; quantity: string }
 export type Pinned<T> = { snapshotId: string; answer: T }
+/** What of a connection the queries need. */
+export type Queries = Pick<DatabaseConnection, 'rows'>
 export type Window = { symbol: string; from: bigint; to: bigint }
 
 const VWAP_SCALE = 10
@@ -39,17 +41,17 @@ const STATS = `SELECT (SELECT snapshot_id FROM head)::VARCHAR AS snapshot_id, co
   coalesce(sum(notional - trunc(notional)), 0)::VARCHAR AS notional_part
   FROM trades WHERE symbol = $symbol AND traded_at >= $from AND traded_at < $to`
 
-export async function tradeById(connection: DatabaseConnection, tradeId: string): Promise<Pinned<Trade | undefined>> {
+export async function tradeById(connection: Queries, tradeId: string): Promise<Pinned<Trade | undefined>> {
   const found = await pinned(connection, BY_ID, { tradeId })
   return { snapshotId: found.snapshotId, answer: found.rows.map(tradeOf)[0] }
 }
 
-export async function latestTrades(connection: DatabaseConnection, symbol: string, limit: number): Promise<Pinned<readonly Trade[]>> {
+export async function latestTrades(connection: Queries, symbol: string, limit: number): Promise<Pinned<readonly Trade[]>> {
   const found = await pinned(connection, LATEST, { symbol, limit })
   return { snapshotId: found.snapshotId, answer: found.rows.map(tradeOf) }
 }
 
-export async function windowStats(connection: DatabaseConnection, { symbol, from, to }: Window): Promise<Pinned<Stats>> {
+export async function windowStats(connection: Queries, { symbol, from, to }: Window): Promise<Pinned<Stats>> {
   const [row] = await connection.rows(STATS, { symbol, from, to })
   if (row === undefined) throw new Error('an aggregate without rows')
   const quantity = decimalFromText(text(row, 'quantity'), QUANTITY_SCALE)
@@ -70,7 +72,7 @@ export function statsOf(symbol: string, count: number, { notional, quantity }: {
   }
 }
 
-async function pinned(connection: DatabaseConnection, sql: string, bindings: Bindings): Promise<{ snapshotId: string; rows: Row[] }> {
+async function pinned(connection: Queries, sql: string, bindings: Bindings): Promise<{ snapshotId: string; rows: Row[] }> {
   const rows = await connection.rows(sql, bindings)
   const [first] = rows
   if (first === undefined) throw new Error('head holds no snapshot id')

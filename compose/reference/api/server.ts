@@ -7,11 +7,13 @@ import type { Log } from '../log.ts'
 import type { ApiMetrics } from './metrics.ts'
 import { openApiDocument } from './openapi.ts'
 import type { Pinned, Stats, Trade, Window } from './queries.ts'
+import type { Tracing } from './tracing.ts'
 
 export type ApiPorts = {
   apiKey: string
   log: Log
   metrics: ApiMetrics
+  tracing: Pick<Tracing, 'begin'>
   assertReady: () => void
   /** Of records that Kafka got before, no answer knows: Unix ms. */
   heldSinceMs: () => number
@@ -56,6 +58,15 @@ export function createServer(ports: ApiPorts): FastifyInstance {
   server.setNotFoundHandler((request, reply) =>
     refuse(reply, 404, { code: 'ROUTE_UNKNOWN', message: `no route ${request.method} ${request.url}` }),
   )
+  server.addHook('onRequest', (request, reply, done) => {
+    const { method, headers, routeOptions } = request
+    const trace = ports.tracing.begin({ method, path: request.url.split('?', 1)[0] ?? '', route: routeOptions.url, headers })
+    // Unlike the hook after an answer, this comes for callers that went away, too.
+    reply.raw.once('close', () => {
+      trace.end(reply.raw.writableFinished ? reply.statusCode : undefined)
+    })
+    trace.around(done)
+  })
   server.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
     ports.metrics.answered({ route, status: reply.statusCode, seconds: reply.elapsedTime / 1_000 })
