@@ -24,9 +24,9 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
   if (broken !== null) return closeBrokenLog(works, { run, topic, segments: segmentsBefore(evidence, before) }, broken)
   if (isProcessed(topic.hop)) adoptProgress(topic.loss, topic.positions)
   if (topic.loss.looking.length > 0) return []
-  const passed: Offsets = isProcessed(topic.hop) ? topic.loss.proven : topic.positions
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
-    passed,
+    passed: passedAt(topic),
+    inParts: isProcessed(topic.hop),
     sighted: sightedHere(evidence, topic),
     told: missedAt(evidence, topic.name),
     load: run.resolved.plan.load,
@@ -44,6 +44,9 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
     },
   ]
 }
+
+/** How far the proof of progress reaches. */
+const passedAt = (topic: TopicWork): Offsets => (isProcessed(topic.hop) ? topic.loss.proven : topic.positions)
 
 const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
   before === null ? evidence.ledger : hopEvidence(evidence, before).segments
@@ -81,7 +84,7 @@ export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, re
   const findings: Finding[] = []
   const doubts = new Set<string>()
   for (const suspect of suspects) {
-    const missing = stillMissing([suspect], result).filter(({ stream, seq }) => !sighted.has(stream, seq))
+    const missing = stillMissing([suspect], result, passedAt(topic)).filter(({ stream, seq }) => !sighted.has(stream, seq))
     if (missing.length === 0) continue
     const unreadable = new Map(result.limits.unreadable.map((record) => [`${record.stream}/${record.seq}`, record]))
     const isUnreadable = ({ stream, seq }: { stream: number; seq: number }) => unreadable.has(`${stream}/${seq}`)

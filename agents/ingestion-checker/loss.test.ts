@@ -77,7 +77,13 @@ describe('progress', () => {
 describe('suspects', () => {
   const segments = [segment(0, 4), segment(5, 9), segment(10, 14)]
   const { load } = resolvedOf().plan
-  const proof = (passed: number, sighted: CanarySet, accused = none) => ({ passed: new Map([[0, passed]]), sighted, told: accused, load })
+  const proof = (passed: number, sighted: CanarySet, accused = none) => ({
+    passed: new Map([[0, passed]]),
+    inParts: true,
+    sighted,
+    told: accused,
+    load,
+  })
   const seqs = (found: ReturnType<typeof suspectsOf>) => found.flatMap(({ canaries }) => [...canaries.ranges(0)])
 
   test('are what was passed and not seen, and nothing that is still on its way', () => {
@@ -94,6 +100,17 @@ describe('suspects', () => {
     suspectsOf(watch, segments, proof(15, setOf(0, 4, 6, 14)))
     expect([...watch.cleared].map(({ atMs }) => atMs)).toEqual([0, 10_000])
     expect(seqs(suspectsOf(watch, segments, proof(15, none)))).toEqual([5, 9])
+  })
+
+  test('are in a segment passed in part those that later ones have overtaken, once for each progress', () => {
+    const watch = newLossWatch()
+    const halfway = proof(8, setOf(0, 4, 5, 5, 7, 7))
+    const found = suspectsOf(watch, segments, halfway)
+    expect([seqs(found), found.map(({ isPart }) => isPart)]).toEqual([[6, 6], [true]])
+    expect(suspectsOf(watch, segments, halfway)).toEqual([])
+    expect(seqs(suspectsOf(watch, segments, proof(9, setOf(0, 4, 5, 5, 7, 7))))).toEqual([6, 6])
+    expect(suspectsOf(newLossWatch(), segments, { ...halfway, inParts: false })).toEqual([])
+    expect(suspectsOf(newLossWatch(), segments, proof(5, setOf(0, 4, 6, 6)))).toEqual([])
   })
 
   test('are no more at a time than a limit, whole segments', () => {
@@ -115,7 +132,7 @@ test('a second look begins well before the origin, and not at the start of the t
         [0, 3],
         [1, 8],
       ]),
-      [{ segment: segment(0, 0, { atMs }), canaries: none }],
+      [{ segment: segment(0, 0, { atMs }), canaries: none, isPart: false }],
     )
   expect([...from(31_000)]).toEqual([
     [0, 20],
@@ -131,9 +148,17 @@ test('a second look begins well before the origin, and not at the start of the t
 
 test('only what the second look did not find either is missing, with where it stands at the hop before', () => {
   const place = (seq: number) => ({ stream: 0, seq, partition: 2, offset: 100 + seq })
-  const suspects = [{ segment: segment(0, 9), canaries: setOf(3, 5) }]
-  expect(stillMissing(suspects, { found: [place(4)], origin: [place(3), place(4)] })).toEqual([
+  const suspects = [{ segment: segment(0, 9), canaries: setOf(3, 5), isPart: false }]
+  expect(stillMissing(suspects, { found: [place(4)], origin: [place(3), place(4)] }, new Map())).toEqual([
     { stream: 0, seq: 3, origin: place(3) },
     { stream: 0, seq: 5, origin: null },
   ])
+})
+
+test('of a segment passed in part only those are missing whose place is known and was passed', () => {
+  const place = (seq: number) => ({ stream: 0, seq, partition: 2, offset: 100 + seq })
+  const suspects = [{ segment: segment(0, 9), canaries: setOf(3, 5), isPart: true }]
+  const missing = (offset: number) =>
+    stillMissing(suspects, { found: [], origin: [place(3), place(4)] }, new Map([[2, offset]])).map(({ seq }) => seq)
+  expect([missing(103), missing(104), missing(200)]).toEqual([[], [3], [3, 4]])
 })

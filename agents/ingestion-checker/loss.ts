@@ -2,6 +2,7 @@ import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { type HopEvidence, type Segment } from '../../shared/core/evidence.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
+import { overtaken } from '../../shared/core/overtaken.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { Load } from '../../topology/plan.ts'
 
@@ -19,6 +20,8 @@ export interface LossWatch {
   /** Told by the pipeline, waiting until our own reading has come as far. */
   candidate: Progress | null
   proven: Offsets
+  /** The progress for which the segments that it has passed in part were looked at. */
+  partsLookedAt: Offsets | null
   /** Suspects of the look under way. */
   looking: readonly Suspects[]
   looksFailed: number
@@ -27,9 +30,18 @@ export interface LossWatch {
 export interface Suspects {
   readonly segment: Segment
   readonly canaries: CanarySet
+  /** Progress has passed the segment in part: of each, its own place decides. */
+  readonly isPart: boolean
 }
 
-export const newLossWatch = (): LossWatch => ({ cleared: new Set(), candidate: null, proven: new Map(), looking: [], looksFailed: 0 })
+export const newLossWatch = (): LossWatch => ({
+  cleared: new Set(),
+  candidate: null,
+  proven: new Map(),
+  partsLookedAt: null,
+  looking: [],
+  looksFailed: 0,
+})
 
 /** One look searches for no more than this; the rest waits for the next. */
 export const SUSPECTS_MAX = 5_000
@@ -50,29 +62,37 @@ export const isPassed = (covered: readonly OffsetRange[], passed: Offsets) =>
   covered.every(({ partition, offsetLast }) => (passed.get(partition) ?? -1) > offsetLast)
 
 /**
- * Segments whose canaries must all be here by now, with those that are not. Complete ones are marked as cleared.
- * `sighted` says whether the hop has seen a canary; `passed` how far the proof of progress reaches.
+ * Segments whose canaries must all be here by now, with those that are not. Complete ones are marked as cleared. Of a
+ * segment that progress has passed in part, those that later ones of their stream have overtaken; once for each progress.
+ * `sighted` says whether the hop has seen a canary; `passed` how far the proof of progress reaches; `inParts` whether the
+ * hop before knows the places of single canaries.
  */
 export function suspectsOf(
   watch: LossWatch,
   segments: readonly Segment[],
-  proof: { passed: Offsets; sighted: CanarySet; told: CanarySet; load: Load },
+  proof: { passed: Offsets; inParts: boolean; sighted: CanarySet; told: CanarySet; load: Load },
 ): Suspects[] {
   const suspects: Suspects[] = []
   let count = 0
+  const looksAtParts = proof.inParts && watch.partsLookedAt !== proof.passed
   for (const segment of segments) {
-    if (watch.cleared.has(segment) || !isPassed(segment.covered, proof.passed)) continue
+    if (watch.cleared.has(segment)) continue
+    const isPart = !isPassed(segment.covered, proof.passed)
+    if (isPart && !(looksAtParts && isPassedInPart(segment.covered, proof.passed))) continue
     const missing = withSkipped(proof.load, CanarySet.of(segment.canaries)).minus(proof.sighted).minus(proof.told)
-    if (missing.size === 0) {
-      watch.cleared.add(segment)
-      continue
-    }
-    suspects.push({ segment, canaries: missing })
-    count += missing.size
+    if (missing.size === 0 && !isPart) watch.cleared.add(segment)
+    const canaries = isPart ? overtaken(missing, proof.sighted) : missing
+    if (canaries.size === 0) continue
+    suspects.push({ segment, canaries, isPart })
+    count += canaries.size
     if (count >= SUSPECTS_MAX) break
   }
+  watch.partsLookedAt = proof.passed
   return suspects
 }
+
+const isPassedInPart = (covered: readonly OffsetRange[], passed: Offsets) =>
+  covered.some(({ partition, offsetFirst }) => (passed.get(partition) ?? -1) > offsetFirst)
 
 /** Where in the hop a fresh consumer has to look for canaries of these segments: from well before their origin on. */
 export function searchFrom(hop: HopEvidence, baseline: Offsets, suspects: readonly Suspects[]): Map<number, number> {
@@ -90,16 +110,24 @@ export interface LookResult {
   readonly origin: readonly Located[]
 }
 
-/** Suspects that a second, fresh reader did not find either, with where they stand at the hop before. */
-export function stillMissing(suspects: readonly Suspects[], look: LookResult): { stream: number; seq: number; origin: Located | null }[] {
+/**
+ * Suspects that a second, fresh reader did not find either, with where they stand at the hop before. Of a segment passed in
+ * part only those that are known to stand before what `passed` says.
+ */
+export function stillMissing(
+  suspects: readonly Suspects[],
+  look: LookResult,
+  passed: Offsets,
+): { stream: number; seq: number; origin: Located | null }[] {
   const found = new Set(look.found.map(({ stream, seq }) => `${stream}/${seq}`))
   const origins = new Map(look.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
-  return suspects.flatMap(({ canaries }) =>
+  const isBeyond = (origin: Located | undefined) => origin !== undefined && (passed.get(origin.partition) ?? -1) > origin.offset
+  return suspects.flatMap(({ canaries, isPart }) =>
     canaries
       .streams()
       .flatMap((stream) =>
         [...members(canaries.ranges(stream))]
-          .filter((seq) => !found.has(`${stream}/${seq}`))
+          .filter((seq) => !found.has(`${stream}/${seq}`) && (!isPart || isBeyond(origins.get(`${stream}/${seq}`))))
           .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
       ),
   )

@@ -152,6 +152,23 @@ describe('a row that is not there', () => {
     expect([played.take('look-again'), accusations(played)]).toEqual([[], []])
   })
 
+  test('is lost as soon as rows from behind it are stored, though the table has come no further', () => {
+    const played = reads(sighted(begun(), 9), readingOf('8', 0, 6, { canaries: [{ stream: 0, ranges: [0, 3, 5, 6] }] })).until(400)
+    expect(played.take('look-again')).toMatchObject([{ suspects: [{ stream: 0, seq: 4 }], origin: { hop: CLEAN } }])
+    look(played, absent)
+    expect(accusations(played)).toEqual(['lost 0/4-4'])
+  })
+
+  test.each([
+    ['whose place nobody knows', []],
+    ['that stands in the topic behind all that is stored', [{ ...at(4), offset: 7 }]],
+  ])('is not lost because later ones of its stream are there, when it is one %s', (_, origin) => {
+    const played = reads(sighted(begun(), 9), readingOf('8', 0, 6, { canaries: [{ stream: 0, ranges: [0, 3, 5, 6] }] })).until(400)
+    look(played, { ok: true, snapshotId: '9', present: [], origin, unreadable: [] }).until(5_000)
+    expect(accusations(played)).toEqual([])
+    expect(played.take('look-again')).toHaveLength(1)
+  })
+
   test('is looked for when its time is up and later ones have come, where no stored offset tells', () => {
     const some = [{ stream: 0, ranges: [0, 3, 8, 9] }]
     const played = reads(sighted(begun(), 9), readingOf('8', 0, 9, { canaries: some, sourceOffsets: [] })).until(10_200)

@@ -4,7 +4,7 @@ import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
-import { intersection } from '../../shared/core/range-set.ts'
+import { overtaken } from '../../shared/core/overtaken.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Finding } from '../../shared/core/violations.ts'
@@ -33,6 +33,10 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   settled.addAll(table.doubted.toWire())
   const missing = firstOf(hopEvidence(evidence, table.name).sighted.minus(here).minus(settled))
   const segments = new Set<Segment>()
+  const parts = new CanarySet()
+  const stored = storedOffsets(evidence, table)
+  const looksAtParts = isNewer(stored, table.partsLookedAt)
+  table.partsLookedAt = stored
   const passedOn = before === null ? [] : hopEvidence(evidence, before).segments
   for (const { stream, seq } of missing.members()) {
     const segment = segmentOf(passedOn, stream, seq)
@@ -42,14 +46,18 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
     if (missing.size >= SUSPECTS_MAX) break
     if (table.cleared.has(segment)) continue
     const owed = withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(here).minus(settled)
-    const absent = isPassed(works, { run, table }, segment) ? owed : givenUp(works, { table, here }, { segment, owed })
+    const absent = isPassed(works, { evidence, table, stored }, segment) ? owed : givenUp(works, { table, here }, { segment, owed })
     if (owed.size === 0) table.cleared.add(segment)
+    if (absent.size === 0 && looksAtParts) {
+      absent.addAll(overtaken(owed, here).toWire())
+      parts.addAll(absent.toWire())
+    }
     if (absent.size === 0) continue
     missing.addAll(absent.toWire())
     segments.add(segment)
   }
   if (missing.size === 0) return []
-  table.looking = { suspects: missing, segments: [...segments] }
+  table.looking = { suspects: missing, segments: [...segments], parts }
   const covered = [...segments].flatMap((segment) => [...segment.covered])
   return [
     {
@@ -78,11 +86,15 @@ export function beganBehind(run: RunState): string | null {
   return (stage === undefined ? null : run.stages.get(stage.stage)?.started?.snapshotId) ?? null
 }
 
-function isPassed(works: RunWorks, { run, table }: TableContext, segment: Segment): boolean {
-  const evidence = evidenceOf(works, run.runId)
+interface Progress {
+  readonly evidence: Evidence
+  readonly table: TableWork
+  readonly stored: ReadonlyMap<number, number>
+}
+
+function isPassed(works: RunWorks, { evidence, table, stored }: Progress, segment: Segment): boolean {
   if (isPassedBySink(works, { evidence, table }, segment)) return true
   if (table.hop.sourceOffsets === null) return false
-  const stored = storedOffsets(evidence, table)
   return segment.covered.every(({ partition, offsetLast }) => (stored.get(partition) ?? -1) >= offsetLast)
 }
 
@@ -102,13 +114,7 @@ function givenUp(
   { table, here }: { table: TableWork; here: CanarySet },
   { segment, owed }: { segment: Segment; owed: CanarySet },
 ): CanarySet {
-  const overtaken = new CanarySet()
-  if (works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs) return overtaken
-  for (const stream of owed.streams()) {
-    const last = here.last(stream)
-    if (last > 0) overtaken.addAll([{ stream, ranges: intersection(owed.ranges(stream), [0, last - 1]) }])
-  }
-  return overtaken
+  return works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs ? new CanarySet() : overtaken(owed, here)
 }
 
 /** The greatest source offset by partition that a told snapshot has stored. */
@@ -121,6 +127,9 @@ function storedOffsets(evidence: Evidence, table: TableWork): Map<number, number
   return stored
 }
 
+const isNewer = (stored: ReadonlyMap<number, number>, known: ReadonlyMap<number, number>) =>
+  [...stored].some(([partition, offset]) => offset > (known.get(partition) ?? -1))
+
 /** Canaries that have a row, as far as the table was read. */
 function rowsHere(table: TableWork): CanarySet {
   const here = CanarySet.of(table.rows.present.toWire())
@@ -130,7 +139,7 @@ function rowsHere(table: TableWork): CanarySet {
 
 export function foldLook(works: RunWorks, { run, table }: TableContext, result: TableLook): ReconcilerEffect[] {
   if (table.looking === null) return []
-  const { suspects, segments } = table.looking
+  const { suspects, segments, parts } = table.looking
   table.looking = null
   if (!result.ok) {
     table.trouble = result.reason
@@ -145,8 +154,11 @@ export function foldLook(works: RunWorks, { run, table }: TableContext, result: 
   const origins = new Map(result.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
   const findings: Finding[] = []
   const doubted = new Map<string, number>()
+  const stored = storedOffsets(evidenceOf(works, run.runId), table)
   for (const { stream, seq } of absent.members()) {
     const origin = origins.get(`${stream}/${seq}`) ?? null
+    // Of a segment that the table has passed in part, its own place decides.
+    if (parts.has(stream, seq) && (origin === null || (stored.get(origin.partition) ?? -1) <= origin.offset)) continue
     const hiding = result.unreadable.find((file) => mayHold(file, origin))
     if (hiding === undefined) findings.push(lostFinding(works, { run, table }, { stream, seq, origin, snapshotId: result.snapshotId }))
     else {

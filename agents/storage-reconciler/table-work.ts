@@ -35,7 +35,10 @@ export interface TableWork {
   readonly doubted: CanarySet
   /** How far the sink had come, each time that was seen to move. */
   readonly sink: { readonly atMs: number; readonly offsets: ReadonlyMap<number, number> }[]
-  looking: { readonly suspects: CanarySet; readonly segments: readonly object[] } | null
+  /** `parts`: of segments that the table has passed in part. */
+  looking: { readonly suspects: CanarySet; readonly segments: readonly object[]; readonly parts: CanarySet } | null
+  /** The stored offsets for which the segments passed in part were looked at. */
+  partsLookedAt: ReadonlyMap<number, number>
   looksFailed: number
   readonly endRules: { isAsked: boolean; failed: number }
   nextLookMs: number
@@ -63,6 +66,7 @@ export function newTableWork({ name, hop }: { name: string; hop: TableHop }, evi
     doubted: new CanarySet(),
     sink: [],
     looking: null,
+    partsLookedAt: new Map(),
     looksFailed: 0,
     endRules: { isAsked: false, failed: 0 },
     nextLookMs: 0,

@@ -37,7 +37,7 @@ try {
   }
   await composed.clear()
   try {
-    await tellAll(composed)
+    await Promise.race([tellAll(composed), interrupted()])
   } finally {
     if (!values.keep) {
       note('docker compose down --volumes …')
@@ -54,6 +54,16 @@ try {
 
 for (const [what, value, isGood] of figures) process.stdout.write(`${isGood ? 'ok  ' : 'NOT '} ${what}: ${value}\n`)
 process.exit(figures.every(([, , isGood]) => isGood) ? 0 : 1)
+
+/** Whoever stops this by a signal leaves no engine and no container behind either. */
+function interrupted(): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        reject(new Error(`a signal: ${signal}`))
+      })
+  })
+}
 
 async function tellAll(composed: Composed): Promise<void> {
   note('docker compose up --detach --wait …')

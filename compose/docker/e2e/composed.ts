@@ -56,6 +56,12 @@ export async function composedOn(docker: Docker): Promise<Composed> {
     docker.run(['compose', ...FILES, ...args], { cwd: COMPOSE_DIR, env: { ...base, ...settings } })
   const containerOf = (service: string) => `${PROJECT}-${service}-1`
   const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
+  /** What the containers that are not well said last. */
+  const unwell = async () => {
+    const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', '{{.Names}}']))
+    const said = names.map(async (name) => `${name}:\n${await docker.run(['logs', '--tail', '40', name])}`)
+    return (await Promise.all(said)).join('\n')
+  }
   return {
     ports,
     pull: async () => {
@@ -65,7 +71,11 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       await compose(['build', '--quiet'])
     },
     up: async () => {
-      await compose(['up', '--detach', '--wait', '--no-build', '--quiet-pull'])
+      try {
+        await compose(['up', '--detach', '--wait', '--no-build', '--quiet-pull'])
+      } catch (error) {
+        throw new Error(`${error instanceof Error ? error.message : String(error)}\n${await unwell()}`, { cause: error })
+      }
     },
     recreate: async (service, settings) => {
       await compose(['up', '--detach', '--no-deps', '--no-build', '--force-recreate', '--timeout', '5', service], settings)
