@@ -127,7 +127,8 @@ export function stillMissing(
       .streams()
       .flatMap((stream) =>
         [...members(canaries.ranges(stream))]
-          .filter((seq) => !found.has(`${stream}/${seq}`) && (!isPart || isBeyond(origins.get(`${stream}/${seq}`))))
+          .filter((seq) => !found.has(`${stream}/${seq}`))
+          .filter((seq) => !isPart || isBeyond(origins.get(`${stream}/${seq}`)))
           .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
       ),
   )

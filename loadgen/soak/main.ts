@@ -152,5 +152,6 @@ function memoryOf(name: AgentName): [text: string, isSound: boolean] {
 }
 
 /** Slopes of the second and the last third, the last with its standard error. */
-const slopesText = ({ middle, end }: Growth, unit: number) =>
-  `${(middle.perHour / unit).toFixed(1)}, then ${(end.perHour / unit).toFixed(1)} ± ${(end.error / unit).toFixed(1)}`
+function slopesText({ middle, end }: Growth, unit: number): string {
+  return `${(middle.perHour / unit).toFixed(1)}, then ${(end.perHour / unit).toFixed(1)} ± ${(end.error / unit).toFixed(1)}`
+}

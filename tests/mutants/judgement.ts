@@ -142,6 +142,9 @@ export const mutants: readonly Mutant[] = [
   ),
   topicLoss('progress counts before we have read as far', 'if ((positions.get(partition) ?? 0) < end) return', ''),
   topicLoss('what the second reader found is lost all the same', '.filter((seq) => !found.has(`${stream}/${seq}`))', ''),
+  topicLoss('one in a segment passed in part is lost wherever it stands', '!isPart || isBeyond(', 'isPart || isBeyond('),
+  topicLoss('progress has passed what stands where it is', '?? -1) > origin.offset', '?? -1) >= origin.offset'),
+  topicLoss('parts are looked at though nobody knows a place', 'proof.inParts && watch', 'watch'),
   topic(
     'a sighting is told before its violations',
     'topic.suspicions = []\n  return [',
