@@ -175,9 +175,15 @@ export const mutants: readonly Mutant[] = [
   records('lost headers are not missed', 'if (actual === text) continue', 'if (actual === text || actual === null) continue'),
   tableLoss(
     'a table that stands still has lost everything',
-    'if (works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs) return overtaken',
-    '',
+    'works.base.nowMs <= segment.atMs + table.hop.giveUpAfterMs ? new CanarySet() : overtaken(owed, here)',
+    'owed',
   ),
+  tableLoss(
+    'what later ones have overtaken is lost wherever it stands',
+    'parts.has(stream, seq) && (origin === null || (stored.get(origin.partition) ?? -1) <= origin.offset)',
+    'false',
+  ),
+  tableLoss('nothing is lost before its whole segment is passed', 'if (absent.size === 0 && looksAtParts) {', 'if (false) {'),
   tableLoss('rows before the offset prove a loss', '(stored.get(partition) ?? -1) >= offsetLast)', '(stored.get(partition) ?? -1) >= 0)'),
   tableLoss('what the second look found is lost', 'suspects.minus(CanarySet.ofMembers(result.present)).minus(', 'suspects.minus('),
   tableLoss('nobody waits for a second row', 'if (works.base.nowMs - table.settledSinceMs < SETTLE_MS) return false', ''),
