@@ -53,6 +53,7 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

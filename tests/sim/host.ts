@@ -6,6 +6,7 @@ import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
 import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
+import type { SimGroup } from '../../shared/sim/group.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import type { Subscription, TopicLog } from '../../shared/sim/topic-log.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -23,8 +24,8 @@ export interface ShellContext {
   readonly otherDefect: OtherDefect | 'none'
   /** A timer that dies with the process. */
   readonly later: (delayMs: number, run: () => void) => void
-  /** Runs whose reading was stopped. */
-  readonly stopped: Set<string>
+  /** How often the reading of a run was stopped. */
+  readonly stopped: Map<string, number>
 }
 
 export interface SimAgent<Event extends { readonly type: string }, Effect extends { readonly type: string }> {
@@ -52,10 +53,20 @@ const TICK_MS = 200
 /** From saying to standing on the topic: what is in between dies with the process. */
 const PUBLISH_MS = 25
 
+/** Which of several instances of its agent a process is, and where they share out their work. */
+export interface Membership {
+  readonly instance: string
+  /** Null where there is one instance alone. */
+  readonly group: SimGroup | null
+}
+
+const HEARTBEAT_MS = 5_000
+
 /** A process: it can be started, killed at any moment, and started again with nothing but the two topics. */
 export function createProcess<Event extends { readonly type: string }, Effect extends { readonly type: string }>(
   world: World,
   agent: SimAgent<Event, Effect>,
+  { instance, group }: Membership = { instance: '0', group: null },
 ) {
   let life = 0
   let stateOf: () => unknown = () => null
@@ -64,7 +75,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     const thisLife = ++life
     const { clock, results, control, trace } = world
     const alive = () => life === thisLife
-    const prng = world.prng.stream(`${agent.core.name}/${thisLife}`)
+    const prng = world.prng.stream(`${agent.core.name}/${instance === '0' ? '' : `${instance}/`}${thisLife}`)
     const later = (delayMs: number, run: () => void) => {
       clock.later(delayMs, () => {
         if (alive()) run()
@@ -80,9 +91,9 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
       })
     }
     const { pipelineOf, generatorLagMs = 0, otherDefect = 'none' } = world
-    const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Set() }
+    const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Map() }
     let state: unknown = agent.core.init({
-      speaker: { agent: agent.core.name, instance: '0' },
+      speaker: { agent: agent.core.name, instance },
       plans: world.plans,
       topology: world.topology,
       recordSchema: RECORD_SCHEMA,
@@ -100,6 +111,10 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
         later(prng.below(PUBLISH_MS), () => {
           control.append((effect as Extract<BusEffect, { type: 'request' }>).message)
         })
+      else if (effect.type === 'share-work')
+        group?.join(instance, (shares) => {
+          send({ type: 'shares-changed', ...shares })
+        })
       else agent.perform(context, effect as Effect, send)
     }
     subscriptions = subscribe(world, send)
@@ -109,6 +124,13 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
       later(TICK_MS, tick)
     }
     later(prng.below(TICK_MS), tick)
+    const startedAtMs = clock.nowMs()
+    const beat = () => {
+      const atMs = clock.nowMs()
+      publish({ kind: 'agent-heartbeat', agent: agent.core.name, instance, atMs, startedAtMs, version: 'sim', residentBytes: 1 })
+      later(HEARTBEAT_MS, beat)
+    }
+    if (group !== null) beat()
   }
   return {
     name: agent.core.name,
@@ -116,6 +138,13 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     kill: () => {
       life++
       for (const subscription of subscriptions) subscription.close()
+      group?.miss(instance)
+    },
+    /** Ends in order: the group hears of it. */
+    stop: () => {
+      life++
+      for (const subscription of subscriptions) subscription.close()
+      group?.leave(instance)
     },
     /** The core's state, to look at its size. */
     state: () => stateOf(),
