@@ -58,10 +58,18 @@ export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, Reconci
   step(state, event): Step<ReconcilerState, ReconcilerEffect> {
     if (isBusEvent(event)) {
       const effects: ReconcilerEffect[] = foldWorks(state.works, event)
+      if (event.type === 'fact' && event.fact.kind === 'snapshot-reconciled') effects.push(...onTold(state, event.fact))
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
     return { state, effects: isAuditEvent(event) ? onAuditEvent(state, event) : onWorldEvent(state, event) }
   },
+}
+
+/** What another instance has told of a table we follow as well: we go on behind it, as after a crash. */
+function onTold(state: ReconcilerState, { runId, hop, snapshotId, instance }: Fact<'snapshot-reconciled'>): ReconcilerEffect[] {
+  const table = state.active.get(runId)?.tables.get(hop)
+  const isNews = table !== undefined && !table.chain.includes(snapshotId) && !table.undone.has(snapshotId)
+  return isNews && instance !== state.works.base.config.speaker.instance ? stopWork(state, runId) : []
 }
 
 const isAuditEvent = (event: ReconcilerEvent): event is TableAuditEvent => event.type.startsWith('audit-')

@@ -40,6 +40,8 @@ export interface Scenario {
   readonly generatorLagMs?: number
   /** What somebody does to the topics in mid-run. */
   readonly disturb?: ((pipeline: SimPipeline) => void) | undefined
+  /** When; left out, the seed decides. */
+  readonly disturbAtMs?: number
   /** Left out, the seed decides. */
   readonly load?: { readonly canaries: number; readonly ratePerSecond: number }
   /** How often each defect is planted on a mirror stream; left out, there is none. */
@@ -171,7 +173,7 @@ export function simulate(scenario: Scenario): SimReport {
   const plans = new Map([['sim', planOf(scenario, prng.stream('size'))]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   if (staysPaused) neverGoesOn(pipeline)
-  const disturbAtMs = 2_500 + prng.stream('disturb').below(3_000)
+  const disturbAtMs = scenario.disturbAtMs ?? 2_500 + prng.stream('disturb').below(3_000)
   clock.later(disturbAtMs, () => {
     scenario.disturb?.(pipeline)
   })
