@@ -54,7 +54,9 @@ interface Hearing {
 /** Folds an intent as it stands on the topic. What a process before this one intended is behind us, and nobody's. */
 export function hearIntent(claims: Claims, fact: Fact<'canaries-intended'>, { load, epochMs, isNamesake, caughtUpMs }: Hearing): void {
   const { placeFirst, atMs } = fact
-  const own = isNamesake ? claims.intended.find((one) => !one.isHeard && one.atMs === atMs && one.chunk.placeFirst === placeFirst) : undefined
+  const own = isNamesake
+    ? claims.intended.find((one) => !one.isHeard && one.atMs === atMs && one.chunk.placeFirst === placeFirst)
+    : undefined
   if (own !== undefined) {
     own.isHeard = true
     claims.ours.addAll(CanarySet.of(fact.canaries).minus(claims.theirs).toWire())

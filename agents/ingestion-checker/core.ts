@@ -2,7 +2,7 @@ import type { Located, Position } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import { dueAfterLooks } from '../../shared/core/after-looks.ts'
-import type { AgentCore, Step } from '../../shared/core/agent.ts'
+import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
@@ -104,8 +104,6 @@ export interface CheckerState {
   readonly audits: Map<string, TopicAudit>
   readingsBegun: number
 }
-
-export type CheckerStep = Step<CheckerState, CheckerEffect>
 
 /** How often sightings are told; facts a second stay few whatever the rate. */
 const FLUSH_EVERY_MS = 2_000
@@ -261,7 +259,12 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
   const { nowMs } = works.base
   for (const topic of work.topics.values()) {
     if (nowMs - topic.flushedMs >= FLUSH_EVERY_MS) effects.push(...flush(works, { run, work, topic }))
-    if (topic.share.isJudge && isProcessed(topic.hop) && topic.loss.candidate === null && nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS) {
+    if (
+      topic.share.isJudge &&
+      isProcessed(topic.hop) &&
+      topic.loss.candidate === null &&
+      nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS
+    ) {
       topic.progressAskedMs = nowMs
       effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
     }

@@ -172,7 +172,10 @@ export function finishWhenDone(
   }
   const topics = [...work.topics.values()]
   if (!topics.every(({ share }) => holdsAll(share.shares)))
-    return { effects: [...effects, ...endParts(works, { run, work }, produced.ended.atMs)], done: topics.every(({ name }) => hasPart(run, work, name)) }
+    return {
+      effects: [...effects, ...endParts(works, { run, work }, produced.ended.atMs)],
+      done: topics.every(({ name }) => hasPart(run, work, name)),
+    }
   if (done) effects.push(...topics.flatMap((topic) => atTheEnd(works, { run, topic })))
   return { effects, done }
 }

@@ -85,7 +85,15 @@ async function read(
     spans: { at: () => ({}), sighted: nothing },
     nowMs: () => 0,
   }
-  const start = { type: 'start-reading', runId: RUN, hop: RAW, positions: new Map([[0, 100]]), reading: 1, shares: everything, resolved: canaries.resolved } as const
+  const start = {
+    type: 'start-reading',
+    runId: RUN,
+    hop: RAW,
+    positions: new Map([[0, 100]]),
+    reading: 1,
+    shares: everything,
+    resolved: canaries.resolved,
+  } as const
   reading = new Reading(of as ReadingOf, start, (event) => heard.push(event))
   const first = more.removed === undefined ? 100 : more.removed.offsetLast + 1
   await begin?.onBatch({

@@ -104,7 +104,9 @@ export function foldBase(base: AgentBase, event: BusEvent): BusEffect[] {
 
 function noteOther(base: AgentBase, { agent, instance, atMs }: Fact<'agent-heartbeat'>): void {
   const { speaker } = base.config
-  if (agent === speaker.agent && instance !== speaker.instance) base.otherHeardMs = Math.max(base.otherHeardMs, atMs)
+  // What is heard as it is said needs no clock of another machine.
+  const heardMs = base.caughtUp ? base.nowMs : atMs
+  if (agent === speaker.agent && instance !== speaker.instance) base.otherHeardMs = Math.max(base.otherHeardMs, heardMs)
 }
 
 const knowsOther = ({ nowMs, otherHeardMs }: AgentBase) => nowMs - otherHeardMs < SILENT_MS

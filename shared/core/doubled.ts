@@ -17,9 +17,7 @@ export function noteDoubled(hop: HopEvidence, { covered, canaries }: Pick<Fact<'
 }
 
 const areOverlapping = (left: readonly OffsetRange[], right: readonly OffsetRange[]) =>
-  left.some((a) =>
-    right.some((b) => a.partition === b.partition && a.offsetFirst <= b.offsetLast && b.offsetFirst <= a.offsetLast),
-  )
+  left.some((a) => right.some((b) => a.partition === b.partition && a.offsetFirst <= b.offsetLast && b.offsetFirst <= a.offsetLast))
 
 /** Of these, what the hop before does not show already. */
 export function doubledAt(hop: string, here: HopEvidence, before: HopEvidence | null): Finding[] {

@@ -35,7 +35,9 @@ const variables = z.object({
     .min(1)
     .max(64)
     .optional()
-    .describe('Tells instances of one agent apart: no two have the same. Left out, the name of the machine, which in a container is its own.'),
+    .describe(
+      'Tells instances of one agent apart: no two have the same. Left out, the name of the machine, which in a container is its own.',
+    ),
   ASSAY_AGENT_HOST: z.string().min(1).default('127.0.0.1').describe('Address that /healthz, /readyz and /metrics listen on.'),
   ASSAY_AGENT_PORT: port.default(0).describe('Their port; 0 lets the system choose, and the log says which.'),
   ASSAY_DUCKDB_EXTENSIONS: z

@@ -178,13 +178,11 @@ class PositionReader implements Reader {
     })
   }
 
-  readonly #isRead = (partition: number) => this.#options.reads?.(partition) ?? true
-
   #seek(consumer: Consumer, topic: string, partitions: readonly number[]): void {
     const next = this.#next.get(topic)
     for (const partition of partitions) {
       const offset = next?.get(partition)
-      if (!this.#isRead(partition)) consumer.pause([{ topic, partitions: [partition] }])
+      if (this.#options.reads?.(partition) === false) consumer.pause([{ topic, partitions: [partition] }])
       else if (offset !== undefined) consumer.seek({ topic, partition, offset: String(offset) })
     }
   }
@@ -196,7 +194,7 @@ class PositionReader implements Reader {
   async #deliver(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload
     const { topic, partition } = batch
-    if (!this.#isRead(partition)) return
+    if (this.#options.reads?.(partition) === false) return
     const highWatermark = Number(batch.highWatermark)
     const named = this.#next.get(topic)?.get(partition)
     const next = named ?? 0

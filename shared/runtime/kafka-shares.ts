@@ -100,7 +100,10 @@ class GroupMember implements SharedWork {
 
   #reopen(consumer: Consumer, error: unknown): void {
     if (this.#closing || this.#consumer !== consumer) return
-    this.#options.log.warn({ code: 'BUS_UNAVAILABLE', reason: kafkaErrorText(error) }, 'the group that shares the work is left, and joined again')
+    this.#options.log.warn(
+      { code: 'BUS_UNAVAILABLE', reason: kafkaErrorText(error) },
+      'the group that shares the work is left, and joined again',
+    )
     void this.#discard()
     this.#reopening = setTimeout(() => void this.#open(), REOPEN_DELAY_MS)
   }
