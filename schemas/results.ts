@@ -11,6 +11,7 @@ import { evidenceMissing } from './results/evidence-missing.ts'
 import { faultChanged } from './results/fault-changed.ts'
 import { hopSighted } from './results/hop-sighted.ts'
 import { mirrorDefectSeen } from './results/mirror-defect-seen.ts'
+import { partEnded } from './results/part-ended.ts'
 import { probeAnswered } from './results/probe-answered.ts'
 import { requestRefused } from './results/request-refused.ts'
 import { rulesChecked } from './results/rules-checked.ts'
@@ -44,6 +45,7 @@ export const resultMessages = [
   auditDue,
   auditWindow,
   auditRecords,
+  partEnded,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -29,6 +29,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'audit-due': ['ingestion-checker'],
   'audit-window': ['ingestion-checker', 'storage-reconciler'],
   'audit-records': ['ingestion-checker', 'storage-reconciler'],
+  'part-ended': ['ingestion-checker'],
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

@@ -12,6 +12,7 @@ import {
   headOf,
   hopsOfKind,
   initWorks,
+  ofMyRuns,
   production,
   say,
   sayEnded,
@@ -124,9 +125,9 @@ function onTick(state: InjectorState): InjectorEffect[] {
   const { works } = state
   const { book, nowMs } = works.base
   const effects: InjectorEffect[] = []
-  for (const { run, stage } of stagesToStart(book, injectorCore.name, nowMs))
+  for (const { run, stage } of ofMyRuns(works, stagesToStart(book, injectorCore.name, nowMs)))
     effects.push(sayStarted(works, { runId: run.runId, stage: stage.stage }))
-  for (const { run, stage } of stagesUnderWay(book, injectorCore.name, nowMs)) {
+  for (const { run, stage } of ofMyRuns(works, stagesUnderWay(book, injectorCore.name, nowMs))) {
     if (stage.task === 'heal') effects.push(...clearLeases(state, run, stage))
     if (stage.task === 'inject-fault') effects.push(...carryOn(state, { run, stage }))
   }

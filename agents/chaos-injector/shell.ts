@@ -54,6 +54,7 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

@@ -1,7 +1,8 @@
+import { isBusEffect, type BusEffect } from '../../shared/core/bus-events.ts'
 import type { StreamRanges } from '../../schemas/parts.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { emptyLatency } from '../../shared/core/evidence.ts'
+import { emptyLatency } from '../../shared/core/latency-sketch.ts'
 import { planSchema } from '../../topology/plan.ts'
 import { tableHop, topicHop, type Hop, type Topology } from '../../topology/topology.ts'
 import { injectorCore, type InjectorEffect, type InjectorEvent, type InjectorState } from './core.ts'
@@ -72,7 +73,7 @@ const resolved = JSON.stringify({
   seed: 7,
 })
 
-type WorldEffect = Exclude<InjectorEffect, { type: 'publish' | 'request' }>
+type WorldEffect = Exclude<InjectorEffect, BusEffect>
 type LeaseState = 'none' | 'open' | 'ended'
 
 /** What a story may plant in the world. */
@@ -222,7 +223,7 @@ export class Story {
     this.#state = state
     for (const effect of effects) {
       if (effect.type === 'publish') this.#hear(effect.fact)
-      else if (effect.type !== 'request') this.#perform(effect)
+      else if (!isBusEffect(effect)) this.#perform(effect)
     }
   }
 

@@ -31,10 +31,7 @@ const outcomeOf = (said: Partial<ChunkOutcome>): ChunkOutcome => ({
 
 /** Keeps every intent asked for, and answers every write as `write` says. */
 function serve(played: Played, write: (canaries: StreamRanges[]) => Partial<ChunkOutcome>): Played {
-  for (const { runId, chunk, fact } of played.take('keep-intent')) {
-    played.hear(fact)
-    played.step({ type: 'intent-kept', runId, chunk })
-  }
+  for (const { fact } of played.take('keep-intent')) played.hear(fact)
   for (const { runId, chunk } of played.take('write-chunk'))
     played.step({ type: 'chunk-written', runId, chunk, outcome: outcomeOf(write(wire(chunk.canaries))) })
   return played
@@ -53,11 +50,11 @@ describe('the generator', () => {
     expect(early.said).toEqual([])
   })
 
-  test('writes nothing whose intent is not kept', () => {
+  test('writes nothing whose intent does not stand on the topic', () => {
     const played = begun().until(1_000)
     expect(played.asked.map(({ type }) => type)).toEqual(['keep-intent'])
-    const [{ chunk, runId } = fail()] = played.take('keep-intent')
-    played.step({ type: 'intent-kept', runId, chunk })
+    const [{ fact } = fail()] = played.take('keep-intent')
+    played.hear(fact)
     expect(played.take('write-chunk')).toMatchObject([{ runId: RUN, epochMs: 700, chunk: { placeFirst: 0, placeEnd: 20 } }])
   })
 
@@ -131,12 +128,11 @@ describe('a generator that was killed', () => {
     const played = serve(begun(), (canaries) => ({ acknowledged: canaries }))
     played.nowMs = 10_000
     played.restart().until(10_200)
-    const [{ chunk, fact, runId } = fail()] = played.take('keep-intent')
+    const [{ chunk, fact } = fail()] = played.take('keep-intent')
     expect(chunk.placeFirst).toBe(20)
     // Due at 700 + 2,000; it comes 500 ms after the restart was noticed.
     expect(fact).toMatchObject({ placeFirst: 20, shiftMs: 8_000 })
     played.hear(fact)
-    played.step({ type: 'intent-kept', runId, chunk })
     expect(played.take('write-chunk')).toMatchObject([{ epochMs: 8_700 }])
   })
 
@@ -150,7 +146,6 @@ test('a chunk of a run it does not write concerns it not', () => {
   const before = played.said.length
   const chunk = { placeFirst: 0, placeEnd: 2, canaries: [] }
   played.step({ type: 'chunk-written', runId: RUN.replace(/1$/, '2'), chunk, outcome: outcomeOf({}) })
-  played.step({ type: 'intent-kept', runId: RUN.replace(/1$/, '2'), chunk })
   expect(played.said).toHaveLength(before)
 })
 

@@ -67,7 +67,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   perform(effect: GeneratorEffect, send: Send): void {
     switch (effect.type) {
       case 'keep-intent':
-        void this.#keepIntent(effect, send)
+        void this.#keepIntent(effect)
         return
       case 'write-chunk': {
         // One chunk at a time: streams go on from chunk to chunk, and must not overtake themselves.
@@ -80,6 +80,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
       }
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never
@@ -96,15 +97,14 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     await this.#writer.close()
   }
 
-  /** An intent that cannot be kept keeps the chunk back: nothing is written that was not intended. */
-  async #keepIntent({ runId, chunk, fact }: Effect<'keep-intent'>, send: Send): Promise<void> {
+  /** An intent that cannot be kept is not heard, and keeps the chunk back: nothing is written that was not intended. */
+  async #keepIntent({ runId, chunk, fact }: Effect<'keep-intent'>): Promise<void> {
     const { bus, log } = this.#ports.agent
     bus.publish(fact)
     while (!(await bus.flush(INTENT_FLUSH_MS))) {
       if (this.#closing) return
       log.warn({ runId, placeFirst: chunk.placeFirst }, 'the intent is not on the results topic yet: nothing is written before')
     }
-    send({ type: 'intent-kept', runId, chunk })
   }
 
   async #writeChunk({ runId, chunk, epochMs, resolved }: Effect<'write-chunk'>, send: Send): Promise<void> {

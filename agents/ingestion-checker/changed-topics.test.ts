@@ -42,7 +42,7 @@ function reads(played: Played, hop: string, ...[records, said = {}]: [records: r
     otherOffsets: [],
     ...said,
   }
-  return played.step({ type: 'batch-read', runId: RUN, hop, batch })
+  return played.step({ type: 'batch-read', runId: RUN, hop, reading: 1, batch })
 }
 
 type Left = Partial<LogState['partitions'][number]>

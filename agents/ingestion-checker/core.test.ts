@@ -60,6 +60,7 @@ function reads(played: Played, hop: string, ...[last, { without = [], twice, fau
     type: 'batch-read',
     runId: RUN,
     hop,
+    reading: 1,
     batch: { partition: 0, offsetFirst: 100, offsetLast, records, otherOffsets: [] },
   })
 }
@@ -167,6 +168,7 @@ describe('the ingestion-checker', () => {
         type: 'batch-read',
         runId: RUN,
         hop: CLEAN,
+        reading: 1,
         batch: { partition: 0, offsetFirst: 110, offsetLast: 110, records: [late], otherOffsets: [] },
       })
       .until(12_000)

@@ -1,15 +1,18 @@
 import type { Located, Position } from '../../schemas/parts.ts'
+import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
-import type { AgentCore, Step } from '../../shared/core/agent.ts'
+import { dueAfterLooks } from '../../shared/core/after-looks.ts'
+import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
-import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
+import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
   foldWorks,
   initWorks,
+  isMyRun,
+  ofMyRuns,
   production,
   recordHops,
   sayEnded,
@@ -18,12 +21,14 @@ import {
   stopReason,
   type RunWorks,
 } from '../../shared/core/run-work.ts'
+import type { Shares } from '../../shared/core/shares.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { beginAudit, carryOnAudit, onAuditEvent, type AuditEffect, type AuditEvent, type TopicAudit } from './audit.ts'
 import { foldLogState, tellRemoved } from './log-judging.ts'
 import type { LogState, LookLimits, TopicId } from './log-watch.ts'
 import type { Offsets } from './loss.ts'
-import { finishWhenDone, foldAfterLook, foldLook, judgeLoss } from './judging.ts'
+import { finishWhenDone, foldAfterLook, foldLook, judgeLoss, lookAfter } from './judging.ts'
+import { takeBackSighted, topicShare } from './sharing.ts'
 import type { ReadBatch } from './sighting.ts'
 import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
 
@@ -38,7 +43,7 @@ export type CheckerEvent =
       readonly topicIds: readonly TopicId[]
     }
   | { readonly type: 'log-seen'; readonly runId: string; readonly hop: string; readonly state: LogState }
-  | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly batch: ReadBatch }
+  | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly reading: number; readonly batch: ReadBatch }
   | { readonly type: 'progress-seen'; readonly runId: string; readonly hop: string; readonly committed: Offsets; readonly ends: Offsets }
   | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: LookOutcome }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
@@ -56,7 +61,11 @@ export type CheckerEffect =
       readonly type: 'start-reading'
       readonly runId: string
       readonly hop: string
+      /** Goes back with what is read: what an earlier reading sent last is not of this one. */
+      readonly reading: number
       readonly positions: Offsets
+      /** Partitions of others are not read. */
+      readonly shares: Shares
       readonly resolved: ResolvedRun
     }
   | { readonly type: 'stop-reading'; readonly runId: string }
@@ -81,6 +90,8 @@ export interface CheckerWork {
   readonly stage: string
   readonly runId: string
   readonly topics: Map<string, TopicWork>
+  /** What was shared out, and the start that counted, when reading began. */
+  from: { readonly shares: Shares; readonly started: Fact<'stage-started'> | null; readonly reading: number }
   baselineAskedMs: number | null
 }
 
@@ -91,9 +102,8 @@ export interface CheckerState {
   readonly lookedAfter: Map<string, number>
   /** Runs whose topics are audited. */
   readonly audits: Map<string, TopicAudit>
+  readingsBegun: number
 }
-
-export type CheckerStep = Step<CheckerState, CheckerEffect>
 
 /** How often sightings are told; facts a second stay few whatever the rate. */
 const FLUSH_EVERY_MS = 2_000
@@ -103,7 +113,7 @@ const LOG_EVERY_MS = 5_000
 
 export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent, CheckerEffect> = {
   name: 'ingestion-checker',
-  init: (config) => ({ works: initWorks(config), active: new Map(), lookedAfter: new Map(), audits: new Map() }),
+  init: (config) => ({ works: initWorks(config), active: new Map(), lookedAfter: new Map(), audits: new Map(), readingsBegun: 0 }),
   step(state, event) {
     if (isBusEvent(event)) {
       const effects: CheckerEffect[] = foldWorks(state.works, event)
@@ -128,7 +138,7 @@ function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent
     }
     case 'batch-read': {
       const topic = work.topics.get(event.hop)
-      return topic === undefined ? [] : readBatch(state.works, { run, topic }, event.batch)
+      return topic === undefined || event.reading !== work.from.reading ? [] : readBatch(state.works, { run, topic }, event.batch)
     }
     case 'progress-seen': {
       const topic = work.topics.get(event.hop)
@@ -157,14 +167,16 @@ function onTick(state: CheckerState): CheckerEffect[] {
   const { works } = state
   const { book, nowMs } = works.base
   const effects: CheckerEffect[] = []
-  for (const due of stagesToStart(book, checkerCore.name, nowMs))
+  for (const due of ofMyRuns(works, stagesToStart(book, checkerCore.name, nowMs)))
     effects.push(...(due.stage.task === 'audit-topics' ? beginAudit(state, due) : begin(state, due)))
   for (const { run, stage } of stagesUnderWay(book, checkerCore.name, nowMs)) {
     if (stage.task === 'audit-topics') {
-      effects.push(...carryOnAudit(state, { run, stage }))
+      if (isMyRun(works, run.runId)) effects.push(...carryOnAudit(state, { run, stage }))
       continue
     }
-    // Started before this process was: the log is the checkpoint.
+    if (works.base.shares.held.size === 0) continue
+    effects.push(...beginAnewWhenShared(state, { run, stage }))
+    // Started before this process was, or shared out anew: the log is the checkpoint.
     const known = state.active.get(run.runId)
     if (known === undefined) effects.push(...resume(state, { run, stage }))
     const stop = stopReason(works, run, stage)
@@ -173,33 +185,48 @@ function onTick(state: CheckerState): CheckerEffect[] {
   }
   for (const runId of state.active.keys()) {
     const run = book.runs.get(runId)
-    if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
+    if (run === undefined || isOver(book, run, nowMs) || works.base.shares.held.size === 0) effects.push(...stopWork(state, runId))
+    else effects.push(...stopWithOthers(state, run))
   }
   letGoOfAudits(works, state.audits)
   for (const look of dueAfterLooks(works, state.lookedAfter, recordHops)) effects.push(lookAfter(look))
   return effects
 }
 
-/** From where the run began to read; what turns up is told as a correction of its verdict. */
-function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
-  const started = run.resolved.plan.stages.find(({ task }) => task === 'sight-topics')
-  const positions = (started === undefined ? null : run.stages.get(started.stage)?.started?.positions) ?? []
-  const searchFrom = new Map(positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
-  return { type: 'look-again', runId: run.runId, hop, suspects: lost.members(), searchFrom, origin: null }
-}
-
 function begin(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
   const { nowMs } = state.works.base
   const known = state.active.get(run.runId)
   if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
-  state.active.set(run.runId, { runId: run.runId, stage: stage.stage, topics: new Map(), baselineAskedMs: nowMs })
+  state.active.set(run.runId, newWork(state, { run, stage }, nowMs))
   return [{ type: 'take-baseline', runId: run.runId, stage: stage.stage, hops: recordHops(run).map(({ name }) => name) }]
 }
 
 function resume(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
-  const work: CheckerWork = { runId: run.runId, stage: stage.stage, topics: new Map(), baselineAskedMs: null }
+  const work = newWork(state, { run, stage }, null)
   state.active.set(run.runId, work)
   return startReading(state, work)
+}
+
+function newWork(state: CheckerState, { run, stage }: DueStage, baselineAskedMs: number | null): CheckerWork {
+  const from = { shares: state.works.base.shares, started: null, reading: ++state.readingsBegun }
+  return { runId: run.runId, stage: stage.stage, topics: new Map(), from, baselineAskedMs }
+}
+
+/** What is read and not told is read again, by whoever has the partition now: as after a crash. */
+function beginAnewWhenShared(state: CheckerState, { run, stage }: DueStage): CheckerEffect[] {
+  const from = state.active.get(run.runId)?.from
+  if (from === undefined) return []
+  const isSame = from.shares === state.works.base.shares && from.started === run.stages.get(stage.stage)?.started
+  return isSame ? [] : stopWork(state, run.runId)
+}
+
+/** Another instance has ended the stage: well, when all was told by all; otherwise what was not told yet is told. */
+function stopWithOthers(state: CheckerState, run: RunState): CheckerEffect[] {
+  const work = state.active.get(run.runId)
+  const ended = work === undefined ? undefined : run.stages.get(work.stage)?.ended
+  if (work === undefined || ended == null) return []
+  const untold = ended.outcome === 'ok' ? [] : [...work.topics.values()]
+  return [...untold.flatMap((topic) => flush(state.works, { run, work, topic }, 'all')), ...stopWork(state, run.runId)]
 }
 
 function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
@@ -207,14 +234,18 @@ function startReading(state: CheckerState, work: CheckerWork): CheckerEffect[] {
   const run = works.base.book.runs.get(work.runId)
   const started = run?.stages.get(work.stage)?.started
   if (run === undefined || started == null) return []
+  work.from = { ...work.from, started }
   return recordHops(run).map(({ name, hop }): CheckerEffect => {
-    const topic = newTopicWork({ name, hop }, started, evidenceOf(works, run.runId))
+    const from = { positions: started.positions, topicIds: started.topicIds, evidence: evidenceOf(works, run.runId) }
+    const topic = newTopicWork({ name, hop }, from, topicShare(works, run, name))
     work.topics.set(name, topic)
     return {
       type: 'start-reading',
       runId: run.runId,
       hop: name,
+      reading: work.from.reading,
       positions: new Map(topic.positions),
+      shares: topic.share.shares,
       resolved: run.resolved,
     }
   })
@@ -228,7 +259,12 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
   const { nowMs } = works.base
   for (const topic of work.topics.values()) {
     if (nowMs - topic.flushedMs >= FLUSH_EVERY_MS) effects.push(...flush(works, { run, work, topic }))
-    if (isProcessed(topic.hop) && topic.loss.candidate === null && nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS) {
+    if (
+      topic.share.isJudge &&
+      isProcessed(topic.hop) &&
+      topic.loss.candidate === null &&
+      nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS
+    ) {
       topic.progressAskedMs = nowMs
       effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
     }
@@ -238,7 +274,8 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
       topic.log.asked = new Map(topic.positions)
       effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name })
     }
-    effects.push(...tellRemoved(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))
+    effects.push(...tellRemoved(works, { run, topic }))
+    if (topic.share.isJudge) effects.push(...takeBackSighted(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))
   }
   const finish = finishWhenDone(works, { run, work })
   effects.push(...finish.effects)

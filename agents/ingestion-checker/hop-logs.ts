@@ -26,6 +26,8 @@ export interface HopLog {
 
 export interface LogReading {
   readonly positions: ReadonlyMap<number, number>
+  /** Partitions of which this says no are others' affair. */
+  readonly reads: (partition: number) => boolean
   readonly onBatch: (batch: LogBatch) => Promise<void>
   readonly onTrouble: (trouble: { readonly kind: string; readonly message: string }) => void
 }
@@ -80,8 +82,8 @@ function topicLog({ kafka, admin, states, search }: LogPorts, { topic }: TopicHo
       const offsets = await admin.groupOffsets(group, topic)
       return new Map(offsets.flatMap(({ partition, offset }) => (offset === null ? [] : [[partition, offset] as const])))
     },
-    read({ positions, onBatch, onTrouble }) {
-      const reader = createReader(kafka, { topics: [{ topic, positions }], onBatch, onTrouble })
+    read({ positions, reads, onBatch, onTrouble }) {
+      const reader = createReader(kafka, { topics: [{ topic, positions }], reads, onBatch, onTrouble })
       return {
         positions: () => reader.positions().get(topic) ?? new Map<number, number>(),
         skipped: () => reader.skipped(),
@@ -106,7 +108,8 @@ function streamLog({ nats, search }: { nats: NatsLink; search: CanarySearch }, {
     ends: async () => new Map([[PARTITION, await streamEnd(nats, stream)]]),
     isCompacted: () => Promise.resolve(false),
     committed: async (group) => new Map([[PARTITION, await consumerPosition(nats, stream, group)]]),
-    read({ positions, onBatch, onTrouble }) {
+    read({ positions, reads, onBatch, onTrouble }) {
+      if (!reads(PARTITION)) return { positions: () => new Map(), skipped: () => 0, close: () => Promise.resolve() }
       const reader = createNatsReader(nats, {
         stream,
         filter,

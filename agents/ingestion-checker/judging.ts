@@ -1,16 +1,20 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import type { AfterLook } from '../../shared/core/after-looks.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
+import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { holdsAll } from '../../shared/core/shares.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import type { Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
 import { closeBrokenLog, sayBroken } from './log-judging.ts'
 import { doubtOf, renamedOf, type UnreadableCanary } from './log-watch.ts'
+import { readTo, sayPart } from './sharing.ts'
 import { flush, isProcessed, type TopicContext, type TopicWork } from './topic-work.ts'
 
 /** After so many looks that failed, what they looked for stays unproven and is said to be. */
@@ -22,10 +26,11 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
   const before = hopBefore(run, topic.name)
   const broken = topic.log.broken ?? (before === null ? null : (work.topics.get(before)?.log.broken ?? null))
   if (broken !== null) return closeBrokenLog(works, { run, topic, segments: segmentsBefore(evidence, before) }, broken)
-  if (isProcessed(topic.hop)) adoptProgress(topic.loss, topic.positions)
+  const read = readTo(works, { run, topic })
+  if (isProcessed(topic.hop)) adoptProgress(topic.loss, read)
   if (topic.loss.looking.length > 0) return []
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
-    passed: passedAt(topic),
+    passed: passedAt(works, { run, topic }),
     inParts: isProcessed(topic.hop),
     sighted: sightedHere(evidence, topic),
     told: missedAt(evidence, topic.name),
@@ -46,7 +51,8 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
 }
 
 /** How far the proof of progress reaches. */
-const passedAt = (topic: TopicWork): Offsets => (isProcessed(topic.hop) ? topic.loss.proven : topic.positions)
+const passedAt = (works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>): Offsets =>
+  isProcessed(topic.hop) ? topic.loss.proven : readTo(works, { run, topic })
 
 const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
   before === null ? evidence.ledger : hopEvidence(evidence, before).segments
@@ -84,7 +90,7 @@ export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, re
   const findings: Finding[] = []
   const doubts = new Set<string>()
   for (const suspect of suspects) {
-    const missing = stillMissing([suspect], result, passedAt(topic)).filter(({ stream, seq }) => !sighted.has(stream, seq))
+    const missing = stillMissing([suspect], result, passedAt(works, { run, topic })).filter(({ stream, seq }) => !sighted.has(stream, seq))
     if (missing.length === 0) continue
     const unreadable = new Map(result.limits.unreadable.map((record) => [`${record.stream}/${record.seq}`, record]))
     const isUnreadable = ({ stream, seq }: { stream: number; seq: number }) => unreadable.has(`${stream}/${seq}`)
@@ -140,6 +146,14 @@ function lostFinding(
   }
 }
 
+/** From where the run began to read; what turns up is told as a correction of its verdict. */
+export function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
+  const started = run.resolved.plan.stages.find(({ task }) => task === 'sight-topics')
+  const positions = (started === undefined ? null : run.stages.get(started.stage)?.started?.positions) ?? []
+  const from = new Map(positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
+  return { type: 'look-again', runId: run.runId, hop, suspects: lost.members(), searchFrom: from, origin: null }
+}
+
 /** What was lost when the run was judged, and stands here by now. */
 export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: LookOutcome }): CheckerEffect[] {
   if (!result.ok) return []
@@ -160,8 +174,26 @@ export function finishWhenDone(
     effects.push(...flush(works, { run, work, topic }))
     done &&= isTopicDone(works, { run, work, topic }, produced.ended.atMs)
   }
-  if (done) effects.push(...unexpected(works, { run, work }))
+  const topics = [...work.topics.values()]
+  if (!topics.every(({ share }) => holdsAll(share.shares)))
+    return {
+      effects: [...effects, ...endParts(works, { run, work }, produced.ended.atMs)],
+      done: topics.every(({ name }) => hasPart(run, work, name)),
+    }
+  if (done) effects.push(...topics.flatMap((topic) => atTheEnd(works, { run, topic })))
   return { effects, done }
+}
+
+const hasPart = (run: RunState, work: CheckerWork, hop: string) => run.stages.get(work.stage)?.parts.has(hop) === true
+
+/** Hops are done one behind the other, each said by whoever judges it: what a hop must hold is known once the one before is done. */
+function endParts(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }, producedMs: number): CheckerEffect[] {
+  return [...work.topics.values()].flatMap((topic) => {
+    const before = hopBefore(run, topic.name)
+    if (!topic.share.isJudge || hasPart(run, work, topic.name) || (before !== null && !hasPart(run, work, before))) return []
+    if (!isTopicDone(works, { run, work, topic }, producedMs)) return []
+    return [...atTheEnd(works, { run, topic }), sayPart(works, { run, work, topic })]
+  })
 }
 
 function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: number): boolean {
@@ -182,10 +214,10 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
   return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs
 }
 
-/** Canaries that must not be: their write failed for certain, or was never meant. Told at the first hop that has them. */
-function unexpected(works: RunWorks, { run, work }: { run: RunState; work: CheckerWork }): CheckerEffect[] {
+/** Canaries that must not be (their write failed for certain, or was never meant), and those that two instances saw: at the first hop that has them. */
+function atTheEnd(works: RunWorks, { run, topic }: Pick<TopicContext, 'run' | 'topic'>): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
-  return [...work.topics.values()].flatMap((topic) =>
-    sayFindings(works, { run, budget: topic.budget }, unexpectedAt(evidence, { hop: topic.name, before: hopBefore(run, topic.name) })),
-  )
+  const before = hopBefore(run, topic.name)
+  const doubled = doubledAt(topic.name, hopEvidence(evidence, topic.name), before === null ? null : hopEvidence(evidence, before))
+  return sayFindings(works, { run, budget: topic.budget }, [...unexpectedAt(evidence, { hop: topic.name, before }), ...doubled])
 }

@@ -1,6 +1,7 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { lostAt, hopEvidence, standingViolations, type Segment } from '../../shared/core/evidence.ts'
 import { evidenceOf, headOf, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { holds } from '../../shared/core/shares.ts'
 import { violationFact } from '../../shared/core/violations.ts'
 import type { CheckerEffect } from './core.ts'
 import { compareLog, noteRemoved, removedText, type Broken, type LogState } from './log-watch.ts'
@@ -10,7 +11,9 @@ export function foldLogState(works: RunWorks, context: TopicContext, state: LogS
   const { topic } = context
   topic.logSeenMs = works.base.nowMs
   if (topic.log.broken !== null) return []
-  const { removed, broken } = compareLog(topic.log, topic.positions, state)
+  // Of their partitions the others tell.
+  const ours = state.partitions.filter(({ partition }) => holds(topic.share.shares, partition))
+  const { removed, broken } = compareLog(topic.log, topic.positions, { ...state, partitions: ours })
   for (const range of removed) {
     noteRemoved(topic.log, range)
     topic.positions.set(range.partition, range.offsetLast + 1)

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
+import { everything } from '../../shared/core/shares.ts'
 import { RAW, RUN, recordSchema, resolvedOf } from '../../shared/core/told-run.fixture.ts'
 import { recordCodec } from '../../shared/runtime/record-codec.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
@@ -84,7 +85,15 @@ async function read(
     spans: { at: () => ({}), sighted: nothing },
     nowMs: () => 0,
   }
-  const start = { type: 'start-reading', runId: RUN, hop: RAW, positions: new Map([[0, 100]]), resolved: canaries.resolved } as const
+  const start = {
+    type: 'start-reading',
+    runId: RUN,
+    hop: RAW,
+    positions: new Map([[0, 100]]),
+    reading: 1,
+    shares: everything,
+    resolved: canaries.resolved,
+  } as const
   reading = new Reading(of as ReadingOf, start, (event) => heard.push(event))
   const first = more.removed === undefined ? 100 : more.removed.offsetLast + 1
   await begin?.onBatch({

@@ -2,6 +2,7 @@ import type { ExpectedRows, RunCanaries } from '../../shared/engines/expected-ro
 import { canaryIdOf, spanIdOf, traceIdOf, type CanaryId } from '../../shared/core/identity.ts'
 import { fieldText, type CanaryRecord } from '../../shared/core/record-schema.ts'
 import type { RecordHop } from '../../shared/core/run-work.ts'
+import { holds } from '../../shared/core/shares.ts'
 import type { CanarySpans, HopOfRun } from '../../shared/runtime/canary-spans.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { Log } from '../../shared/runtime/log.ts'
@@ -34,6 +35,8 @@ export interface ReadingOf {
   readonly nowMs: () => number
 }
 
+type At = Pick<StartReading, 'runId' | 'hop' | 'reading'>
+
 interface Advance {
   readonly partition: number
   readonly next: number
@@ -54,7 +57,7 @@ export class Reading {
   /** Null where the hop has no contract. */
   readonly #contract: ContractCheck | null
 
-  constructor(of: ReadingOf, { runId, hop, positions }: StartReading, send: (event: CheckerEvent) => void) {
+  constructor(of: ReadingOf, { runId, hop, reading, positions, shares }: StartReading, send: (event: CheckerEvent) => void) {
     this.#of = of
     this.#sent = new Map(positions)
     this.#at = of.spans.at(of.canaries, hop)
@@ -69,7 +72,8 @@ export class Reading {
     this.#contract = of.hop.kind === 'topic' && of.hop.contract !== null ? new ContractCheck(of.hop.contract) : null
     this.#reader = of.log.read({
       positions,
-      onBatch: (batch) => this.#readBatch({ runId, hop }, batch, send),
+      reads: (partition) => holds(shares, partition),
+      onBatch: (batch) => this.#readBatch({ runId, hop, reading }, batch, send),
       onTrouble: ({ kind, message }) => {
         of.ports.log.warn({ runId, hop, kind }, message)
         send({ type: 'trouble', runId, hop, reason: `${kind}: ${message}` })
@@ -78,7 +82,7 @@ export class Reading {
     // Markers and aborted records move the position without a batch.
     this.#timer = setInterval(() => {
       for (const [partition, next] of this.#reader.positions())
-        this.#advance({ runId, hop }, { partition, next, records: [], otherOffsets: [] }, send)
+        this.#advance({ runId, hop, reading }, { partition, next, records: [], otherOffsets: [] }, send)
     }, POSITION_EVERY_MS)
   }
 
@@ -88,7 +92,7 @@ export class Reading {
     await this.#reader.close()
   }
 
-  async #readBatch(at: { runId: string; hop: string }, batch: LogBatch, send: (event: CheckerEvent) => void): Promise<void> {
+  async #readBatch(at: At, batch: LogBatch, send: (event: CheckerEvent) => void): Promise<void> {
     const records: SightedRecord[] = []
     const otherOffsets: number[] = []
     for (const record of batch.records) {
@@ -105,7 +109,7 @@ export class Reading {
     this.#advance(at, { partition, next: last.offset + 1, records, otherOffsets, ...(removed === undefined ? {} : { removed }) }, send)
   }
 
-  #advance(at: { runId: string; hop: string }, to: Advance, send: (event: CheckerEvent) => void): void {
+  #advance(at: At, to: Advance, send: (event: CheckerEvent) => void): void {
     const { partition, next, records, otherOffsets, removed } = to
     const sent = this.#sent.get(partition) ?? 0
     if (next <= sent) return

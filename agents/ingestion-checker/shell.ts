@@ -96,6 +96,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

@@ -46,6 +46,20 @@ const batch = (records: readonly SightedRecord[], said: Partial<ReadBatch> = {})
 })
 const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
 
+describe('what another instance has told of meanwhile', () => {
+  test.each<[what: string, records: SightedRecord[], suspicions: string[]]>([
+    ['is no repeat', [record(4, 9), record(8, 10)], []],
+    ['is held against what comes behind it', [record(7, 9), record(6, 10)], ['reordered 6@10']],
+    ['has its repeats told where they stand', [record(4, 9), record(4, 10)], ['duplicated 4@10']],
+  ])('%s', (_, records, suspicions) => {
+    // Our own reading began before its sighting was heard.
+    const context = { ...contextOf(), positions: new Map([[0, 5]]), lasts: new Map<string, number>() }
+    const found = foldBatch(context, batch(records, { offsetFirst: 5 }))
+    expect(found.map(({ violation, place }) => `${violation} ${place.seq}@${place.offset}`)).toEqual(suspicions)
+    expect(sightingOf(RAW, context.pending).covered).toEqual([{ partition: 0, offsetFirst: 5, offsetLast: 19 }])
+  })
+})
+
 describe('reading a batch', () => {
   test.each<[what: string, records: SightedRecord[], suspicions: string[]]>([
     ['in order and in time', [record(8, 10), record(9, 11)], []],

@@ -106,7 +106,13 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   const position = positions.get(batch.partition) ?? batch.offsetFirst
   if (batch.offsetLast < position) return []
   const suspicions: Suspicion[] = []
-  for (const record of batch.records) if (record.offset >= position) suspicions.push(...foldRecord(context, batch.partition, record))
+  // What another instance read as well, and has told before us.
+  const toldTo = context.told.cover.end(batch.partition, 0)
+  for (const record of batch.records) {
+    if (record.offset < position) continue
+    if (record.offset < toldTo && context.told.cover.has(batch.partition, record.offset)) passOver(context, batch.partition, record)
+    else suspicions.push(...foldRecord(context, batch.partition, record))
+  }
   suspicions.push(...staleness(context, batch, position))
   positions.set(batch.partition, batch.offsetLast + 1)
   const from = Math.max(position, batch.offsetFirst)
@@ -114,6 +120,10 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
   for (const offset of batch.otherOffsets) if (offset >= position) pending.otherRecords++
   return suspicions
 }
+
+/** It was told, with what is wrong with it; what comes behind it is held against it all the same. */
+const passOver = ({ lasts }: SightContext, partition: number, { stream, seq }: SightedRecord) =>
+  raiseLast(lasts, `${partition}/${stream}`, seq)
 
 function cover({ covered }: Pending, range: OffsetRange): void {
   const ranges = covered.get(range.partition) ?? []

@@ -1,18 +1,21 @@
 import type { Position } from '../../schemas/parts.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { hopEvidence, standingViolations } from '../../shared/core/evidence.ts'
+import { hopEvidence, raiseLast, standingViolations } from '../../shared/core/evidence.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
+import { isRepeated } from '../../shared/core/doubled.ts'
 import { isMirror, mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { termsAt, termsOf } from '../../shared/core/rules.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
+import { holds, holdsAll } from '../../shared/core/shares.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerWork } from './core.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
+import type { TopicShare } from './sharing.ts'
 import {
   emptyPending,
   foldBatch,
@@ -28,7 +31,9 @@ import {
 export interface TopicWork {
   readonly name: string
   readonly hop: RecordHop
+  readonly share: TopicShare
   readonly baseline: ReadonlyMap<number, number>
+  /** Of the partitions that this instance reads. */
   readonly positions: Map<number, number>
   readonly lasts: Map<string, number>
   readonly loss: LossWatch
@@ -58,24 +63,29 @@ export const isProcessed = (hop: RecordHop) => hop.kind === 'topic' && hop.proce
 export interface StartedFrom {
   readonly positions: readonly Position[]
   readonly topicIds: readonly TopicId[]
+  readonly evidence: Evidence
 }
 
 /** Reading goes on after what was told before: the log is the checkpoint. Partitions that were added since are in it as well. */
-export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started: StartedFrom, evidence: Evidence): TopicWork {
+export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started: StartedFrom, share: TopicShare): TopicWork {
+  const { evidence } = started
   const ofHop = started.positions.filter((position) => position.hop === name)
   const baseline = new Map(ofHop.map(({ partition, offset }) => [partition, offset]))
   const told = hopEvidence(evidence, name)
-  const partitions = new Set([...baseline.keys(), ...told.cover.partitions()])
+  const partitions = [...new Set([...baseline.keys(), ...told.cover.partitions()])].filter((partition) => holds(share.shares, partition))
   return {
     name,
     hop,
+    share,
     baseline,
-    positions: new Map([...partitions].map((partition) => [partition, told.cover.end(partition, baseline.get(partition) ?? 0)])),
+    positions: new Map(partitions.map((partition) => [partition, told.cover.end(partition, baseline.get(partition) ?? 0)])),
     lasts: new Map(told.lasts),
     loss: newLossWatch(),
     log: {
       ...newLogWatch(started.topicIds.find((known) => known.hop === name)?.topicId ?? null, told, baseline),
       broken: brokenBefore(evidence, name),
+      // Of what others pass over, nobody tells us.
+      ...(holdsAll(share.shares) ? {} : { skipped: true }),
     },
     budget: new ViolationBudget(),
     pending: emptyPending(),
@@ -99,7 +109,7 @@ const INTENT_WAIT_MS = 5_000
 export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, batch: ReadBatch): CheckerEffect[] {
   topic.trouble = null
   // What stands in another topic of the same name was read at other offsets.
-  if (topic.log.broken !== null) return []
+  if (topic.log.broken !== null || !holds(topic.share.shares, batch.partition)) return []
   topic.backlog.push({ batch, sinceMs: works.base.nowMs })
   foldBacklog(works, { run, topic })
   return []
@@ -222,12 +232,12 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
   const same = (other: { stream: number; seq: number }) => other.stream === place.stream && other.seq === place.seq
   switch (violation) {
     case 'duplicated':
-      return [...told.repeats.values()].some(same) || (near?.pending.repeats.some(same) ?? false)
+      return isRepeated(told, place.stream, place.seq) || (near?.pending.repeats.some(same) ?? false)
     case 'reordered':
       return (
         [...told.disordered.values()].some(same) ||
         (near?.pending.disordered.some(same) ?? false) ||
-        (near !== undefined && hasMovedBetween(near, place, behind ?? place.seq))
+        (near !== undefined && hasMovedBetween([told.lasts, near.lasts], place, behind ?? place.seq))
       )
     case 'late':
       return told.late.has(place.stream, place.seq) || (near?.pending.late.has(place.stream, place.seq) ?? false)
@@ -248,8 +258,14 @@ function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { viol
 }
 
 /** Whether a stream went on in another partition between two canaries: of these, nobody could know an order. */
-function hasMovedBetween({ lasts }: TopicWork, { stream, seq }: { stream: number; seq: number }, behind: number): boolean {
-  const ofStream = [...lasts].filter(([place]) => place.endsWith(`/${stream}`)).map(([, last]) => last)
+function hasMovedBetween(
+  lasts: readonly ReadonlyMap<string, number>[],
+  { stream, seq }: { stream: number; seq: number },
+  behind: number,
+): boolean {
+  const places = new Map<string, number>()
+  for (const known of lasts) for (const [place, last] of known) if (place.endsWith(`/${stream}`)) raiseLast(places, place, last)
+  const ofStream = [...places.values()]
   const newest = Math.max(...ofStream)
   return ofStream.some((last) => last < newest && seq <= last && last < behind)
 }

@@ -3,7 +3,7 @@ import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
-import { foldWorks, initWorks, sayEnded, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
+import { foldWorks, initWorks, isMyRun, ofMyRuns, sayEnded, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
 import { ask, isComplete, planFinalPass } from './asking.ts'
 import type { ProberEffect, ProberEvent } from './events.ts'
 import { accuseDown, foldAnswer, foldLineage, foldUnanswerable, judgeWaiting } from './judging.ts'
@@ -47,10 +47,10 @@ function onTick(state: ProberState): ProberEffect[] {
   const { works, active } = state
   const { book, nowMs } = works.base
   const effects: ProberEffect[] = []
-  for (const { run, stage } of stagesToStart(book, proberCore.name, nowMs)) {
+  for (const { run, stage } of ofMyRuns(works, stagesToStart(book, proberCore.name, nowMs))) {
     effects.push(sayStarted(works, { runId: run.runId, stage: stage.stage }))
   }
-  for (const due of stagesUnderWay(book, proberCore.name, nowMs)) {
+  for (const due of ofMyRuns(works, stagesUnderWay(book, proberCore.name, nowMs))) {
     const { run, stage } = due
     // Also for one that was started before this process was: what it told stands on the results topic.
     if (!active.has(run.runId)) {
@@ -61,7 +61,7 @@ function onTick(state: ProberState): ProberEffect[] {
   }
   for (const runId of active.keys()) {
     const run = book.runs.get(runId)
-    if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
+    if (run === undefined || isOver(book, run, nowMs) || !isMyRun(works, runId)) effects.push(...stopWork(state, runId))
   }
   return effects
 }

@@ -59,6 +59,7 @@ export class ProberShell implements Shell<ProberEvent, ProberEffect> {
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

@@ -57,6 +57,7 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect, Repor
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

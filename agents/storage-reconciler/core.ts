@@ -1,3 +1,4 @@
+import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
@@ -11,6 +12,8 @@ import {
   foldWorks,
   hopsOfKind,
   initWorks,
+  isMyRun,
+  ofMyRuns,
   production,
   sayEnded,
   sayMissing,
@@ -31,6 +34,8 @@ interface ReconcilerWork {
   readonly stage: string
   readonly runId: string
   readonly tables: Map<string, TableWork>
+  /** The start it follows from; null until there is one. */
+  started: Fact<'stage-started'> | null
   baselineAskedMs: number | null
 }
 
@@ -53,10 +58,18 @@ export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, Reconci
   step(state, event): Step<ReconcilerState, ReconcilerEffect> {
     if (isBusEvent(event)) {
       const effects: ReconcilerEffect[] = foldWorks(state.works, event)
+      if (event.type === 'fact' && event.fact.kind === 'snapshot-reconciled') effects.push(...onTold(state, event.fact))
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
     return { state, effects: isAuditEvent(event) ? onAuditEvent(state, event) : onWorldEvent(state, event) }
   },
+}
+
+/** What another instance has told of a table we follow as well: we go on behind it, as after a crash. */
+function onTold(state: ReconcilerState, { runId, hop, snapshotId, instance }: Fact<'snapshot-reconciled'>): ReconcilerEffect[] {
+  const table = state.active.get(runId)?.tables.get(hop)
+  const isNews = table !== undefined && !table.chain.includes(snapshotId) && !table.undone.has(snapshotId)
+  return isNews && instance !== state.works.base.config.speaker.instance ? stopWork(state, runId) : []
 }
 
 const isAuditEvent = (event: ReconcilerEvent): event is TableAuditEvent => event.type.startsWith('audit-')
@@ -108,16 +121,18 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
   const { works, active } = state
   const { book, nowMs } = works.base
   const effects: ReconcilerEffect[] = []
-  for (const due of stagesToStart(book, reconcilerCore.name, nowMs)) effects.push(...beginStage(state, due))
-  for (const due of stagesUnderWay(book, reconcilerCore.name, nowMs)) {
+  for (const due of ofMyRuns(works, stagesToStart(book, reconcilerCore.name, nowMs))) effects.push(...beginStage(state, due))
+  for (const due of ofMyRuns(works, stagesUnderWay(book, reconcilerCore.name, nowMs))) {
     const { run, stage } = due
     if (stage.task === 'clean-up' || stage.task === 'audit-tables') {
       effects.push(...(stage.task === 'clean-up' ? carryOnCleanUp(state, due) : carryOnAudit(state, due)))
       continue
     }
+    // Another instance began it as well, and earlier: what it began from counts.
+    if (active.get(run.runId)?.started !== run.stages.get(stage.stage)?.started) effects.push(...stopWork(state, run.runId))
     const isTakenOver = !active.has(run.runId)
     if (isTakenOver) {
-      const work: ReconcilerWork = { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: null }
+      const work: ReconcilerWork = { runId: run.runId, stage: stage.stage, tables: new Map(), started: null, baselineAskedMs: null }
       active.set(run.runId, work)
       effects.push(...follow(state, work))
     }
@@ -128,7 +143,7 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
   }
   for (const runId of active.keys()) {
     const run = book.runs.get(runId)
-    if (run === undefined || isOver(book, run, nowMs)) effects.push(...stopWork(state, runId))
+    if (run === undefined || isOver(book, run, nowMs) || !isMyRun(works, runId)) effects.push(...stopWork(state, runId))
   }
   letGoOfAudits(works, state.audits)
   for (const look of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
@@ -151,7 +166,7 @@ function begin(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEffe
   const { nowMs } = state.works.base
   const known = state.active.get(run.runId)
   if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
-  state.active.set(run.runId, { runId: run.runId, stage: stage.stage, tables: new Map(), baselineAskedMs: nowMs })
+  state.active.set(run.runId, { runId: run.runId, stage: stage.stage, tables: new Map(), started: null, baselineAskedMs: nowMs })
   return hopsOfKind(run, 'table').map(({ name }) => ({ type: 'take-baseline', runId: run.runId, hop: name }))
 }
 
@@ -161,6 +176,7 @@ function follow(state: ReconcilerState, work: ReconcilerWork): ReconcilerEffect[
   const run = works.base.book.runs.get(work.runId)
   const started = run?.stages.get(work.stage)?.started
   if (run === undefined || started == null) return []
+  work.started = started
   return hopsOfKind(run, 'table').map(({ name, hop }): ReconcilerEffect => {
     const evidence = evidenceOf(works, run.runId)
     const table = newTableWork({ name, hop }, evidence)

@@ -109,6 +109,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
         return
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       default:
         effect satisfies never

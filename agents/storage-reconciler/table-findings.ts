@@ -1,5 +1,6 @@
 import type { Located, ViolationKind } from '../../schemas/parts.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
+import { isRepeated } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { mirrorDefectAt } from '../../shared/core/mirror.ts'
@@ -65,9 +66,7 @@ function isInherited(works: RunWorks, { run, table }: TableContext, finding: Fin
   // Every watcher has to see what is planted, whoever saw it before.
   if (mirrorDefectAt(run.resolved.plan.load, stream, seq) !== null) return false
   if (finding.violation === 'late' && hopEvidence(evidence, before).late.has(stream, seq)) return true
-  if (finding.violation === 'duplicated') {
-    for (const place of hopEvidence(evidence, before).repeats.values()) if (place.stream === stream && place.seq === seq) return true
-  }
+  if (finding.violation === 'duplicated' && isRepeated(hopEvidence(evidence, before), stream, seq)) return true
   // A field that an earlier hop changed stays changed; the table may show it in the fields derived from it, too.
   const isContent = finding.violation === 'corrupted' || finding.violation === 'precision-lost'
   return [...evidence.violations.values()].some(

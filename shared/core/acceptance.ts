@@ -14,6 +14,7 @@ import { readRecordSchema } from './record-schema.ts'
 import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook } from './run-book.ts'
 import { dropPastRequests, windowsToRequest } from './schedule.ts'
 import { isOfEndedSeries } from './series.ts'
+import { everything, nothing, SILENT_MS, type Shares } from './shares.ts'
 
 export interface Speaker {
   readonly agent: AgentName
@@ -41,6 +42,11 @@ export interface AgentBase {
   readonly askedFor: Map<string, number>
   caughtUp: boolean
   nowMs: number
+  /** What of the agent's work is this instance's. */
+  shares: Shares
+  /** When another instance of this agent was last heard. */
+  otherHeardMs: number
+  isSharing: boolean
 }
 
 /** How long an agent lets the ones before it in `agentNames` answer a request: one answer is enough, six do no harm. */
@@ -61,6 +67,9 @@ export const initBase = (config: AgentBaseConfig): AgentBase => ({
   askedFor: new Map(),
   caughtUp: false,
   nowMs: 0,
+  shares: everything,
+  otherHeardMs: -Infinity,
+  isSharing: false,
 })
 
 /** Folds an event into the base; on a tick, answers the requests whose turn it is. */
@@ -72,19 +81,41 @@ export function foldBase(base: AgentBase, event: BusEvent): BusEffect[] {
       return []
     case 'fact':
       if (event.fact.kind === 'request-refused') base.unreadable.delete(event.fact.controlOffset)
+      if (event.fact.kind === 'agent-heartbeat') noteOther(base, event.fact)
       return []
     case 'caught-up':
       base.caughtUp = true
       base.nowMs = event.atMs
+      // Who comes later takes nothing of the work before Kafka has shared it out.
+      if (knowsOther(base)) base.shares = nothing
       return []
     case 'tick':
       base.nowMs = event.atMs
-      return base.caughtUp ? answers(base) : []
+      return base.caughtUp ? [...shareWork(base), ...answers(base)] : []
+    case 'shares-changed':
+      base.shares = { of: event.of, held: new Set(event.held) }
+      return []
     case 'control':
       return []
     default:
       return event satisfies never
   }
+}
+
+function noteOther(base: AgentBase, { agent, instance, atMs }: Fact<'agent-heartbeat'>): void {
+  const { speaker } = base.config
+  // What is heard as it is said needs no clock of another machine.
+  const heardMs = base.caughtUp ? base.nowMs : atMs
+  if (agent === speaker.agent && instance !== speaker.instance) base.otherHeardMs = Math.max(base.otherHeardMs, heardMs)
+}
+
+const knowsOther = ({ nowMs, otherHeardMs }: AgentBase) => nowMs - otherHeardMs < SILENT_MS
+
+/** An instance that is alone asks nobody for its work, and waits for nobody. */
+function shareWork(base: AgentBase): BusEffect[] {
+  if (base.isSharing || !knowsOther(base)) return []
+  base.isSharing = true
+  return [{ type: 'share-work' }]
 }
 
 function answers(base: AgentBase): BusEffect[] {

@@ -98,6 +98,10 @@ export class OffsetCover {
     )
   }
 
+  has(partition: number, offset: number): boolean {
+    return this.#partitions.get(partition)?.has(offset) ?? false
+  }
+
   /** The first offset not covered at or after `from`. */
   next(partition: number, from: number): number {
     const { ranges } = this.#set(partition)

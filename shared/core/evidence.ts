@@ -1,7 +1,8 @@
-import type { LatencySketchWire, Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
+import type { Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
+import { noteDoubled } from './doubled.ts'
 import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
 import { foldAudit, type Audit } from './audit.ts'
@@ -18,6 +19,7 @@ export interface HopEvidence {
   readonly sighted: CanarySet
   readonly late: CanarySet
   readonly repeats: Map<string, Located>
+  readonly doubled: CanarySet
   readonly disordered: Map<string, Located>
   readonly latency: LatencySketch
   readonly cover: OffsetCover
@@ -94,6 +96,7 @@ export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
       sighted: new CanarySet(),
       late: new CanarySet(),
       repeats: new Map(),
+      doubled: new CanarySet(),
       disordered: new Map(),
       latency: new LatencySketch(),
       cover: new OffsetCover(),
@@ -159,6 +162,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
     case 'run-accepted':
     case 'stage-started':
     case 'stage-ended':
+    case 'part-ended':
     case 'run-judged':
       return
     default:
@@ -206,9 +210,9 @@ function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
 
 function foldSighting(evidence: Evidence, fact: Fact<'hop-sighted'>): void {
   const hop = hopEvidence(evidence, fact.hop)
-  // Two instances may overlap for a moment: sets and located repeats fold to the same whatever the overlap;
-  // only the sketch and the count of others would count twice.
+  // Two instances may overlap: sets and located repeats fold to the same; only the sketch and the count of others do not.
   const known = hop.cover.includes(fact.covered)
+  if (!known) noteDoubled(hop, fact)
   foldSets(hop, fact)
   for (const place of fact.disordered) hop.disordered.set(placeKey(place), place)
   for (const { partition, stream, seq } of fact.lasts) raiseLast(hop.lasts, `${partition}/${stream}`, seq)
@@ -293,5 +297,3 @@ export function segmentOf(segments: readonly Segment[], stream: number, seq: num
   }
   return null
 }
-
-export const emptyLatency = (): LatencySketchWire => new LatencySketch().toWire()

@@ -92,3 +92,5 @@ function addPairs(into: Map<number, number>, pairs: readonly number[]): void {
     into.set(bin, (into.get(bin) ?? 0) + (pairs[i + 1] as number))
   }
 }
+
+export const emptyLatency = (): LatencySketchWire => new LatencySketch().toWire()

@@ -12,7 +12,7 @@ export interface ProbeEvidence {
   errors: number
 }
 
-/** A batch that is told again counts once. */
+/** A batch that is told again counts once; instances count their own. */
 export function foldProbe(probes: Map<string, ProbeEvidence>, fact: Fact<'probe-answered'>): void {
   let probe = probes.get(fact.hop)
   if (probe === undefined) {
@@ -26,7 +26,7 @@ export function foldProbe(probes: Map<string, ProbeEvidence>, fact: Fact<'probe-
     }
     probes.set(fact.hop, probe)
   }
-  const batch = `${fact.probe}/${fact.batch}`
+  const batch = `${fact.instance}/${fact.probe}/${fact.batch}`
   if (probe.batches.has(batch)) return
   probe.batches.add(batch)
   probe.compared.addAll(fact.canaries)

@@ -8,6 +8,7 @@ import type { BusEvent } from './bus-events.ts'
 import { deterministicRunId } from './identity.ts'
 import { resolvedOf } from './resolved-runs.ts'
 import { foldSeriesRequest, foldSeriesRun, isMissed, type Series } from './series.ts'
+import { foldStage, noProgress, type StageProgress } from './stage-progress.ts'
 
 /**
  * What the two topics say about runs: the fold that stands where others have a conductor. Every agent folds the same
@@ -32,11 +33,6 @@ export interface PendingRequest {
   readonly controlOffset: number
   readonly atMs: number
   readonly message: RunRequested
-}
-
-export interface StageProgress {
-  started: Fact<'stage-started'> | null
-  ended: Fact<'stage-ended'> | null
 }
 
 export interface RunState {
@@ -82,6 +78,7 @@ export function foldRunBook(book: RunBook, event: BusEvent): void {
       foldFact(book, event.fact)
       return
     case 'control-unreadable':
+    case 'shares-changed':
     case 'caught-up':
     case 'tick':
       return
@@ -122,14 +119,11 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
       keepNewest(book.refusedOffsets, REFUSALS_KEPT_MAX)
       for (const request of book.requests.values()) if (request.controlOffset === fact.controlOffset) book.requests.delete(request.runId)
       return
-    case 'stage-started': {
-      const progress = stageProgress(book, fact)
-      if (progress !== null) progress.started ??= fact
-      return
-    }
-    case 'stage-ended': {
-      const progress = stageProgress(book, fact)
-      if (progress !== null) progress.ended ??= fact
+    case 'stage-started':
+    case 'stage-ended':
+    case 'part-ended': {
+      const progress = book.runs.get(fact.runId)?.stages.get(fact.stage)
+      if (progress !== undefined) foldStage(progress, fact)
       return
     }
     case 'run-judged': {
@@ -153,7 +147,7 @@ function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
     forget(book, fact.runId)
     return
   }
-  const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, { started: null, ended: null } as StageProgress]))
+  const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, noProgress()]))
   const run: RunState = { runId: fact.runId, accepted, resolved, stages, judged: null, judgedAtMs: null }
   book.runs.set(fact.runId, run)
   foldSeriesRun(book, run)
@@ -167,10 +161,6 @@ function forget(book: RunBook, runId: string): void {
   book.runs.delete(runId)
   book.forgotten.add(runId)
   keepNewest(book.forgotten, FORGOTTEN_KEPT_MAX)
-}
-
-function stageProgress(book: RunBook, fact: Fact<'stage-started' | 'stage-ended'>): StageProgress | null {
-  return book.runs.get(fact.runId)?.stages.get(fact.stage) ?? null
 }
 
 export const isCancelled = (book: RunBook, run: RunState) => book.cancelled.has(run.runId)

@@ -7,7 +7,8 @@ import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import type { SendClock } from './canary.ts'
 import { emptyEvidence, foldEvidence, standingViolations, type Evidence } from './evidence.ts'
-import { isCancelled, isOver, isRunFact, type RunState } from './run-book.ts'
+import { isCancelled, isOver, isRunFact, type DueStage, type RunState } from './run-book.ts'
+import { holds, runItem } from './shares.ts'
 import { topologyDifferences } from './topology-match.ts'
 import type { FactHead } from './violations.ts'
 
@@ -139,6 +140,11 @@ export function stopReason(works: RunWorks, run: RunState, stage: Stage): { outc
   }
   return null
 }
+
+/** Whether this instance works on the run as a whole. */
+export const isMyRun = ({ base }: RunWorks, runId: string) => holds(base.shares, runItem(runId))
+
+export const ofMyRuns = (works: RunWorks, due: readonly DueStage[]) => due.filter(({ run }) => isMyRun(works, run.runId))
 
 /** Progress of the plan's produce stage: its epoch once started, its end once ended. */
 export function production(run: RunState): { epochMs: number; ended: Fact<'stage-ended'> | null } | null {

@@ -132,6 +132,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
   'request-refused': { controlOffset: 0, problems: ['no'], excerpt: '' },
   'stage-started': { stage: 'produce', epochMs: 0, positions: [], snapshotId: null, tableUuid: null, topicIds: [] },
   'stage-ended': { stage: 'produce', outcome: 'ok', reason: '' },
+  'part-ended': { stage: 'sight', part: RAW },
   'mirror-defect-seen': { violation: 'lost', hop: RAW, stream: 2, seq: 0, field: null, expected: 'here', actual: 'passed by' },
   'canaries-intended': { hop: RAW, canaries: ALL, placeFirst: 0, shiftMs: 0 },
   'canaries-produced': {

@@ -45,6 +45,7 @@ function start(onTick: readonly (Effect | BusEffect)[], shell: Partial<Shell<Eve
   const bus = {
     publish: (message: ResultMessage) => void published.push(message),
     request: () => Promise.reject(new Error('Kafka is down')),
+    shareWork: () => undefined,
   }
   const loop = new AgentLoop<null, null, Event, Effect>({
     core,

@@ -26,7 +26,7 @@ const STEPS_PER_TURN_MAX = 10_000
 export interface AgentLoopOptions<Config, State, Event, Effect> {
   readonly core: AgentCore<Config, State, Event | BusEvent, Effect | BusEffect>
   readonly coreConfig: Config
-  readonly bus: Pick<Bus, 'publish' | 'request'>
+  readonly bus: Pick<Bus, 'publish' | 'request' | 'shareWork'>
   readonly log: Log
   readonly metrics: Metrics
   /** A bug of ours: what was being judged is void. */
@@ -114,6 +114,10 @@ export class AgentLoop<Config, State, Event extends { readonly type: string }, E
       this.#options.bus.publish(effect.fact)
       // Folds are idempotent: the core need not wait for Kafka to hear what it has said itself.
       this.send({ type: 'fact', fact: effect.fact })
+      return
+    }
+    if (effect.type === 'share-work') {
+      this.#options.bus.shareWork()
       return
     }
     this.#options.bus.request(effect.message).catch((error: unknown) => {

@@ -89,9 +89,9 @@ async function readRecordSchemaText(registry: Registry, subject: string, log: Lo
 /** Of the engine, until it is opened anew: about what a hundred snapshots take. */
 const RENEW_AFTER_CALLS = 1_000
 
-/** An engine of the agent's own, with a folder to spill into. */
+/** An engine of the agent's own, with a folder to spill into that no other instance uses: they may share a volume. */
 export async function openAgentEngine(config: AgentConfig, name: string): Promise<DuckDb> {
-  const tempDir = join(config.stateDir, 'engine', name)
+  const tempDir = join(config.stateDir, 'engine', name, config.instance)
   await mkdir(tempDir, { recursive: true })
   return openDuckDb({ memoryLimitMb: 128, threads: 2, tempDir, renewAfterCalls: RENEW_AFTER_CALLS })
 }

@@ -9,6 +9,8 @@ export interface Bus {
   /** Keeps the order of a run's facts. Throws only for a fact that does not satisfy its own schema: a bug. */
   publish(message: ResultMessage): void
   request(message: ControlMessage): Promise<{ readonly offset: number }>
+  /** Takes part in the group of the agent's instances; what is this one's comes as events. Once is enough. */
+  shareWork(): void
   /** False when something is still unsent at the end of the time. */
   flush(timeoutMs: number): Promise<boolean>
   close(): Promise<void>

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { expect, test } from 'vitest'
 import { AssayError } from '../core/errors.ts'
 import { loadAgentConfig } from './config.ts'
@@ -8,7 +9,7 @@ test('one variable is enough: the rest has defaults', () => {
     busBrokers: ['127.0.0.1:9092', 'other:9093'],
     controlTopic: 'assay.control',
     resultsTopic: 'assay.results',
-    instance: '0',
+    instance: hostname().slice(0, 64),
     port: 0,
     logLevel: 'info',
     traces: { kind: 'none', endpoint: '' },

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { z } from 'zod'
 import type { Security } from '../../topology/topology.ts'
 import { AssayError } from '../core/errors.ts'
@@ -29,7 +30,14 @@ const variables = z.object({
   ASSAY_RESULTS_TOPIC: z.string().min(1).default('assay.results'),
   ASSAY_STATE_DIR: z.string().min(1).default('.assay').describe('Folder for journals, reports and outbox.'),
   ASSAY_TOPOLOGY: z.string().min(1).default('topology/reference.yaml').describe('Path of the topology.'),
-  ASSAY_INSTANCE: z.string().min(1).max(64).default('0').describe('Tells replicas of one agent apart.'),
+  ASSAY_INSTANCE: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Tells instances of one agent apart: no two have the same. Left out, the name of the machine, which in a container is its own.',
+    ),
   ASSAY_AGENT_HOST: z.string().min(1).default('127.0.0.1').describe('Address that /healthz, /readyz and /metrics listen on.'),
   ASSAY_AGENT_PORT: port.default(0).describe('Their port; 0 lets the system choose, and the log says which.'),
   ASSAY_DUCKDB_EXTENSIONS: z
@@ -153,7 +161,7 @@ export function loadAgentConfig(environment: Environment = process.env): AgentCo
     resultsTopic: v.ASSAY_RESULTS_TOPIC,
     stateDir: v.ASSAY_STATE_DIR,
     topologyPath: v.ASSAY_TOPOLOGY,
-    instance: v.ASSAY_INSTANCE,
+    instance: v.ASSAY_INSTANCE ?? hostname().slice(0, 64),
     host: v.ASSAY_AGENT_HOST,
     port: v.ASSAY_AGENT_PORT,
     duckDbExtensions: v.ASSAY_DUCKDB_EXTENSIONS ?? null,

@@ -18,6 +18,7 @@ import { createWriter } from './kafka-writer.ts'
 import type { Writer } from './kafka-writer.ts'
 import type { Log } from './log.ts'
 import type { Registry } from './registry.ts'
+import { shareWork, type SharedWork } from './kafka-shares.ts'
 import { createResultsDecoder } from './results-codec.ts'
 import type { DecodedFact, ResultsDecoder } from './results-codec.ts'
 
@@ -49,6 +50,8 @@ class KafkaBus implements Bus {
   readonly #decoder: ResultsDecoder
   readonly #sender: FactSender
   #reader: Reader | null = null
+  #onEvent: (event: BusEvent) => void = () => undefined
+  #shared: SharedWork | null = null
   #caughtUp = false
   #closed = false
   #unreadableFacts = 0
@@ -68,6 +71,7 @@ class KafkaBus implements Bus {
 
   /** Resolves when reading has begun; waits for a cluster that is down. */
   async start(onEvent: (event: BusEvent) => void): Promise<void> {
+    this.#onEvent = onEvent
     const places = await this.#places()
     if (places === null) return
     const { positions, ends } = places
@@ -98,6 +102,16 @@ class KafkaBus implements Bus {
     )
   }
 
+  shareWork(): void {
+    const { link, resultsTopic, log } = this.#options
+    this.#shared ??= shareWork({
+      ...{ link, log, topic: resultsTopic },
+      onShares: (shares) => {
+        this.#onEvent({ type: 'shares-changed', ...shares })
+      },
+    })
+  }
+
   flush(timeoutMs: number): Promise<boolean> {
     return this.#sender.flush(timeoutMs)
   }
@@ -105,6 +119,7 @@ class KafkaBus implements Bus {
   async close(): Promise<void> {
     this.#closed = true
     this.#sender.close()
+    await this.#shared?.close()
     await this.#reader?.close()
     await this.#writer.close()
     await this.#admin.close()

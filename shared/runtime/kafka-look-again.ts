@@ -62,7 +62,7 @@ async function readUpTo({
   let trouble = ''
   const reader = createReader(link, {
     topics: [{ topic, positions: new Map([[partition, offsetFirst]]) }],
-    onlyPositions: true,
+    reads: (other) => other === partition,
     readUncommitted: options.readUncommitted ?? false,
     onBatch: ({ records }) => {
       options.onRecords(records.filter(({ offset }) => offset <= offsetLast))

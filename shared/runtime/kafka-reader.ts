@@ -35,8 +35,8 @@ export interface ReaderTrouble {
 export interface ReaderOptions {
   /** Where to start, by partition. Partitions left out are read from their first record, so that new ones are not missed. */
   readonly topics: readonly { readonly topic: string; readonly positions: ReadonlyMap<number, number> }[]
-  /** Partitions left out are not read at all. */
-  readonly onlyPositions?: boolean
+  /** Partitions of which this says no are not read at all. */
+  readonly reads?: (partition: number) => boolean
   readonly readUncommitted?: boolean
   readonly maxBytes?: number
   readonly maxBytesPerPartition?: number
@@ -182,8 +182,8 @@ class PositionReader implements Reader {
     const next = this.#next.get(topic)
     for (const partition of partitions) {
       const offset = next?.get(partition)
-      if (offset !== undefined) consumer.seek({ topic, partition, offset: String(offset) })
-      else if (this.#options.onlyPositions === true) consumer.pause([{ topic, partitions: [partition] }])
+      if (this.#options.reads?.(partition) === false) consumer.pause([{ topic, partitions: [partition] }])
+      else if (offset !== undefined) consumer.seek({ topic, partition, offset: String(offset) })
     }
   }
 
@@ -194,6 +194,7 @@ class PositionReader implements Reader {
   async #deliver(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload
     const { topic, partition } = batch
+    if (this.#options.reads?.(partition) === false) return
     const highWatermark = Number(batch.highWatermark)
     const named = this.#next.get(topic)?.get(partition)
     const next = named ?? 0

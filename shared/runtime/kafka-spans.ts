@@ -24,7 +24,7 @@ export async function readSpans(link: KafkaLink, { topic, spans, timeoutMs, onRe
   const trouble: { text: string; isFatal: boolean } = { text: '', isFatal: false }
   const reader = createReader(link, {
     topics: [{ topic, positions: new Map(spans.map(({ partition, offsetFirst }) => [partition, offsetFirst])) }],
-    onlyPositions: true,
+    reads: (partition) => lastOf.has(partition),
     onBatch: ({ partition, records }) => {
       const last = lastOf.get(partition) ?? -1
       const within = records.filter(({ offset }) => offset <= last)

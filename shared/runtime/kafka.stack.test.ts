@@ -105,7 +105,7 @@ test('a reader starts at the very positions it is given, moves over aborted reco
   const batches: ReadBatch[] = []
   const reader = createReader(link, {
     topics: [{ topic, positions: new Map([[0, 3]]) }],
-    onlyPositions: true,
+    reads: (partition) => partition === 0,
     onBatch: (batch) => void batches.push(batch),
     onTrouble: () => undefined,
   })

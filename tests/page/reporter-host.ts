@@ -78,7 +78,12 @@ export async function startReporter(options: ReporterOptions): Promise<Reporter>
     loop.send({ type: 'control', ...said })
     return Promise.resolve({ offset: said.offset })
   }
-  const bus = { publish: (fact: ResultMessage) => void topics.results.push(fact), request, flush: () => Promise.resolve(true) }
+  const bus = {
+    publish: (fact: ResultMessage) => void topics.results.push(fact),
+    request,
+    flush: () => Promise.resolve(true),
+    shareWork: () => undefined,
+  }
   const loop = new AgentLoop<AgentBaseConfig, ReporterState, ReporterEvent, ReporterEffect>({
     core: reporterCore,
     coreConfig: { speaker: { agent: 'reporter', instance: '0' }, plans, topology, recordSchema: '{}' },

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { describe, expect, test } from 'vitest'
@@ -48,7 +49,7 @@ describe('settings', () => {
   test('are those that the agents read: what is not required may be left out', () => {
     const required = settings.filter(({ defaultText }) => defaultText === 'required').map(({ name }) => name)
     expect(() => loadAgentConfig({})).toThrow(required.join('|'))
-    expect(loadAgentConfig(Object.fromEntries(required.map((name) => [name, 'localhost:9092']))).instance).toBe('0')
+    expect(loadAgentConfig(Object.fromEntries(required.map((name) => [name, 'localhost:9092']))).instance).toBe(hostname())
   })
 
   test('are found with type, default and meaning', () => {

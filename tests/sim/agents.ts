@@ -4,9 +4,11 @@ import { copiesOf, jointOutcome, turnOf, type Copy } from '../../agents/generato
 import { reporterCore, type ReporterEffect, type ReporterEvent } from '../../agents/reporter/core.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { sendAtMs } from '../../shared/core/canary.ts'
+import { isBusEffect } from '../../shared/core/bus-events.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
+import { holds } from '../../shared/core/shares.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import { auditTopic } from './audit-shells.ts'
@@ -26,9 +28,6 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
   perform({ clock, pipelineOf, publish, later, generatorLagMs }, effect, send) {
     if (effect.type === 'keep-intent') {
       publish(effect.fact)
-      later(5 + 100, () => {
-        send({ type: 'intent-kept', runId: effect.runId, chunk: effect.chunk })
-      })
     } else if (effect.type === 'write-chunk') {
       const { chunk, runId, epochMs, resolved } = effect
       const outcome = {
@@ -81,7 +80,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
   core: checkerCore,
   perform(context, effect, send) {
     const { prng, later, stopped } = context
-    if (effect.type === 'publish' || effect.type === 'request') return
+    if (isBusEffect(effect)) return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
       case 'audit-baseline':
@@ -91,7 +90,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         auditTopic(context, effect, send)
         return
       case 'stop-reading':
-        stopped.add(effect.runId)
+        stopped.set(effect.runId, (stopped.get(effect.runId) ?? 0) + 1)
         return
       case 'take-baseline': {
         const positions = effect.hops.flatMap((hop) =>
@@ -159,9 +158,11 @@ function readForEver(
   const { prng, later, stopped } = context
   const pipeline = context.pipelineOf(effect.runId)
   const positions = new Map(effect.positions)
+  const stops = stopped.get(effect.runId)
   const poll = () => {
-    if (stopped.has(effect.runId)) return
+    if (stopped.get(effect.runId) !== stops) return
     for (const [partition, log] of pipeline[topicOf(effect.hop)].entries()) {
+      if (!holds(effect.shares, partition)) continue
       const position = positions.get(partition) ?? 0
       if (log.end <= position) continue
       positions.set(partition, log.end)
@@ -185,6 +186,7 @@ function readForEver(
         type: 'batch-read',
         runId: effect.runId,
         hop: effect.hop,
+        reading: effect.reading,
         batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherOffsets: [], ...removed },
       })
     }

@@ -2,10 +2,11 @@ import type { ControlMessage } from '../../schemas/control.ts'
 import { resultMessage, type ResultMessage } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore } from '../../shared/core/agent.ts'
-import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
+import { isBusEffect, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
 import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
+import type { SimGroup } from '../../shared/sim/group.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import type { Subscription, TopicLog } from '../../shared/sim/topic-log.ts'
 import type { Topology } from '../../topology/topology.ts'
@@ -23,8 +24,8 @@ export interface ShellContext {
   readonly otherDefect: OtherDefect | 'none'
   /** A timer that dies with the process. */
   readonly later: (delayMs: number, run: () => void) => void
-  /** Runs whose reading was stopped. */
-  readonly stopped: Set<string>
+  /** How often the reading of a run was stopped. */
+  readonly stopped: Map<string, number>
 }
 
 export interface SimAgent<Event extends { readonly type: string }, Effect extends { readonly type: string }> {
@@ -52,41 +53,38 @@ const TICK_MS = 200
 /** From saying to standing on the topic: what is in between dies with the process. */
 const PUBLISH_MS = 25
 
+/** Which of several instances of its agent a process is, and where they share out their work. */
+export interface Membership {
+  readonly instance: string
+  /** Null where there is one instance alone. */
+  readonly group: SimGroup | null
+}
+
+const HEARTBEAT_MS = 5_000
+
 /** A process: it can be started, killed at any moment, and started again with nothing but the two topics. */
 export function createProcess<Event extends { readonly type: string }, Effect extends { readonly type: string }>(
   world: World,
   agent: SimAgent<Event, Effect>,
+  { instance, group }: Membership = { instance: '0', group: null },
 ) {
   let life = 0
   let stateOf: () => unknown = () => null
   let subscriptions: readonly Subscription[] = []
   const start = () => {
     const thisLife = ++life
-    const { clock, results, control, trace } = world
+    const { clock, control, trace } = world
     const alive = () => life === thisLife
-    const prng = world.prng.stream(`${agent.core.name}/${thisLife}`)
+    const prng = world.prng.stream(`${agent.core.name}/${instance === '0' ? '' : `${instance}/`}${thisLife}`)
     const later = (delayMs: number, run: () => void) => {
       clock.later(delayMs, () => {
         if (alive()) run()
       })
     }
-    let publishedUntilMs = clock.nowMs()
-    const publish = (fact: ResultMessage) => {
-      const parsed = resultMessage.parse(fact)
-      if (world.hides?.(parsed) === true) return
-      publishedUntilMs = Math.max(publishedUntilMs, clock.nowMs() + prng.below(PUBLISH_MS))
-      later(publishedUntilMs - clock.nowMs(), () => {
-        results.append(parsed)
-      })
-    }
+    const publish = createPublisher(world, { prng, later })
     const { pipelineOf, generatorLagMs = 0, otherDefect = 'none' } = world
-    const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Set() }
-    let state: unknown = agent.core.init({
-      speaker: { agent: agent.core.name, instance: '0' },
-      plans: world.plans,
-      topology: world.topology,
-      recordSchema: RECORD_SCHEMA,
-    })
+    const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Map() }
+    let state: unknown = agent.core.init({ ...world, speaker: { agent: agent.core.name, instance }, recordSchema: RECORD_SCHEMA })
     const send = (event: Event | BusEvent): void => {
       if (!alive()) return
       trace(`${clock.nowMs()} ${agent.core.name} <- ${event.type}`)
@@ -95,12 +93,16 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
       for (const effect of step.effects) perform(effect)
     }
     const perform = (effect: Effect | BusEffect): void => {
-      if (effect.type === 'publish') publish((effect as Extract<BusEffect, { type: 'publish' }>).fact)
+      if (!isBusEffect(effect)) agent.perform(context, effect as Effect, send)
+      else if (effect.type === 'publish') publish(effect.fact)
       else if (effect.type === 'request')
         later(prng.below(PUBLISH_MS), () => {
-          control.append((effect as Extract<BusEffect, { type: 'request' }>).message)
+          control.append(effect.message)
         })
-      else agent.perform(context, effect as Effect, send)
+      else
+        group?.join(instance, (shares) => {
+          send({ type: 'shares-changed', ...shares })
+        })
     }
     subscriptions = subscribe(world, send)
     stateOf = () => state
@@ -109,17 +111,50 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
       later(TICK_MS, tick)
     }
     later(prng.below(TICK_MS), tick)
+    if (group !== null) startHeart(context, { agent: agent.core.name, instance })
+  }
+  const end = () => {
+    life++
+    for (const subscription of subscriptions) subscription.close()
   }
   return {
     name: agent.core.name,
     start,
     kill: () => {
-      life++
-      for (const subscription of subscriptions) subscription.close()
+      end()
+      group?.miss(instance)
+    },
+    /** Ends in order: the group hears of it. */
+    stop: () => {
+      end()
+      group?.leave(instance)
     },
     /** The core's state, to look at its size. */
     state: () => stateOf(),
   }
+}
+
+/** In order; what is not on the topic yet dies with the process. */
+function createPublisher({ clock, results, hides }: World, { prng, later }: Pick<ShellContext, 'prng' | 'later'>) {
+  let publishedUntilMs = clock.nowMs()
+  return (fact: ResultMessage) => {
+    const parsed = resultMessage.parse(fact)
+    if (hides?.(parsed) === true) return
+    publishedUntilMs = Math.max(publishedUntilMs, clock.nowMs() + prng.below(PUBLISH_MS))
+    later(publishedUntilMs - clock.nowMs(), () => {
+      results.append(parsed)
+    })
+  }
+}
+
+/** By these the instances of an agent know of each other. */
+function startHeart({ clock, publish, later }: ShellContext, speaker: { agent: string; instance: string }): void {
+  const startedAtMs = clock.nowMs()
+  const beat = () => {
+    publish({ kind: 'agent-heartbeat', ...speaker, atMs: clock.nowMs(), startedAtMs, version: 'sim', residentBytes: 1 })
+    later(HEARTBEAT_MS, beat)
+  }
+  beat()
 }
 
 function subscribe({ clock, control, results }: World, send: (event: BusEvent) => void): Subscription[] {

@@ -1,6 +1,7 @@
 import { injectorCore, type InjectorEffect, type InjectorEvent } from '../../agents/chaos-injector/core.ts'
 import { proberCore } from '../../agents/query-prober/core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from '../../agents/query-prober/events.ts'
+import { isBusEffect } from '../../shared/core/bus-events.ts'
 import type { SimPipeline, SimRow } from '../../shared/sim/pipeline.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 import { STATS_HOP } from './topology.ts'
@@ -13,7 +14,7 @@ export const prober: SimAgent<ProberEvent, ProberEffect> = {
   core: proberCore,
   perform(context, effect, send) {
     const { clock, prng, later } = context
-    if (effect.type === 'publish' || effect.type === 'request') return
+    if (isBusEffect(effect)) return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
       case 'begin-probing':
@@ -87,6 +88,7 @@ export const injector: SimAgent<InjectorEvent, InjectorEffect> = {
     switch (effect.type) {
       case 'publish':
       case 'request':
+      case 'share-work':
         return
       case 'inject': {
         const { leaseUntilMs } = effect

@@ -1,6 +1,7 @@
 import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
 import type { Located, OffsetRange } from '../../schemas/parts.ts'
+import { isBusEffect } from '../../shared/core/bus-events.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
 import { auditTable } from './audit-shells.ts'
@@ -12,7 +13,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
   core: reconcilerCore,
   perform(context, effect, send) {
     const { prng, later, stopped } = context
-    if (effect.type === 'publish' || effect.type === 'request') return
+    if (isBusEffect(effect)) return
     const pipeline = context.pipelineOf(effect.runId)
     switch (effect.type) {
       case 'audit-baseline':
@@ -22,7 +23,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
         auditTable(context, effect, send)
         return
       case 'stop-following':
-        stopped.add(effect.runId)
+        stopped.set(effect.runId, (stopped.get(effect.runId) ?? 0) + 1)
         return
       case 'take-baseline': {
         const snapshotId = pipeline.snapshots.at(-1)?.snapshotId ?? null
@@ -80,8 +81,9 @@ function followForEver(
 ): void {
   const pipeline = pipelineOf(effect.runId)
   let after = effect.afterSnapshotId === null ? 0 : Number(effect.afterSnapshotId)
+  const stops = stopped.get(effect.runId)
   const poll = () => {
-    if (stopped.has(effect.runId)) return
+    if (stopped.get(effect.runId) !== stops) return
     for (const snapshot of pipeline.snapshots.slice(after)) {
       after = Number(snapshot.snapshotId)
       send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, pipeline) })

@@ -16,6 +16,7 @@ import { standingViolations, type Evidence } from '../../shared/core/evidence.ts
 import { checker, generator, reporter } from './agents.ts'
 import { reconciler } from './reconciler-agent.ts'
 import { injector, prober } from './outer-agents.ts'
+import { startCrew, type Crew } from './crew.ts'
 import { createProcess, type World } from './host.ts'
 import { simTopology, sourceTopology } from './topology.ts'
 
@@ -26,6 +27,8 @@ export interface Scenario {
   readonly crash?: AgentName | undefined
   /** How long it stays down; left out, some seconds, and with Infinity for ever. */
   readonly downMs?: number | undefined
+  /** An agent of which there are several instances. */
+  readonly crew?: Crew | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
   /** Whether the run pauses the sink for a while. */
@@ -37,6 +40,8 @@ export interface Scenario {
   readonly generatorLagMs?: number
   /** What somebody does to the topics in mid-run. */
   readonly disturb?: ((pipeline: SimPipeline) => void) | undefined
+  /** When; left out, the seed decides. */
+  readonly disturbAtMs?: number
   /** Left out, the seed decides. */
   readonly load?: { readonly canaries: number; readonly ratePerSecond: number }
   /** How often each defect is planted on a mirror stream; left out, there is none. */
@@ -121,7 +126,7 @@ function planOf({ load, ...scenario }: Scenario, size: Prng): string {
 }
 
 /** Every agent in its own time; one of them may die in between. */
-function startProcesses(world: World, { crash, downMs, absent }: Scenario): Prng {
+function startProcesses(world: World, { crash, downMs, absent, crew }: Scenario): Prng {
   const { clock } = world
   const processes = [
     createProcess(world, generator),
@@ -131,9 +136,10 @@ function startProcesses(world: World, { crash, downMs, absent }: Scenario): Prng
     createProcess(world, injector),
     createProcess(world, reporter),
   ]
+  if (crew !== undefined) startCrewOf(world, crew)
   const start = world.prng.stream('start')
   for (const process of processes) {
-    if (process.name === absent) continue
+    if (process.name === absent || process.name === crew?.agent) continue
     clock.later(start.below(1_500), process.start)
     if (process.name !== crash) continue
     const killAtMs = 1_500 + start.below(9_000)
@@ -142,6 +148,15 @@ function startProcesses(world: World, { crash, downMs, absent }: Scenario): Prng
     if (backAfterMs < Infinity) clock.later(killAtMs + backAfterMs, process.start)
   }
   return start
+}
+
+function startCrewOf(world: World, { agent, size }: Crew): void {
+  if (agent === 'generator') startCrew(world, generator, size)
+  if (agent === 'ingestion-checker') startCrew(world, checker, size)
+  if (agent === 'storage-reconciler') startCrew(world, reconciler, size)
+  if (agent === 'query-prober') startCrew(world, prober, size)
+  if (agent === 'chaos-injector') startCrew(world, injector, size)
+  if (agent === 'reporter') startCrew(world, reporter, size)
 }
 
 const foundIn = (evidence: Evidence) =>
@@ -158,7 +173,7 @@ export function simulate(scenario: Scenario): SimReport {
   const plans = new Map([['sim', planOf(scenario, prng.stream('size'))]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   if (staysPaused) neverGoesOn(pipeline)
-  const disturbAtMs = 2_500 + prng.stream('disturb').below(3_000)
+  const disturbAtMs = scenario.disturbAtMs ?? 2_500 + prng.stream('disturb').below(3_000)
   clock.later(disturbAtMs, () => {
     scenario.disturb?.(pipeline)
   })

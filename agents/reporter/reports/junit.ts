@@ -1,6 +1,6 @@
 import type { ViolationKind } from '../../../schemas/parts.ts'
 import type { HopSummary } from '../../../schemas/results/run-judged.ts'
-import type { StageProgress } from '../../../shared/core/run-book.ts'
+import type { StageProgress } from '../../../shared/core/stage-progress.ts'
 import { agentOfTask, type Stage } from '../../../topology/plan.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
