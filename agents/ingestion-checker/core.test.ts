@@ -176,6 +176,19 @@ describe('the ingestion-checker', () => {
     expect(outcome(played)).toEqual(['ok'])
   })
 
+  test('looks once more when a look after the verdict failed', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing).until(14_000)
+    played.hear(told('run-judged', { verdict: 'fail', atMs: 14_000 })).until(44_200)
+    played.take('look-again')
+    look(played, CLEAN, { ok: false, reason: 'no broker answers' }).until(73_800)
+    expect([played.take('look-again'), played.saidOf('correction')]).toEqual([[], []])
+    expect(played.until(74_800).take('look-again')).toMatchObject([{ hop: CLEAN, suspects: [{ stream: 0, seq: 4 }] }])
+    look(played, CLEAN, { ok: true, found: [{ ...at(4), offset: 777 }], origin: [], limits })
+    expect(accusations(played)).toEqual([`late ${CLEAN} 0/4-4`])
+  })
+
   test('looks again for what was lost after the verdict, from where the run began, and corrects what turns up', () => {
     const played = produced(begun(), 9)
     reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)

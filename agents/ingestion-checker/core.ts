@@ -1,7 +1,7 @@
 import type { Located, Position } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks } from '../../shared/core/after-looks.ts'
+import { dueAfterLooks, type AfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
@@ -99,7 +99,7 @@ export interface CheckerState {
   readonly works: RunWorks
   readonly active: Map<string, CheckerWork>
   /** How often each judged run was looked at again. */
-  readonly lookedAfter: Map<string, number>
+  readonly lookedAfter: AfterLooks
   /** Runs whose topics are audited. */
   readonly audits: Map<string, TopicAudit>
   readingsBegun: number
@@ -128,7 +128,7 @@ const isAuditEvent = (event: CheckerEvent): event is AuditEvent => event.type.st
 function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent | AuditEvent>): CheckerEffect[] {
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
-  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state.works, run.runId, event)
+  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state, run.runId, event)
   if (work === undefined || run === undefined) return []
   switch (event.type) {
     case 'baselined': {

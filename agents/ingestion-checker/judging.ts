@@ -1,5 +1,6 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { AfterLook } from '../../shared/core/after-looks.ts'
+import { afterLookFailed, type AfterLooking } from '../../shared/core/after-looks.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
@@ -155,7 +156,12 @@ export function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
 }
 
 /** What was lost when the run was judged, and stands here by now. */
-export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: LookOutcome }): CheckerEffect[] {
+export function foldAfterLook(
+  { works, lookedAfter }: AfterLooking,
+  runId: string,
+  { hop, result }: { hop: string; result: LookOutcome },
+): CheckerEffect[] {
+  if (!result.ok) afterLookFailed(lookedAfter, runId, works.base.nowMs)
   if (!result.ok) return []
   const found = CanarySet.ofMembers(result.found)
   return takeBackLost(works, { runId, hop }, { canaries: found, late: found })

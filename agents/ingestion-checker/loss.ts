@@ -123,13 +123,11 @@ export function stillMissing(
   const origins = new Map(look.origin.map((place) => [`${place.stream}/${place.seq}`, place]))
   const isBeyond = (origin: Located | undefined) => origin !== undefined && (passed.get(origin.partition) ?? -1) > origin.offset
   return suspects.flatMap(({ canaries, isPart }) =>
-    canaries
-      .streams()
-      .flatMap((stream) =>
-        [...members(canaries.ranges(stream))]
-          .filter((seq) => !found.has(`${stream}/${seq}`))
-          .filter((seq) => !isPart || isBeyond(origins.get(`${stream}/${seq}`)))
-          .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
-      ),
+    canaries.streams().flatMap((stream) =>
+      [...members(canaries.ranges(stream))]
+        .filter((seq) => !found.has(`${stream}/${seq}`))
+        .filter((seq) => !isPart || isBeyond(origins.get(`${stream}/${seq}`)))
+        .map((seq) => ({ stream, seq, origin: origins.get(`${stream}/${seq}`) ?? null })),
+    ),
   )
 }

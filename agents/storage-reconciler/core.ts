@@ -1,6 +1,6 @@
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks, type AfterLook } from '../../shared/core/after-looks.ts'
+import { dueAfterLooks, type AfterLook, type AfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
@@ -45,7 +45,7 @@ export interface ReconcilerState {
   /** Runs whose clean-up this process has begun. */
   readonly cleaning: Set<string>
   /** How often each judged run was looked at again. */
-  readonly lookedAfter: Map<string, number>
+  readonly lookedAfter: AfterLooks
   /** Runs whose tables are audited. */
   readonly audits: Map<string, TableAudit>
 }
@@ -78,7 +78,7 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
   if (event.type === 'cleaned-up') return foldCleanUp(state, event)
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
-  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state.works, run.runId, event)
+  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state, run.runId, event)
   if (work === undefined || run === undefined) return []
   if (event.type === 'baselined') {
     if (run.stages.get(work.stage)?.started !== null) return []

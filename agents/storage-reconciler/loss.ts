@@ -1,5 +1,6 @@
 import type { Located, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { afterLookFailed, type AfterLooking } from '../../shared/core/after-looks.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
@@ -231,7 +232,12 @@ const isAmong = (canaries: readonly StreamRanges[], stream: number, seq: number)
   )
 
 /** What was lost when the run was judged, and has a row by now. */
-export function foldAfterLook(works: RunWorks, runId: string, { hop, result }: { hop: string; result: TableLook }): ReconcilerEffect[] {
+export function foldAfterLook(
+  { works, lookedAfter }: AfterLooking,
+  runId: string,
+  { hop, result }: { hop: string; result: TableLook },
+): ReconcilerEffect[] {
+  if (!result.ok) afterLookFailed(lookedAfter, runId, works.base.nowMs)
   if (!result.ok) return []
   const found = CanarySet.ofMembers(result.present)
   return takeBackLost(works, { runId, hop }, { canaries: found, late: found })

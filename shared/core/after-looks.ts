@@ -6,6 +6,18 @@ import type { RunWorks } from './run-work.ts'
 /** So long after the verdict, what was lost is looked for again: a sink that stood still may deliver it yet. */
 const AFTER_LOOKS_MS = [30_000, 180_000] as const
 
+/** A look that failed is made again so long after. */
+const RETRY_MS = 30_000
+
+/** What each run has had: how many looks, and when one that failed is due again. */
+export type AfterLooks = Map<string, { readonly looks: number; retryAtMs: number }>
+
+/** What looking after a verdict needs to know of an agent. */
+export interface AfterLooking {
+  readonly works: RunWorks
+  readonly lookedAfter: AfterLooks
+}
+
 export interface AfterLook {
   readonly run: RunState
   readonly hop: string
@@ -17,7 +29,7 @@ export interface AfterLook {
 /** Looks that are due at these kinds of hops; `looked` remembers how many each run has had. */
 export function dueAfterLooks(
   works: RunWorks,
-  looked: Map<string, number>,
+  looked: AfterLooks,
   hopsOf: (run: RunState) => readonly { readonly name: string }[],
 ): AfterLook[] {
   const { book, nowMs } = works.base
@@ -28,12 +40,19 @@ export function dueAfterLooks(
     const judgedAtMs = run?.judgedAtMs
     if (run === undefined || judgedAtMs == null) continue
     const turn = AFTER_LOOKS_MS.filter((afterMs) => nowMs >= judgedAtMs + afterMs).length
-    if (turn <= (looked.get(runId) ?? 0)) continue
-    looked.set(runId, turn)
+    const { looks, retryAtMs } = looked.get(runId) ?? { looks: 0, retryAtMs: Infinity }
+    if (turn <= looks && nowMs < retryAtMs) continue
+    looked.set(runId, { looks: turn, retryAtMs: Infinity })
     for (const { name: hop } of hopsOf(run)) {
       const [lost, others] = [lostAt(evidence, hop), lostAt(evidence, hop, 'others')]
       if (lost.size + others.size > 0) due.push({ run, hop, lost, others })
     }
   }
   return due
+}
+
+/** Nobody has seen what was lost, and nobody has looked: what comes late must not be lost for that. */
+export function afterLookFailed(looked: AfterLooks, runId: string, nowMs: number): void {
+  const known = looked.get(runId)
+  if (known !== undefined) known.retryAtMs = nowMs + RETRY_MS
 }
