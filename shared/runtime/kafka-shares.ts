@@ -20,6 +20,7 @@ const HEARTBEAT_INTERVAL_MS = 2_000
 const REBALANCE_TIMEOUT_MS = 10_000
 const IDLE_WAIT_MS = 500
 const REOPEN_DELAY_MS = 1_000
+const CLOSE_TIMEOUT_MS = 5_000
 const RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, factor: 0.2, multiplier: 2, retries: 5 }
 
 /**
@@ -48,7 +49,7 @@ class GroupMember implements SharedWork {
   async close(): Promise<void> {
     this.#closing = true
     if (this.#reopening !== null) clearTimeout(this.#reopening)
-    await this.#discard()
+    await Promise.race([this.#discard(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref())])
     const admin = openAdmin(this.#options.link)
     // The last one out; while others are in, the broker refuses.
     await admin.deleteGroups([shareGroup(this.#options.link)]).catch(() => undefined)
