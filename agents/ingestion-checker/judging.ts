@@ -1,6 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import type { AfterLook } from '../../shared/core/after-looks.ts'
-import { afterLookFailed, type AfterLooking } from '../../shared/core/after-looks.ts'
+import { afterLookFailed, type AfterLook, type AfterLooking } from '../../shared/core/after-looks.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
