@@ -138,7 +138,7 @@ export const mutants: readonly Mutant[] = [
   sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
   sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
   sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),
-  sighting('records before the position are judged again', 'if (record.offset >= position) suspicions', 'suspicions'),
+  sighting('records before the position are judged again', 'if (record.offset < position) continue', ''),
   sighting(
     'order is not watched across what was told',
     'const disordered = behind > seq',
