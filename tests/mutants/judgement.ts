@@ -9,6 +9,10 @@ const faults = at('shared/core/faults.ts')
 const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
 const book = at('shared/core/run-book.ts')
+const stage = at('shared/core/stage-progress.ts')
+const doubled = at('shared/core/doubled.ts')
+const sharing = at('agents/ingestion-checker/judging.ts')
+const claims = at('agents/generator/claims.ts')
 const corrections = at('shared/core/corrections.ts')
 const content = at('shared/core/content.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
@@ -116,10 +120,15 @@ export const mutants: readonly Mutant[] = [
   book('a cancelled run begins stages', 'if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false', ''),
   book('clean-up waits for success', 'progress(name).ended !== null || (off', "progress(name).ended?.outcome === 'ok' || (off"),
   book('exclusive runs go on beside others', 'if (!isOver(book, other, nowMs)) return null', ''),
-  book(
-    'the last of two ends of a stage counts',
-    'if (progress !== null) progress.ended ??= fact',
-    'if (progress !== null) progress.ended = fact',
+  stage('the last of two ends of a stage counts', 'said.atMs < known.atMs', 'said.atMs > known.atMs'),
+  doubled('sightings that overlap double what is in both', 'if (!areOverlapping(segment.covered, covered)) ', ''),
+  sharing('a hop is done before the one it follows', '(before !== null && !hasPart(run, work, before))', 'false'),
+  sharing('one part ends the whole stage', 'topics.every(({ name }) => hasPart', 'topics.some(({ name }) => hasPart'),
+  claims('who intends second writes as well', 'CanarySet.of(fact.canaries).minus(claims.theirs).toWire()', 'fact.canaries'),
+  claims(
+    'nobody is waited for',
+    'claims.open.some(({ placeFirst }) => placeFirst < next.chunk.placeFirst)',
+    'claims.open.some(() => false)',
   ),
   corrections('a late arrival leaves the loss standing', "takeBack(late, 'late')", ''),
   corrections('an arrival in time becomes late', 'takeBack(difference(here, late), null)', "takeBack(difference(here, late), 'late')"),
@@ -129,7 +138,7 @@ export const mutants: readonly Mutant[] = [
   sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
   sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
   sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),
-  sighting('records before the position are judged again', 'if (record.offset >= position) suspicions', 'suspicions'),
+  sighting('records before the position are judged again', 'if (record.offset < position) continue', ''),
   sighting(
     'order is not watched across what was told',
     'const disordered = behind > seq',
