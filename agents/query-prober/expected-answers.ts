@@ -1,7 +1,7 @@
 import { eventTimeOf } from '../../shared/core/canary.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { canaryColumns, expectedFields } from '../../shared/engines/canary-columns.ts'
-import { quoteIdentifier, type Column, type DuckDb } from '../../shared/engines/duckdb.ts'
+import { quoteIdentifier, type Column, type DuckDb, type EngineCalls } from '../../shared/engines/duckdb.ts'
 import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { ApiHop, TableHop } from '../../topology/topology.ts'
 import type { Question } from './events.ts'
@@ -26,7 +26,11 @@ export interface Asked {
  * Computes in the engine what the API must answer, from what was produced as the table must hold it. Throws
  * ENGINE_FAILED or INPUT_INVALID where the topology's expressions do not fit the records.
  */
-export async function expectedAnswers(db: DuckDb, asked: Asked): Promise<Expected> {
+export function expectedAnswers(db: DuckDb, asked: Asked): Promise<Expected> {
+  return db.together((calls) => computed(calls, asked))
+}
+
+async function computed(db: EngineCalls, asked: Asked): Promise<Expected> {
   const { canaries, api, table, question } = asked
   const { stream, first, last } = spanOf(question)
   const records = Array.from({ length: last - first + 1 }, (_, i) => canaries.at(stream, first + i))

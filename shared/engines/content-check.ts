@@ -5,7 +5,7 @@ import type { CanaryId } from '../core/identity.ts'
 import { fieldText } from '../core/record-schema.ts'
 import { actualSql, expectedSql, differsSql, isDecimal, isFloating, isMap, textSql, type ExpectedField } from './content-values.ts'
 import { parquetFiles, quoteIdentifier, quoteText } from './duckdb.ts'
-import type { Column, DuckDb, SqlRow, SqlValue } from './duckdb.ts'
+import type { Column, DuckDb, EngineCalls, SqlRow, SqlValue } from './duckdb.ts'
 import type { KafkaColumns } from './identity-scan.ts'
 
 export interface ExpectedRecords {
@@ -78,7 +78,11 @@ let checksSoFar = 0
  * The projection alone, by identity, in the order of `expect`: text in the form `fieldText` gives a record's own values.
  * For comparing with records that are not in files.
  */
-export async function projectRows(db: DuckDb, expected: ExpectedRecords): Promise<Map<string, (string | null)[]>> {
+export function projectRows(db: DuckDb, expected: ExpectedRecords): Promise<Map<string, (string | null)[]>> {
+  return db.together((calls) => projected(calls, expected))
+}
+
+async function projected(db: EngineCalls, expected: ExpectedRecords): Promise<Map<string, (string | null)[]>> {
   const table = `expected_records_${++checksSoFar}`
   await db.appendColumns(table, expected.columns.map(widened))
   try {
@@ -104,7 +108,7 @@ export function widened(column: Column): Column {
 }
 
 /** A projection that falls into floating point on its way to a decimal would make the judge itself inexact. */
-async function assertExactTypes(db: DuckDb, { table, expect }: { table: string; expect: readonly ExpectedField[] }): Promise<void> {
+async function assertExactTypes(db: EngineCalls, { table, expect }: { table: string; expect: readonly ExpectedField[] }): Promise<void> {
   const exact = expect.filter(({ type }) => isDecimal(type))
   if (exact.length === 0) return
   const types = await db.query(`DESCRIBE SELECT ${exact.map(({ sql }, i) => `(${sql}) AS f${i}`).join(', ')} FROM ${table}`)

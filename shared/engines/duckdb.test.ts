@@ -36,6 +36,24 @@ test('never while it holds a table, and soon after', async () => {
   db.close()
 })
 
+test('is opened anew although many at a time append, ask and drop, each of them together', async () => {
+  const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir, renewAfterCalls: 6 })
+  await mark(db)
+  const asking = Array.from({ length: 8 }, (_, i) =>
+    db.together(async ({ appendColumns, query }) => {
+      await appendColumns(`asked_${i}`, [{ name: 'n', type: 'integer', values: [i] }])
+      const rows = await query(`SELECT n FROM asked_${i}`)
+      await query(`DROP TABLE temp.asked_${i}`)
+      return rows
+    }),
+  )
+  const failing = db.together(({ query }) => query('SELECT no_such_column'))
+  expect(await Promise.all(asking)).toEqual(Array.from({ length: 8 }, (_, n) => [{ n }]))
+  await expect(failing).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+  expect(await isMarked(db)).toBe(false)
+  db.close()
+})
+
 test('is kept where nothing is said', async () => {
   const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir })
   await mark(db)

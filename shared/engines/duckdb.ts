@@ -53,14 +53,22 @@ export type Column = { name: string } & (
   | { type: 'map'; values: readonly (Readonly<Record<string, string>> | null)[] }
 )
 
-/** One connection: calls run one after the other, and a stream ends when the next call begins. Errors are ENGINE_FAILED. */
-export interface DuckDb {
+export interface EngineCalls {
   /** For results that fit in memory. Parameters are `?` in the SQL. */
   query(sql: string, parameters?: readonly SqlValue[]): Promise<SqlRow[]>
-  /** Column values chunk by chunk, as the engine yields them; memory does not grow with the result. */
-  stream(sql: string): AsyncGenerator<ColumnChunk>
   /** Makes `table` anew as a temporary table of these columns, all nullable and of one length. */
   appendColumns(table: string, columns: readonly Column[]): Promise<void>
+}
+
+/** One connection: calls run one after the other, and a stream ends when the next call begins. Errors are ENGINE_FAILED. */
+export interface DuckDb extends EngineCalls {
+  /** Column values chunk by chunk, as the engine yields them; memory does not grow with the result. */
+  stream(sql: string): AsyncGenerator<ColumnChunk>
+  /**
+   * Calls that belong together, with no others between them: what they append and drop again does not keep the engine from
+   * being opened anew, as tables of several callers at a time would. The work makes its calls on what it is given.
+   */
+  together<T>(work: (calls: EngineCalls) => Promise<T>): Promise<T>
   close(): void
 }
 
@@ -81,7 +89,20 @@ export async function openDuckDb(options: DuckDbOptions): Promise<DuckDb> {
     line = done.catch(() => undefined)
     return done
   }
+  const called = <T>(sql: string, work: (connection: DuckDBConnection) => Promise<T>): Promise<T> => {
+    callsSoFar++
+    return guarded(sql, () => work(engine.connection))
+  }
+  const calls: EngineCalls = {
+    query: (sql, parameters = []) => called(sql, (connection) => readRows(connection, { sql, parameters })),
+    appendColumns: (table, columns) => called(`append to ${table}`, (connection) => append(connection, { table, columns })),
+  }
   return {
+    together(work) {
+      const done = line.then(() => guarded('open anew', renew)).then(() => work(calls))
+      line = done.catch(() => undefined)
+      return done
+    },
     query: (sql, parameters = []) => inLine(sql, (connection) => readRows(connection, { sql, parameters })),
     stream: (sql) => readChunks(engine.connection, sql),
     appendColumns: (table, columns) => inLine(`append to ${table}`, (connection) => append(connection, { table, columns })),
