@@ -80,6 +80,19 @@ describe('a checker among several', () => {
     expect([readings(played), played.take('stop-reading').length]).toEqual([[], 1])
   })
 
+  test('that began as well goes by the start that was earlier', () => {
+    const alone = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(400)
+    expect(alone.take('take-baseline')).toHaveLength(1)
+    // The other was faster, or is heard first: its places count, also for what we have asked for meanwhile.
+    alone.hear(told('stage-started', { stage: 'sight', positions, atMs: 300 })).until(600)
+    expect(readings(alone)).toEqual([RAW, CLEAN].map((hop) => [hop, `${A}@100`, `${B}@100`]))
+    alone.step({ type: 'baselined', runId: RUN, stage: 'sight', positions: [], topicIds: [] })
+    const earlier = positions.map((position) => ({ ...position, offset: 90 }))
+    alone.hear(told('stage-started', { stage: 'sight', positions: earlier, atMs: 200 })).until(800)
+    expect(readings(alone)).toEqual([RAW, CLEAN].map((hop) => [hop, `${A}@90`, `${B}@90`]))
+    expect(alone.saidOf('stage-started')).toEqual([])
+  })
+
   test('takes nothing of a partition that is not its own, or of a reading that is over', () => {
     const played = sharing(B)
     const batch = { offsetFirst: 100, offsetLast: 100, records: [], otherOffsets: [100] }

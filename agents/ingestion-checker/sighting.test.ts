@@ -60,6 +60,16 @@ describe('what another instance has told of meanwhile', () => {
   })
 })
 
+test('a lost one that another instance has taken back is no repeat where it stands, and one behind it is', () => {
+  const context = contextOf()
+  const evidence = emptyEvidence()
+  foldEvidence(evidence, told('violation-found', { violation: 'lost', hop: RAW, stream: 0, ranges: [8, 8] }))
+  foldEvidence(evidence, told('correction', { violation: 'lost', becomes: null, hop: RAW, stream: 0, ranges: [8, 8], reason: 'it came' }))
+  const records = [record(8, 10), record(8, 11)]
+  const found = foldBatch({ ...context, told: hopEvidence(evidence, RAW) }, batch(records))
+  expect(found.map(({ violation, place }) => `${violation} ${place.seq}@${place.offset}`)).toEqual(['duplicated 8@11'])
+})
+
 describe('reading a batch', () => {
   test.each<[what: string, records: SightedRecord[], suspicions: string[]]>([
     ['in order and in time', [record(8, 10), record(9, 11)], []],

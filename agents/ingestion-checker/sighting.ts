@@ -2,7 +2,7 @@ import type { Located, OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { raiseLast, type HopEvidence } from '../../shared/core/evidence.ts'
+import { raiseLast, segmentOf, type HopEvidence } from '../../shared/core/evidence.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 
 /** One canary as the shell read and compared it. */
@@ -122,8 +122,8 @@ export function foldBatch(context: SightContext, batch: ReadBatch): Suspicion[] 
 }
 
 /** It was told, with what is wrong with it; what comes behind it is held against it all the same. */
-const passOver = ({ lasts }: SightContext, partition: number, { stream, seq }: SightedRecord) =>
-  raiseLast(lasts, `${partition}/${stream}`, seq)
+const passOver = (context: SightContext, partition: number, { stream, seq }: SightedRecord) =>
+  raiseLast(context.lasts, `${partition}/${stream}`, seq)
 
 function cover({ covered }: Pending, range: OffsetRange): void {
   const ranges = covered.get(range.partition) ?? []
@@ -160,7 +160,7 @@ function foldRecord(context: SightContext, partition: number, record: SightedRec
   for (const name of record.contract?.broken ?? []) count(pending.contract.broken, name)
   for (const name of record.contract?.exempt ?? []) count(pending.contract.exempt, name)
   const suspicions: Suspicion[] = record.faults.map((fault) => ({ violation: fault.violation, place, fault, latencyMs }))
-  if (told.sighted.has(stream, seq) || !pending.canaries.add(stream, seq)) {
+  if (isTold(told, stream, seq) || !pending.canaries.add(stream, seq)) {
     pending.repeats.push(place)
     return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]
   }
@@ -177,6 +177,10 @@ function foldRecord(context: SightContext, partition: number, record: SightedRec
   else if (disordered) suspicions.push({ violation: 'reordered', place, fault: null, latencyMs, behind })
   return suspicions
 }
+
+/** Of one that was taken back as lost, another instance may have told that it came, and not yet where. */
+const isTold = ({ sighted, takenBack, segments }: HopEvidence, stream: number, seq: number) =>
+  sighted.has(stream, seq) && (!takenBack.has(stream, seq) || segmentOf(segments, stream, seq) !== null)
 
 export const hasNews = (pending: Pending) => pending.covered.size > 0
 

@@ -6,6 +6,7 @@ import { noteDoubled } from './doubled.ts'
 import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
 import { foldAudit, type Audit } from './audit.ts'
+import { foldShift, type SendShift } from './send-shifts.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
 /** What one fact says of an interval, kept so that a canary can be placed between two offsets without storing each. */
@@ -20,6 +21,8 @@ export interface HopEvidence {
   readonly late: CanarySet
   readonly repeats: Map<string, Located>
   readonly doubled: CanarySet
+  /** Lost ones that came: known before the sighting that says where they stand. */
+  readonly takenBack: CanarySet
   readonly disordered: Map<string, Located>
   readonly latency: LatencySketch
   readonly cover: OffsetCover
@@ -42,7 +45,7 @@ const HELD_BACK_MAX_MS = 500
 /** All that the two topics say about one run's data. A pure fold: every agent that needs it builds the same. */
 export interface Evidence {
   readonly intended: CanarySet
-  readonly shifts: { placeFirst: number; shiftMs: number }[]
+  readonly shifts: SendShift[]
   readonly acknowledged: CanarySet
   readonly unknown: CanarySet
   readonly failed: CanarySet
@@ -97,6 +100,7 @@ export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
       late: new CanarySet(),
       repeats: new Map(),
       doubled: new CanarySet(),
+      takenBack: new CanarySet(),
       disordered: new Map(),
       latency: new LatencySketch(),
       cover: new OffsetCover(),
@@ -115,7 +119,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   switch (fact.kind) {
     case 'canaries-intended':
       evidence.intended.addAll(fact.canaries)
-      foldShift(evidence, fact)
+      foldShift(evidence.shifts, fact)
       return
     case 'canaries-produced':
       foldLedger(evidence, fact)
@@ -186,12 +190,6 @@ const violationKey = (fact: {
   return `${key}|${fact.rule}|${fact.file == null ? '' : (fact.snapshotId ?? '')}`
 }
 
-/** In order of place, whatever the order of the facts; one that is in force already changes nothing. */
-function foldShift({ shifts }: Evidence, { placeFirst, shiftMs }: Fact<'canaries-intended'>): void {
-  const before = shifts.findLastIndex((shift) => shift.placeFirst <= placeFirst)
-  if ((shifts[before]?.shiftMs ?? 0) !== shiftMs) shifts.splice(before + 1, 0, { placeFirst, shiftMs })
-}
-
 function foldLedger(evidence: Evidence, fact: Fact<'canaries-produced'>): void {
   const key = JSON.stringify([fact.acknowledged, fact.unknown, fact.failed])
   if (evidence.ledgerFacts.has(key)) return
@@ -257,8 +255,9 @@ function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
     const rest = difference(violation.standing.ranges, taken)
     evidence.violations.set(violationKey(violation), { ...violation, standing: RangeSet.of(rest), takenBackAtMs: fact.atMs })
     // Who takes back a loss has seen the canary.
+    const { sighted, takenBack } = hopEvidence(evidence, fact.hop)
     if (fact.violation === 'lost' && fact.stream >= 0)
-      hopEvidence(evidence, fact.hop).sighted.addAll([{ stream: fact.stream, ranges: taken }])
+      for (const known of [sighted, takenBack]) known.addAll([{ stream: fact.stream, ranges: taken }])
     if (fact.becomes === null) continue
     if (fact.becomes === 'late') hopEvidence(evidence, fact.hop).late.addAll([{ stream: fact.stream, ranges: taken }])
     const instead = { ...violation, violation: fact.becomes, ranges: taken, actual: fact.reason }

@@ -7,6 +7,8 @@ import { createProcess, type SimAgent, type World } from './host.ts'
 export interface Crew {
   readonly agent: AgentName
   readonly size: number
+  /** They never hear of each other, and each does all. */
+  readonly isApart?: boolean
 }
 
 type Process = ReturnType<typeof createProcess>
@@ -15,14 +17,14 @@ type Process = ReturnType<typeof createProcess>
 export function startCrew<Event extends { readonly type: string }, Effect extends { readonly type: string }>(
   world: World,
   agent: SimAgent<Event, Effect>,
-  size: number,
+  { size, isApart = false }: Crew,
 ): void {
   const { clock, prng } = world
   const draw = prng.stream('crew')
-  const group = createSimGroup(clock, prng.stream('group'))
+  const group = isApart ? null : createSimGroup(clock, prng.stream('group'))
   for (let index = 0; index < size; index++) {
     const process = createProcess(world, agent, { instance: String(index), group })
-    const startAtMs = index === 0 ? draw.below(1_500) : draw.below(9_000)
+    const startAtMs = index === 0 || isApart ? draw.below(1_500) : draw.below(9_000)
     clock.later(startAtMs, process.start)
     if (draw.chance(1, 2)) comeAndGo(world, { process, draw, startAtMs })
   }

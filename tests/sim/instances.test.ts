@@ -137,6 +137,29 @@ describe('instances of the generator', () => {
   })
 })
 
+describe('two instances that never hear of each other, and both do everything', () => {
+  const apart = (agent: AgentName) => ({ crew: { agent, size: 2, isApart: true } })
+  test.each(agents)('accuse no faithful pipeline (%s)', (agent) => {
+    for (const seed of share(agents, agents.indexOf(agent))) {
+      const report = withCrew(agent, seed, apart(agent))
+      expect(said(seed, report)).toEqual({ seed, verdict: passOrNothing(report), found: [] })
+    }
+  })
+
+  test.each(agents)('name exactly the records of a planted defect (%s)', (agent) => {
+    let planted = 0
+    for (const [index, seed] of share(agents, agents.indexOf(agent)).entries()) {
+      const defect = defects[index % defects.length] as PlantedDefect
+      const report = withCrew(agent, seed, { defect, ...apart(agent) })
+      const expected = mustBeFound(defect, report)
+      if (report.verdict.acknowledged === 0) continue
+      expect({ defect, ...said(seed, report) }).toEqual({ defect, seed, verdict: expected.length > 0 ? 'fail' : 'pass', found: expected })
+      if (expected.length > 0) planted++
+    }
+    expect(planted).toBeGreaterThan(5)
+  })
+})
+
 test('instances of the injector see a paused sink recover, and hold nothing against it', () => {
   let recovered = 0
   for (const seed of seeds.slice(0, 60)) {

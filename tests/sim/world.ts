@@ -150,13 +150,14 @@ function startProcesses(world: World, { crash, downMs, absent, crew }: Scenario)
   return start
 }
 
-function startCrewOf(world: World, { agent, size }: Crew): void {
-  if (agent === 'generator') startCrew(world, generator, size)
-  if (agent === 'ingestion-checker') startCrew(world, checker, size)
-  if (agent === 'storage-reconciler') startCrew(world, reconciler, size)
-  if (agent === 'query-prober') startCrew(world, prober, size)
-  if (agent === 'chaos-injector') startCrew(world, injector, size)
-  if (agent === 'reporter') startCrew(world, reporter, size)
+function startCrewOf(world: World, crew: Crew): void {
+  const { agent } = crew
+  if (agent === 'generator') startCrew(world, generator, crew)
+  if (agent === 'ingestion-checker') startCrew(world, checker, crew)
+  if (agent === 'storage-reconciler') startCrew(world, reconciler, crew)
+  if (agent === 'query-prober') startCrew(world, prober, crew)
+  if (agent === 'chaos-injector') startCrew(world, injector, crew)
+  if (agent === 'reporter') startCrew(world, reporter, crew)
 }
 
 const foundIn = (evidence: Evidence) =>
