@@ -1,9 +1,6 @@
-import type { MetricRow } from '../../shared/runtime/metrics.ts'
+import { counter, gauge, type MetricRow } from '../../shared/runtime/metrics.ts'
 import type { Topology } from '../../topology/topology.ts'
 import { faults } from './faults/faults.ts'
-
-const counter = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'counter', unit, help })
-const gauge = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'gauge', unit, help })
 
 /** Targets are the topology's, so that every series exists from the start. */
 export const injectorMetrics = ({ chaos }: Pick<Topology, 'chaos'>): readonly MetricRow[] => {

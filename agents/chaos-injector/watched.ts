@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import type { Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { Labels, Metrics } from '../../shared/runtime/metrics.ts'
+import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { networkBytes } from '../../shared/runtime/network-bytes.ts'
 import { createRisen } from '../../shared/runtime/risen.ts'
 import type { ChaosTarget, ContainerTarget, Topology } from '../../topology/topology.ts'
@@ -31,7 +31,7 @@ const UNKNOWN: Usage = { cpuSeconds: null, residentBytes: null, descriptors: nul
 /** One look at all targets at once, whenever it is called; one that is still being looked at is left to that look. */
 export function createWatch({ chaos }: Pick<Topology, 'chaos'>, ports: WatchPorts): () => Promise<void> {
   const { metrics, log, answerWithinMs = ANSWER_WITHIN_MS } = ports
-  const risen = createRisen(sinceFirstSeen(metrics))
+  const risen = createRisen(metrics, { countsFirst: false })
   const lookedAt = new Set<string>()
   const dark = new Set<string>()
   const show = (target: string, { cpuSeconds, residentBytes, descriptors, network }: Usage) => {
@@ -60,18 +60,6 @@ export function createWatch({ chaos }: Pick<Topology, 'chaos'>, ports: WatchPort
         lookedAt.delete(name)
       }),
     )
-  }
-}
-
-/** What was used before the first look is no rise: a counter of an agent that began anew would jump by all of it. */
-function sinceFirstSeen(metrics: Pick<Metrics, 'add'>): Pick<Metrics, 'add'> {
-  const seen = new Set<string>()
-  return {
-    add(name, by, labels: Labels = {}) {
-      const key = `${name} ${JSON.stringify(labels)}`
-      if (seen.has(key)) metrics.add(name, by, labels)
-      else seen.add(key)
-    },
   }
 }
 

@@ -1,4 +1,3 @@
-import type { StreamRanges } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import { placeOf } from '../../shared/core/canary.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
@@ -83,8 +82,5 @@ export function takeWritable(claims: Claims): OurChunk | null {
   const [next] = claims.intended
   if (next?.isHeard !== true || claims.open.some(({ placeFirst }) => placeFirst < next.chunk.placeFirst)) return null
   claims.intended.shift()
-  const canaries: StreamRanges[] = CanarySet.of(next.chunk.canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] })))
-    .and(claims.ours)
-    .toWire()
-  return { ...next, chunk: { ...next.chunk, canaries } }
+  return { ...next, chunk: { ...next.chunk, canaries: CanarySet.of(next.chunk.canaries).and(claims.ours).toWire() } }
 }

@@ -201,7 +201,7 @@ function advance(state: GeneratorState, runId: string): GeneratorEffect[] {
     // Open loop: chunks are intended by the clock, whatever became of those before.
     if (work.epochMs + work.shiftMs + (chunk.placeFirst * 1000) / load.ratePerSecond > works.base.nowMs + chunkSize(load).leadMs) break
     work.nextPlace = chunk.placeEnd
-    const canaries = chunk.canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] }))
+    const canaries = wire(chunk.canaries)
     const fact = {
       kind: 'canaries-intended',
       ...headOf(works, runId),
@@ -227,6 +227,9 @@ function advance(state: GeneratorState, runId: string): GeneratorEffect[] {
   return [...effects, sayEnded(works, { runId, stage: work.stage }, end)]
 }
 
+/** As facts have them. */
+const wire = (canaries: Chunk['canaries']) => canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] }))
+
 /** Whoever goes on with the run: what we have written we vouch for. */
 function vouch(state: GeneratorState, { runId, outcome }: Extract<GeneratorEvent, { type: 'chunk-written' }>): GeneratorEffect[] {
   const { works, active } = state
@@ -237,7 +240,6 @@ function vouch(state: GeneratorState, { runId, outcome }: Extract<GeneratorEvent
   claims.writing--
   const work = active.get(runId)
   if (work !== undefined && outcome.reason !== null) work.lastReason = outcome.reason
-  const wire = (sets: ChunkOutcome['failed']) => sets.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] }))
   return [
     say(works, {
       kind: 'canaries-produced',

@@ -251,7 +251,7 @@ class ChunkTally {
   /** Nothing was sent: every canary of the chunk has failed for certain. */
   refuse(chunk: Chunk, reason: string): void {
     this.#reason = reason
-    this.#sets.failed.addAll(chunk.canaries.map(({ stream, ranges }) => ({ stream, ranges: [...ranges] })))
+    this.#sets.failed.addAll(chunk.canaries)
   }
 
   outcome(): ChunkOutcome {

@@ -1,7 +1,7 @@
 import type { Located, Position } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks, type AfterLooks } from '../../shared/core/after-looks.ts'
+import { dueAfterLooks, foldAfterLook, type AfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
@@ -27,7 +27,7 @@ import { beginAudit, carryOnAudit, onAuditEvent, type AuditEffect, type AuditEve
 import { foldLogState, tellRemoved } from './log-judging.ts'
 import type { LogState, LookLimits, TopicId } from './log-watch.ts'
 import type { Offsets } from './loss.ts'
-import { finishWhenDone, foldAfterLook, foldLook, judgeLoss, lookAfter } from './judging.ts'
+import { finishWhenDone, foldLook, judgeLoss, lookAfter } from './judging.ts'
 import { takeBackSighted, topicShare } from './sharing.ts'
 import type { ReadBatch } from './sighting.ts'
 import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
@@ -128,7 +128,7 @@ const isAuditEvent = (event: CheckerEvent): event is AuditEvent => event.type.st
 function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent | AuditEvent>): CheckerEffect[] {
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
-  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state, run.runId, event)
+  if (run?.judged != null && event.type === 'looked-again') return foldAfterLook(state, event, event.result.ok ? event.result.found : null)
   if (work === undefined || run === undefined) return []
   switch (event.type) {
     case 'baselined': {

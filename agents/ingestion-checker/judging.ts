@@ -1,6 +1,5 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { afterLookFailed, type AfterLook, type AfterLooking } from '../../shared/core/after-looks.ts'
-import { takeBackLost } from '../../shared/core/corrections.ts'
+import type { AfterLook } from '../../shared/core/after-looks.ts'
 import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
@@ -11,7 +10,7 @@ import { holdsAll } from '../../shared/core/shares.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import type { Finding } from '../../shared/core/violations.ts'
 import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
-import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Offsets } from './loss.ts'
+import { adoptProgress, searchFrom, stillMissing, suspectsOf } from './loss.ts'
 import { closeBrokenLog, sayBroken } from './log-judging.ts'
 import { doubtOf, renamedOf, type UnreadableCanary } from './log-watch.ts'
 import { readTo, sayPart } from './sharing.ts'
@@ -30,7 +29,7 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
   if (isProcessed(topic.hop)) adoptProgress(topic.loss, read)
   if (topic.loss.looking.length > 0) return []
   const suspects = suspectsOf(topic.loss, segmentsBefore(evidence, before), {
-    passed: passedAt(works, { run, topic }),
+    passed: isProcessed(topic.hop) ? topic.loss.proven : read,
     inParts: isProcessed(topic.hop),
     sighted: sightedHere(evidence, topic),
     told: missedAt(evidence, topic.name),
@@ -49,10 +48,6 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
     },
   ]
 }
-
-/** How far the proof of progress reaches. */
-const passedAt = (works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>): Offsets =>
-  isProcessed(topic.hop) ? topic.loss.proven : readTo(works, { run, topic })
 
 const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
   before === null ? evidence.ledger : hopEvidence(evidence, before).segments
@@ -90,7 +85,7 @@ export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, re
   const findings: Finding[] = []
   const doubts = new Set<string>()
   for (const suspect of suspects) {
-    const missing = stillMissing([suspect], result, passedAt(works, { run, topic })).filter(({ stream, seq }) => !sighted.has(stream, seq))
+    const missing = stillMissing([suspect], result, topic.loss.proven).filter(({ stream, seq }) => !sighted.has(stream, seq))
     if (missing.length === 0) continue
     const unreadable = new Map(result.limits.unreadable.map((record) => [`${record.stream}/${record.seq}`, record]))
     const isUnreadable = ({ stream, seq }: { stream: number; seq: number }) => unreadable.has(`${stream}/${seq}`)
@@ -152,18 +147,6 @@ export function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
   const positions = (started === undefined ? null : run.stages.get(started.stage)?.started?.positions) ?? []
   const from = new Map(positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
   return { type: 'look-again', runId: run.runId, hop, suspects: lost.members(), searchFrom: from, origin: null }
-}
-
-/** What was lost when the run was judged, and stands here by now. */
-export function foldAfterLook(
-  { works, lookedAfter }: AfterLooking,
-  runId: string,
-  { hop, result }: { hop: string; result: LookOutcome },
-): CheckerEffect[] {
-  if (!result.ok) afterLookFailed(lookedAfter, runId, works.base.nowMs)
-  if (!result.ok) return []
-  const found = CanarySet.ofMembers(result.found)
-  return takeBackLost(works, { runId, hop }, { canaries: found, late: found })
 }
 
 /** Tells what is left to tell; `done` once everything there was to see has been seen and judged. */

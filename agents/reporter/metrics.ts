@@ -1,14 +1,11 @@
 import { resultMessages } from '../../schemas/results.ts'
 import { violationKinds } from '../../schemas/parts.ts'
 import { agentNames } from '../../shared/core/agent.ts'
-import type { MetricRow } from '../../shared/runtime/metrics.ts'
+import { counter, gauge, type MetricRow } from '../../shared/runtime/metrics.ts'
 import { LATENCY_BUCKETS } from '../../shared/runtime/traced-latency.ts'
 import { faultKinds, mirrorDefects } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasons } from './inconclusive-reasons.ts'
-
-const counter = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'counter', unit, help })
-const gauge = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'gauge', unit, help })
 
 const verdicts = { verdict: ['pass', 'fail', 'inconclusive'] }
 

@@ -1,6 +1,6 @@
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import { dueAfterLooks, type AfterLook, type AfterLooks } from '../../shared/core/after-looks.ts'
+import { dueAfterLooks, foldAfterLook, type AfterLook, type AfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
@@ -26,7 +26,7 @@ import { auditAfter } from './audit-telling.ts'
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import { askEndRules, foldEndRules } from './end-rule-telling.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
-import { beganBehind, foldAfterLook, foldLook, isTableDone, judgeLoss } from './loss.ts'
+import { beganBehind, foldLook, isTableDone, judgeLoss } from './loss.ts'
 import { sayBroken, unexpected } from './table-findings.ts'
 import { isMove, newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
@@ -78,7 +78,8 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
   if (event.type === 'cleaned-up') return foldCleanUp(state, event)
   const work = state.active.get(event.runId)
   const run = state.works.base.book.runs.get(event.runId)
-  if (run !== undefined && run.judged !== null && event.type === 'looked-again') return foldAfterLook(state, run.runId, event)
+  if (run?.judged != null && event.type === 'looked-again')
+    return foldAfterLook(state, event, event.result.ok ? event.result.present : null)
   if (work === undefined || run === undefined) return []
   if (event.type === 'baselined') {
     if (run.stages.get(work.stage)?.started !== null) return []

@@ -1,7 +1,5 @@
 import type { Located, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { afterLookFailed, type AfterLooking } from '../../shared/core/after-looks.ts'
-import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
@@ -230,18 +228,6 @@ const isAmong = (canaries: readonly StreamRanges[], stream: number, seq: number)
     ({ stream: one, ranges }) =>
       one === stream && ranges.some((first, i) => i % 2 === 0 && first <= seq && seq <= (ranges[i + 1] as number)),
   )
-
-/** What was lost when the run was judged, and has a row by now. */
-export function foldAfterLook(
-  { works, lookedAfter }: AfterLooking,
-  runId: string,
-  { hop, result }: { hop: string; result: TableLook },
-): ReconcilerEffect[] {
-  if (!result.ok) afterLookFailed(lookedAfter, runId, works.base.nowMs)
-  if (!result.ok) return []
-  const found = CanarySet.ofMembers(result.present)
-  return takeBackLost(works, { runId, hop }, { canaries: found, late: found })
-}
 
 /** Whether everything the topic before held has been seen here or judged. */
 export function isTableDone(works: RunWorks, { run, table }: TableContext): boolean {

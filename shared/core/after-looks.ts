@@ -1,4 +1,6 @@
-import type { CanarySet } from './canary-set.ts'
+import type { BusEffect } from './bus-events.ts'
+import { CanarySet } from './canary-set.ts'
+import { takeBackLost } from './corrections.ts'
 import { lostAt } from './evidence.ts'
 import type { RunState } from './run-book.ts'
 import type { RunWorks } from './run-work.ts'
@@ -51,8 +53,18 @@ export function dueAfterLooks(
   return due
 }
 
-/** Nobody has seen what was lost, and nobody has looked: what comes late must not be lost for that. */
-export function afterLookFailed(looked: AfterLooks, runId: string, nowMs: number): void {
-  const known = looked.get(runId)
-  if (known !== undefined) known.retryAtMs = nowMs + RETRY_MS
+/**
+ * What was lost when the run was judged, and is found by now, is taken back. Null: the look failed, and is made again;
+ * what comes late must not stay lost for that.
+ */
+export function foldAfterLook({ works, lookedAfter }: AfterLooking, at: { runId: string; hop: string }, found: Found | null): BusEffect[] {
+  if (found !== null) {
+    const canaries = CanarySet.ofMembers(found)
+    return takeBackLost(works, { runId: at.runId, hop: at.hop }, { canaries, late: canaries })
+  }
+  const known = lookedAfter.get(at.runId)
+  if (known !== undefined) known.retryAtMs = works.base.nowMs + RETRY_MS
+  return []
 }
+
+type Found = Parameters<typeof CanarySet.ofMembers>[0]

@@ -1,11 +1,17 @@
 import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import { RangeSet, difference, intersection, members, type Ranges } from './range-set.ts'
 
+/** As `StreamRanges` are, of whoever only reads them. */
+export interface CanaryRanges {
+  readonly stream: number
+  readonly ranges: Ranges
+}
+
 /** Sets of canaries: a range set for each stream. */
 export class CanarySet {
   readonly #streams = new Map<number, RangeSet>()
 
-  static of(canaries: readonly StreamRanges[]): CanarySet {
+  static of(canaries: readonly CanaryRanges[]): CanarySet {
     const set = new CanarySet()
     set.addAll(canaries)
     return set
@@ -17,7 +23,7 @@ export class CanarySet {
     return set
   }
 
-  addAll(canaries: readonly StreamRanges[]): void {
+  addAll(canaries: readonly CanaryRanges[]): void {
     for (const { stream, ranges } of canaries) this.stream(stream).addAll(ranges)
   }
 

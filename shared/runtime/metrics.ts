@@ -17,6 +17,9 @@ export interface MetricRow {
   readonly traced?: true
 }
 
+export const counter = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'counter', unit, help })
+export const gauge = (name: string, unit: string, help: string): MetricRow => ({ name, type: 'gauge', unit, help })
+
 export type Labels = Readonly<Record<string, string>>
 
 export interface Metrics {

@@ -8,7 +8,7 @@ import { connectKafka } from '../../shared/runtime/kafka.ts'
 import { createReader } from '../../shared/runtime/kafka-reader.ts'
 import type { Pipeline } from './pipeline.ts'
 import type { WriterAnswer } from './table-writer.ts'
-import { until } from './wait.ts'
+import { clock, until } from './wait.ts'
 
 export interface Canary {
   readonly stream: number
@@ -42,7 +42,8 @@ export interface Flow {
   readonly records: readonly Outgoing[]
   /** A few of them, of several streams and none at an end. */
   some(count: number): Outgoing[]
-  produce(records: readonly Outgoing[]): Promise<Placed[]>
+  /** By a producer whose clock is off by so much. */
+  produce(records: readonly Outgoing[], clockOffMs?: number): Promise<Placed[]>
   /** The normaliser's group has read all of the raw topic. */
   normaliserDone(): Promise<void>
   /** It has read so far: by partition the first offset that it has not. */
@@ -83,7 +84,7 @@ export async function openFlow(
     runId: of.runId,
     records,
     some: (count) => pick(records, count),
-    produce: (wanted) => produce(pipeline, wanted),
+    produce: (wanted, clockOffMs = 0) => produce(pipeline, wanted, clockOffMs),
     normaliserDone: () => commit(groups.normaliser, names.raw),
     normaliserAt: (next) => commit(groups.normaliser, names.raw, next),
     append: (placed, args = {}) => writer.do('append', { rows: placed.map((one) => rowOf(names.topic, one)), ...args }),
@@ -156,13 +157,15 @@ async function readRaw(
 }
 
 /** One batch for each partition, acknowledged by all: places are given in order. */
-async function produce({ kafka, names, encode }: Pipeline, records: readonly Outgoing[]): Promise<Placed[]> {
+async function produce({ kafka, names, encode }: Pipeline, records: readonly Outgoing[], clockOffMs: number): Promise<Placed[]> {
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   const placed: Placed[] = []
   try {
     for (const [partition, of] of byPartition(records)) {
+      const timestamp = String(clock.nowMs() + clockOffMs)
       const messages = of.map(({ key, trade, headers, value }) => ({
+        timestamp,
         key,
         value: value === undefined ? encode(trade) : value,
         headers,

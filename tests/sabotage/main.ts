@@ -45,10 +45,7 @@ try {
     note: () => undefined,
   }
   if (values.promptness) process.exitCode = await measure(ground)
-  for (let turn = 1; turn <= (values.promptness ? 0 : Number(values.times)); turn++) {
-    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone !== true), lanes: Number(values.lanes) })))
-    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone === true), lanes: 1 })))
-  }
+  else await runCatalogue(ground)
 } finally {
   await stack.stop()
   if (!values.keep) await rm(dir, { recursive: true, force: true })
@@ -59,6 +56,13 @@ if (wanted.length === catalogue.length) writeFileSync(DETECTION, detectionPage(w
 const isGood =
   results.length === wanted.length * Number(values.times) && results.every(({ missed, accused }) => missed.length + accused.length === 0)
 process.exit(isGood ? 0 : 1)
+
+async function runCatalogue(ground: Ground): Promise<void> {
+  for (let turn = 1; turn <= Number(values.times); turn++) {
+    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone !== true), lanes: Number(values.lanes) })))
+    results.push(...(await runAll(ground, { cases: wanted.filter(({ alone }) => alone === true), lanes: 1 })))
+  }
+}
 
 /** Side by side in lanes, each a pipeline of its own, made anew after a case that spoils it. */
 async function runAll(

@@ -5,7 +5,10 @@ import type { Flow, Outgoing, Placed } from '../flow.ts'
 
 const UNKNOWN_SCHEMA_ID = 999_999
 
-async function asAdmin<T>({ pipeline }: Flow, exchange: (admin: ReturnType<Flow['pipeline']['kafka']['admin']>) => Promise<T>): Promise<T> {
+export async function asAdmin<T>(
+  { pipeline }: Flow,
+  exchange: (admin: ReturnType<Flow['pipeline']['kafka']['admin']>) => Promise<T>,
+): Promise<T> {
   const admin = pipeline.kafka.admin()
   await admin.connect()
   try {

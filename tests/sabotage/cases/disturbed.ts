@@ -1,24 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { silent, type SabotageCase } from '../case.ts'
-import type { Flow, Placed } from '../flow.ts'
+import type { SabotageCase } from '../case.ts'
+import type { Flow } from '../flow.ts'
 import { clock, until } from '../wait.ts'
+import { asAdmin } from './changed-topics.ts'
+import { halfway, innocent } from './innocent.ts'
 
-/** Half of the rows are in the table when it happens. */
-const halfway = (name: string, disturb: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}): SabotageCase => ({
-  name,
-  kind: 'innocent',
-  of: 'topic',
-  ...options,
-  async act(flow) {
-    const placed = await flow.produce(flow.records)
-    await flow.normaliserDone()
-    await flow.append(placed.slice(0, 120))
-    await disturb(flow)
-    await flow.append(placed.slice(120))
-    await flow.sinkDone()
-    return silent
-  },
-})
+const ofTopic = { of: 'topic' } as const
 
 const PAUSE_MS = 4_000
 
@@ -52,12 +39,10 @@ async function rebalance({ pipeline: { kafka, groups, names } }: Flow): Promise<
 }
 
 /** Everything that was said so far, said again. */
-async function replayResults({ pipeline: { kafka, environment } }: Flow): Promise<void> {
+async function replayResults(flow: Flow): Promise<void> {
+  const { kafka, environment } = flow.pipeline
   const topic = environment['ASSAY_RESULTS_TOPIC'] ?? ''
-  const admin = kafka.admin()
-  await admin.connect()
-  const ends = await admin.fetchTopicOffsets(topic)
-  await admin.disconnect()
+  const ends = await asAdmin(flow, (admin) => admin.fetchTopicOffsets(topic))
   const wanted = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0)
   const read: { key: Buffer | null; value: Buffer | null; headers: Record<string, Buffer | string>; partition: number }[] = []
   const consumer = kafka.consumer({ groupId: `replay-${topic}-${clock.nowMs()}` })
@@ -81,45 +66,28 @@ async function replayResults({ pipeline: { kafka, environment } }: Flow): Promis
   await producer.disconnect()
 }
 
-/** By a producer whose clock is off by so much. */
-async function produceAt({ pipeline: { kafka, names, encode }, records }: Flow, offMs: number): Promise<Placed[]> {
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
-  await producer.connect()
-  const placed: Placed[] = []
-  for (const partition of new Set(records.map(({ stream }) => stream % 4))) {
-    const of = records.filter(({ stream }) => stream % 4 === partition)
-    const timestamp = String(clock.nowMs() + offMs)
-    const messages = of.map(({ key, trade, headers }) => ({ key, value: encode(trade), headers, partition, timestamp }))
-    const [first] = await producer.send({ topic: names.topic, messages, acks: -1 })
-    placed.push(...of.map((record, at) => ({ ...record, partition, offset: Number(first?.baseOffset) + at })))
-  }
-  await producer.disconnect()
-  return placed
-}
-
-const stepped = (name: string, offMs: number): SabotageCase => ({
-  name,
-  kind: 'innocent',
-  of: 'topic',
-  async act(flow) {
-    const placed = await produceAt(flow, offMs)
-    await flow.normaliserDone()
-    await flow.sinkFaithfully(placed)
-    return silent
-  },
-})
+const stepped = (name: string, clockOffMs: number) =>
+  innocent(
+    name,
+    async (flow) => {
+      const placed = await flow.produce(flow.records, clockOffMs)
+      await flow.normaliserDone()
+      await flow.sinkFaithfully(placed)
+    },
+    ofTopic,
+  )
 
 /** What happens to the servers, to the groups and to Assay's own two topics, and is nothing wrong with the data. */
 export const disturbedCases: readonly SabotageCase[] = [
-  halfway('a rebalance of the sink', rebalance, { of: 'table' }),
-  halfway('the request for the run published again', (flow) => flow.askAgain()),
-  halfway('every result published again', replayResults),
+  halfway('a rebalance of the sink', rebalance),
+  halfway('the request for the run published again', (flow) => flow.askAgain(), ofTopic),
+  halfway('every result published again', replayResults, ofTopic),
   stepped("the normaliser's clock 5 s ahead", 5_000),
   stepped("the normaliser's clock 5 s behind", -5_000),
-  halfway('the catalog paused', paused('catalog'), { of: 'table', alone: true }),
-  halfway('the catalog restarted', restarted('catalog'), { of: 'table', alone: true }),
-  halfway('the object store paused', paused('s3'), { of: 'table', alone: true }),
-  halfway('the registry paused', paused('registry'), { alone: true }),
-  halfway('the broker paused', paused('kafka'), { alone: true }),
-  halfway('the broker restarted, and its partitions without a leader meanwhile', restarted('kafka'), { alone: true }),
+  halfway('the catalog paused', paused('catalog'), { alone: true }),
+  halfway('the catalog restarted', restarted('catalog'), { alone: true }),
+  halfway('the object store paused', paused('s3'), { alone: true }),
+  halfway('the registry paused', paused('registry'), { ...ofTopic, alone: true }),
+  halfway('the broker paused', paused('kafka'), { ...ofTopic, alone: true }),
+  halfway('the broker restarted, and its partitions without a leader meanwhile', restarted('kafka'), { ...ofTopic, alone: true }),
 ]

@@ -2,7 +2,7 @@ import { silent, type SabotageCase } from '../case.ts'
 import type { Flow } from '../flow.ts'
 import { abort } from './topic.ts'
 
-const innocent = (name: string, act: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}): SabotageCase => ({
+export const innocent = (name: string, act: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}): SabotageCase => ({
   name,
   kind: 'innocent',
   of: 'table',
@@ -14,7 +14,7 @@ const innocent = (name: string, act: (flow: Flow) => Promise<unknown>, options: 
 })
 
 /** Through the topic, and half of the rows are in the table when it happens. */
-const halfway = (name: string, disturb: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}) =>
+export const halfway = (name: string, disturb: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}) =>
   innocent(
     name,
     async (flow) => {
