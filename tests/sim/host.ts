@@ -73,7 +73,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
   let subscriptions: readonly Subscription[] = []
   const start = () => {
     const thisLife = ++life
-    const { clock, control, trace } = world
+    const { clock, control, trace, plans, topology } = world
     const alive = () => life === thisLife
     const prng = world.prng.stream(`${agent.core.name}/${instance === '0' ? '' : `${instance}/`}${thisLife}`)
     const later = (delayMs: number, run: () => void) => {
@@ -84,7 +84,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
     const publish = createPublisher(world, { prng, later })
     const { pipelineOf, generatorLagMs = 0, otherDefect = 'none' } = world
     const context: ShellContext = { clock, pipelineOf, generatorLagMs, otherDefect, prng, publish, later, stopped: new Map() }
-    let state: unknown = agent.core.init({ ...world, speaker: { agent: agent.core.name, instance }, recordSchema: RECORD_SCHEMA })
+    let state: unknown = agent.core.init({ plans, topology, speaker: { agent: agent.core.name, instance }, recordSchema: RECORD_SCHEMA })
     const send = (event: Event | BusEvent): void => {
       if (!alive()) return
       trace(`${clock.nowMs()} ${agent.core.name} <- ${event.type}`)
