@@ -106,8 +106,8 @@ export interface CheckerState {
 }
 
 /** How often sightings are told; facts a second stay few whatever the rate. */
-const FLUSH_EVERY_MS = 2_000
-const PROGRESS_EVERY_MS = 1_000
+const FLUSH_EVERY_MS = 1_000
+const PROGRESS_EVERY_MS = 500
 const BASELINE_RETRY_MS = 5_000
 const LOG_EVERY_MS = 5_000
 
