@@ -70,13 +70,7 @@ function samplesPart({ environment }: ReportSource, cause: Cause, rowsMax: numbe
     shown.length < cause.violations
       ? `The first ${countText(shown.length)} of ${countText(cause.violations)} findings`
       : plural(shown.length, 'finding')
-  const columns = [
-    { name: 'canary' },
-    { name: 'where', is: 'wide' as const },
-    { name: 'expected', is: 'wide' as const },
-    { name: 'found', is: 'wide' as const },
-    { name: 'trace' },
-  ]
+  const columns = ['canary', 'where', 'expected', 'found', 'trace'].map((name) => ({ name, is: 'wide' as const }))
   const table = tableOf(
     `${causeTitle(cause)}: ${summary}`,
     columns,
