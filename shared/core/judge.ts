@@ -14,6 +14,7 @@ import { withoutOwnDelay } from './own-delay.ts'
 import { uncheckedRules } from './rule-evidence.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
+import { shareText } from './share-text.ts'
 import { isWatched, vouchedFor, watcherReasons } from './watcher.ts'
 
 export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
@@ -133,7 +134,7 @@ function budgetReasons(run: RunState, hops: readonly HopSummary[]): Reason[] {
     if (hop.fidelity !== null && hop.fidelity < budgets.fidelity) {
       reasons.push({
         verdict: 'fail',
-        text: `fidelity at ${hop.hop} is ${(hop.fidelity * 100).toFixed(4)} %, less than ${budgets.fidelity * 100} %`,
+        text: `fidelity at ${hop.hop} is ${shareText(hop.fidelity)}, less than ${budgets.fidelity * 100} %`,
       })
     }
     if (hop.hop.startsWith('api:') && budgets.apiP95Ms !== null && hop.p95Ms !== null && hop.p95Ms > budgets.apiP95Ms) {

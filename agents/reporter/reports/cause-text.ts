@@ -1,8 +1,9 @@
 import { isAudited } from '../../../shared/core/audit-findings.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
+import { shareText } from '../../../shared/core/share-text.ts'
 import { hopName } from '../../../topology/topology.ts'
 import type { Cause } from './causes.ts'
-import { countText, plural, shareText } from './figures.ts'
+import { countText, plural } from './figures.ts'
 import type { Stretch } from './stretches.ts'
 
 /** `1,000 canaries lost at table:market.trades` */

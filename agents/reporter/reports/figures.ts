@@ -8,13 +8,6 @@ export function msText(ms: number | null): string {
   return Math.abs(ms) >= 100 ? `${countText(Math.round(ms))} ms` : `${ms.toFixed(1)} ms`
 }
 
-/** Rounded down: what is not whole must not look whole. */
-export function shareText(share: number | null): string {
-  if (share === null) return '–'
-  // Ten digits: 0.9999 * 1e6 must not fall below 999900.
-  return `${(Math.floor(Number((share * 1e6).toPrecision(10))) / 1e4).toFixed(4)} %`
-}
-
 /** `2026-11-23 02:00:07 UTC` */
 export const timeText = (atMs: number) => `${utcTime.format(atMs)} UTC`
 const utcTime = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' })

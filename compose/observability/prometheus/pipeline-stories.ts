@@ -172,6 +172,13 @@ const latencyStories: readonly Story[] = [
     series: { [acknowledged]: '0x20 0+50000x60', [asked]: '0x20 10000x60' },
     at: { '90s': [], '120s': [], '150s': [], '4m': [] },
   },
+  {
+    title: 'a run that is under way when the first scrape is made does not either',
+    alert: 'AssayThroughputLow',
+    every: '5s',
+    series: { [acknowledged]: '_x4 100000+50000x60', [asked]: '_x4 10000x60' },
+    at: { '60s': [], '75s': [], '90s': [], '150s': [] },
+  },
 ]
 
 const chaosStories: readonly Story[] = [

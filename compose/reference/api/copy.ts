@@ -142,14 +142,10 @@ export class SnapshotCopy {
   }
 
   private async append(connection: DatabaseConnection, { snapshot, rowsFile }: Next, leftOut: bigint): Promise<boolean> {
-    const held = await connection.rows('SELECT source_partition AS p, max(source_offset) AS o FROM trades GROUP BY ALL')
-    const heldOffsets = new Map(held.map(({ p, o }) => [Number(p), String(o)]))
-    // One select a partition: only plain conditions let the extension leave out old files by their bounds; OR reads them all.
-    const parts = Array.from({ length: TOPIC_PARTITIONS }, (_, partition) => {
-      const beyond = `_kafka_metadata_partition = ${partition} AND _kafka_metadata_offset > ${heldOffsets.get(partition) ?? '-1'}`
-      return `SELECT ${COLUMNS} FROM ${TABLE} AT (VERSION => ${snapshot.id}) WHERE ${beyond} AND ${SOURCE_AT} >= ${this.since}`
-    })
-    await this.source.run(`COPY (${parts.join(' UNION ALL ')}) TO ${quoted(rowsFile)} (FORMAT parquet)`)
+    const beyond = await this.beyondHeld(connection)
+    await this.source.run(
+      `COPY (SELECT ${COLUMNS} FROM ${TABLE} AT (VERSION => ${snapshot.id}) WHERE ${beyond}) TO ${quoted(rowsFile)} (FORMAT parquet)`,
+    )
     try {
       await connection.transaction(async () => {
         await connection.run(`INSERT INTO trades SELECT * FROM read_parquet(${quoted(rowsFile)})`)
@@ -165,6 +161,23 @@ export class SnapshotCopy {
       this.log.info({ snapshotId: snapshot.id.toString(), reason: error.message }, 'the whole snapshot is read anew')
       return false
     }
+  }
+
+  /**
+   * What lies beyond the offsets held. Only plain conditions let the extension leave out old files by their bounds, hence the time as
+   * well: the records of a partition have it in their order. Where one has not, the count of rows shows it.
+   */
+  private async beyondHeld(connection: DatabaseConnection): Promise<string> {
+    const held = await connection.rows(
+      'SELECT source_partition AS partition, max(source_offset)::VARCHAR AS last, max(source_at_ms)::DOUBLE AS at FROM trades GROUP BY ALL',
+    )
+    const lastOf = new Map(held.map(({ partition, last }) => [Number(partition), String(last)]))
+    const beyond = Array.from(
+      { length: TOPIC_PARTITIONS },
+      (_, partition) => `_kafka_metadata_partition = ${partition} AND _kafka_metadata_offset > ${lastOf.get(partition) ?? '-1'}`,
+    )
+    const heldToMs = held.length < TOPIC_PARTITIONS ? 0 : Math.min(...held.map(({ at }) => Number(at)))
+    return `${SOURCE_AT} >= ${Math.max(this.since, heldToMs)} AND (${beyond.join(' OR ')})`
   }
 
   /** In slices of time, so that neither the file nor what the source holds at once grows with the window. */
