@@ -1,10 +1,11 @@
+import pMap from 'p-map'
 import { expectedRows, runCanaries } from '../../shared/engines/expected-rows.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { hopName, type Topology } from '../../topology/topology.ts'
 import type { Located, OffsetRange, Position } from '../../schemas/parts.ts'
 import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
-import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import { createCanarySearch, searchesAtOnce, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import { readSpans } from '../../shared/runtime/kafka-spans.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import { openTopicStates, type TopicStates } from '../../shared/runtime/kafka-topic-state.ts'
@@ -204,7 +205,6 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
     const here = this.#hop(hop)
     try {
-      const found: Located[] = []
       const unreadable: UnreadableCanary[] = []
       const onUnreadable = (record: UnreadableCanary) => unreadable.push(record)
       const removed: OffsetRange[] = []
@@ -213,13 +213,14 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       const compacted = (await log?.isCompacted()) ?? null
       const { topicId, partitions } = (await log?.state()) ?? { topicId: null, partitions: [] }
       if (topicId !== null) topicIds.push({ hop, topicId })
-      for (const { partition, low, end } of partitions) {
+      const inPartition = async ({ partition, low, end }: (typeof partitions)[number]) => {
         const from = searchFrom.get(partition) ?? 0
         if (low > from) removed.push({ partition, offsetFirst: from, offsetLast: low - 1 })
         const offsetFirst = Math.max(from, low)
-        if (log !== null && end > offsetFirst)
-          found.push(...(await log.find(runId, wanted, { partition, offsetFirst, offsetLast: end - 1, onUnreadable })))
+        if (log === null || end <= offsetFirst) return []
+        return log.find(runId, wanted, { partition, offsetFirst, offsetLast: end - 1, onUnreadable })
       }
+      const found = (await pMap(partitions, inPartition, searchesAtOnce)).flat()
       const before = await this.#lookAtOrigin(runId, wanted, origin)
       if (before.topicId !== null) topicIds.push(before.topicId)
       const limits = { topicIds, removed, compacted, unreadable }
@@ -240,14 +241,15 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     const log = this.#logOf(there)
     // Of the same topic as before? That must be known.
     const { topicId } = await log.state()
-    const places: Located[] = []
-    for (const interval of origin.covered) {
+    const inInterval = async (interval: OffsetRange): Promise<Located[]> => {
       try {
-        places.push(...(await log.find(runId, wanted, interval)))
+        return await log.find(runId, wanted, interval)
       } catch (error) {
         this.#ports.log.warn({ runId, hop: origin.hop, err: error }, 'where the suspects stand is not known')
+        return []
       }
     }
+    const places = (await pMap(origin.covered, inInterval, searchesAtOnce)).flat()
     return { places, topicId: topicId === null ? null : { hop: origin.hop, topicId } }
   }
 

@@ -1,9 +1,10 @@
+import pMap from 'p-map'
 import type { Located } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { currentSnapshot } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt } from '../../shared/iceberg/snapshot-reader.ts'
-import type { CanarySearch } from '../../shared/runtime/canary-search.ts'
+import { searchesAtOnce, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
 
@@ -35,9 +36,8 @@ export async function lookedAgain(
       .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
     const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
     const topic = origin?.hop.replace(/^topic:/, '') ?? ''
-    const origins: Located[] = []
-    for (const covered of origin?.covered ?? []) origins.push(...(await search.find(runId, wanted, { topic, ...covered })))
-    return { ok: true, snapshotId: snapshot?.snapshotId.toString() ?? null, present, origin: origins, unreadable: seen.unreadable }
+    const places = await pMap(origin?.covered ?? [], (covered) => search.find(runId, wanted, { topic, ...covered }), searchesAtOnce)
+    return { ok: true, snapshotId: snapshot?.snapshotId.toString() ?? null, present, origin: places.flat(), unreadable: seen.unreadable }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) }
   }

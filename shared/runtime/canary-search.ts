@@ -20,6 +20,9 @@ export interface UnreadableRecord extends Located {
   readonly reason: string
 }
 
+/** Each is a consumer of its own, which takes longer to join its group than to read. */
+export const searchesAtOnce = { concurrency: 8 }
+
 export interface CanarySearch {
   /** The codec of a schema id, fetched once. */
   codecOf(schemaId: number): Promise<RecordCodec>
