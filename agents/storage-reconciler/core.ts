@@ -65,11 +65,18 @@ export const reconcilerCore: AgentCore<AgentBaseConfig, ReconcilerState, Reconci
   },
 }
 
-/** What another instance has told of a table we follow as well: we go on behind it, as after a crash. */
+/**
+ * What we have told ourselves may show a loss. What another instance has told of a table that we follow as well: we go on
+ * behind it, as after a crash.
+ */
 function onTold(state: ReconcilerState, { runId, hop, snapshotId, instance }: Fact<'snapshot-reconciled'>): ReconcilerEffect[] {
-  const table = state.active.get(runId)?.tables.get(hop)
-  const isNews = table !== undefined && !table.chain.includes(snapshotId) && !table.undone.has(snapshotId)
-  return isNews && instance !== state.works.base.config.speaker.instance ? stopWork(state, runId) : []
+  const { works, active } = state
+  const run = works.base.book.runs.get(runId)
+  const table = active.get(runId)?.tables.get(hop)
+  if (run === undefined || table === undefined) return []
+  if (instance === works.base.config.speaker.instance) return judgeLoss(works, { run, table })
+  const isNews = !table.chain.includes(snapshotId) && !table.undone.has(snapshotId)
+  return isNews ? stopWork(state, runId) : []
 }
 
 const isAuditEvent = (event: ReconcilerEvent): event is TableAuditEvent => event.type.startsWith('audit-')

@@ -19,26 +19,31 @@ type LookAgain = Extract<ReconcilerEffect, { type: 'look-again' }>
 type LookedAgain = Extract<ReconcilerEvent, { type: 'looked-again' }>['result']
 
 /** From the catalog anew, and from files fetched anew: what the first reading made of them does not count. */
-export async function lookedAgain(
-  { runId, suspects, afterSnapshotId, origin }: LookAgain,
-  { catalog, search, reading, withFolder }: Looking,
-): Promise<LookedAgain> {
+export async function lookedAgain(look: LookAgain, looking: Looking): Promise<LookedAgain> {
   try {
-    const { metadata } = await catalog.loadTable(reading.hop)
-    const snapshot = currentSnapshot(metadata, reading.hop.branch)
-    const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
-    const seen =
-      snapshot === null
-        ? { present: new CanarySet(), unreadable: [] }
-        : await withFolder(`again-${snapshot.snapshotId}`, (folder) => readPresence(reading, { snapshot, metadata, since, folder }))
-    const present: Located[] = suspects
+    const [{ snapshotId, seen }, origin] = await Promise.all([lookAtTable(look, looking), lookAtOrigin(look, looking)])
+    const present = look.suspects
       .filter(({ stream, seq }) => seen.present.has(stream, seq))
       .map(({ stream, seq }) => ({ stream, seq, partition: -1, offset: -1 }))
-    const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
-    const topic = origin?.hop.replace(/^topic:/, '') ?? ''
-    const places = await pMap(origin?.covered ?? [], (covered) => search.find(runId, wanted, { topic, ...covered }), searchesAtOnce)
-    return { ok: true, snapshotId: snapshot?.snapshotId.toString() ?? null, present, origin: places.flat(), unreadable: seen.unreadable }
+    return { ok: true, snapshotId, present, origin, unreadable: seen.unreadable }
   } catch (error) {
     return { ok: false, reason: error instanceof Error ? error.message : String(error) }
   }
+}
+
+async function lookAtTable({ afterSnapshotId }: LookAgain, { catalog, reading, withFolder }: Looking) {
+  const { metadata } = await catalog.loadTable(reading.hop)
+  const snapshot = currentSnapshot(metadata, reading.hop.branch)
+  if (snapshot === null) return { snapshotId: null, seen: { present: new CanarySet(), unreadable: [] } }
+  const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
+  const seen = await withFolder(`again-${snapshot.snapshotId}`, (folder) => readPresence(reading, { snapshot, metadata, since, folder }))
+  return { snapshotId: snapshot.snapshotId.toString(), seen }
+}
+
+/** Where the suspects stand at the hop before. */
+async function lookAtOrigin({ runId, suspects, origin }: LookAgain, { search }: Looking): Promise<Located[]> {
+  if (origin === null) return []
+  const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
+  const topic = origin.hop.replace(/^topic:/, '')
+  return (await pMap(origin.covered, (covered) => search.find(runId, wanted, { topic, ...covered }), searchesAtOnce)).flat()
 }

@@ -54,7 +54,7 @@ export interface ReconcilerPorts {
 type Send = (event: ReconcilerEvent) => void
 type Effect<Type extends ReconcilerEffect['type']> = Extract<ReconcilerEffect, { type: Type }>
 
-const POLL_MS = 400
+const POLL_MS = 300
 
 interface Following {
   readonly timer: NodeJS.Timeout

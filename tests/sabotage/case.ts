@@ -35,6 +35,8 @@ export interface SabotageCase {
   /** It touches what all pipelines stand on: nothing else runs beside it. */
   readonly alone?: true
   readonly canaries?: number
+  /** How long its run may take; a minute where it does not say. */
+  readonly timeoutMs?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }
   act(flow: Flow): Promise<Planted>
 }

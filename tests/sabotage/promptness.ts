@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { openTwoTopics } from '../../agents/cli/two-topics.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { SabotageCase } from './case.ts'
@@ -9,6 +10,9 @@ import { clock } from './wait.ts'
 const STEPS = 20
 const LOST_A_STEP = 10
 const CANARIES = 4_000
+const TIMEOUT_MS = 200_000
+/** As the bundled sink is set. */
+const COMMIT_EVERY_MS = 1_000
 
 type Where = 'topic' | 'table'
 const keyOf = ({ stream, seq }: Pick<Outgoing, 'stream' | 'seq'>) => `${stream}/${seq}`
@@ -75,6 +79,7 @@ const losing = (where: Where, act: (flow: Flow) => Promise<Outgoing[]>): Sabotag
   kind: 'defect',
   of: where,
   canaries: CANARIES,
+  timeoutMs: TIMEOUT_MS,
   act: async (flow) => ({ expected: [{ violation: 'lost', at: where, canaries: await act(flow) }] }),
 })
 
@@ -103,6 +108,7 @@ const lostInTable = (evidentMs: Map<string, number>) =>
     const placed = await flow.produce(flow.records)
     await flow.normaliserDone()
     for (const part of parts(placed, (record) => record)) {
+      await sleep(COMMIT_EVERY_MS)
       const here = lostOf(part, (record) => record)
       await flow.append(part.filter((record) => !here.includes(record)))
       const atMs = clock.nowMs()

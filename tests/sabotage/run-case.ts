@@ -15,16 +15,16 @@ export interface CaseResult extends Comparison {
 
 const CANARIES = 240
 const STREAMS = 8
-const PLAN_TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 60_000
 
-const planOf = (canaries: number) => ({
+const planOf = ({ canaries = CANARIES, timeoutMs = TIMEOUT_MS }: SabotageCase) => ({
   version: 1,
   name: 'sabotage',
-  timeoutMs: PLAN_TIMEOUT_MS,
+  timeoutMs,
   load: { canaries, ratePerSecond: 2_000, streams: STREAMS, edgeValuesEvery: 50 },
   stages: [
-    { stage: 'sight', task: 'sight-topics', timeoutMs: 50_000 },
-    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: 55_000 },
+    { stage: 'sight', task: 'sight-topics', timeoutMs: timeoutMs - 10_000 },
+    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: timeoutMs - 5_000 },
     { stage: 'produce', task: 'produce', needsStarted: ['sight', 'reconcile'], timeoutMs: 30_000 },
   ],
 })
@@ -42,7 +42,7 @@ export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<Ca
       topics.request({
         kind: 'run-requested',
         runId,
-        plan: JSON.stringify(planOf(canaries)),
+        plan: JSON.stringify(planOf(one)),
         parameters: {},
         window: null,
         requestedBy: 'sabotage',
