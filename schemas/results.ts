@@ -10,6 +10,7 @@ import { correction } from './results/correction.ts'
 import { evidenceMissing } from './results/evidence-missing.ts'
 import { faultChanged } from './results/fault-changed.ts'
 import { hopSighted } from './results/hop-sighted.ts'
+import { logTold } from './results/log-told.ts'
 import { mirrorDefectSeen } from './results/mirror-defect-seen.ts'
 import { partEnded } from './results/part-ended.ts'
 import { probeAnswered } from './results/probe-answered.ts'
@@ -46,6 +47,7 @@ export const resultMessages = [
   auditWindow,
   auditRecords,
   partEnded,
+  logTold,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -4,6 +4,7 @@ import type { ResultKind } from './results.ts'
 /** Every agent there is. */
 export const agentNames = ['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober', 'chaos-injector', 'reporter'] as const
 export type AgentName = (typeof agentNames)[number]
+const watchers = agentNames.filter((name) => name !== 'reporter')
 const checkers = ['ingestion-checker', 'storage-reconciler', 'query-prober'] as const satisfies readonly AgentName[]
 
 /** Who sends what, for the documents. The type makes a new kind name its senders. */
@@ -30,6 +31,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'audit-window': ['ingestion-checker', 'storage-reconciler'],
   'audit-records': ['ingestion-checker', 'storage-reconciler'],
   'part-ended': ['ingestion-checker'],
+  'log-told': watchers,
 }
 
 /** Beside anybody who may write to the topic: the generator and the reporter ask for the windows of a series. */

@@ -12,7 +12,7 @@ import type { Page } from './page/page.ts'
 import { createRunReports, type RunReports, type RunReportsPorts } from './reports/run-reports.ts'
 
 export interface ReporterPorts {
-  readonly agent: Pick<AgentPorts, 'log' | 'metrics' | 'tracing'> & Partial<Pick<AgentPorts, 'onScrape' | 'config'>>
+  readonly agent: Pick<AgentPorts, 'log' | 'logLinesOf' | 'metrics' | 'tracing'> & Partial<Pick<AgentPorts, 'onScrape' | 'config'>>
   readonly topology: Topology
   /** One folder a run. */
   readonly reportsDir: string

@@ -168,6 +168,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
     case 'stage-ended':
     case 'part-ended':
     case 'run-judged':
+    case 'log-told':
       return
     default:
       fact satisfies never

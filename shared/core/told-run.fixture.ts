@@ -200,6 +200,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     recoveries: [],
     reports: [],
   },
+  'log-told': { lines: [], linesLeftOut: 0 },
   'rules-checked': { hop: TABLE, scope: 'snapshot 1', snapshotId: '1', checks: [] },
   ...plainAuditFacts(TABLE),
 }

@@ -13,9 +13,12 @@ import { createKafkaBus } from './kafka-bus.ts'
 import { connectKafka } from './kafka.ts'
 import { createLog } from './log.ts'
 import type { Log } from './log.ts'
+import { createLogKeeper, type LogKeeper } from './log-keeper.ts'
+import { createLogTelling } from './log-telling.ts'
 import { createMetrics } from './metrics.ts'
 import type { MetricRow, Metrics } from './metrics.ts'
 import { networkBytes } from './network-bytes.ts'
+import { createRedactor } from './redactor.ts'
 import { createRegistry } from './registry.ts'
 import { createRisen } from './risen.ts'
 import { EXIT_OK, EXIT_OUR_BUG, installShutdown } from './shutdown.ts'
@@ -27,6 +30,8 @@ import { ASSAY_VERSION } from './version.ts'
 export interface AgentPorts {
   readonly config: AgentConfig
   readonly log: Log
+  /** The latest lines of `log` that speak of a run or of none. */
+  readonly logLinesOf: LogKeeper['linesOf']
   readonly metrics: Metrics
   readonly clock: Clock
   readonly tracing: Tracing
@@ -98,8 +103,8 @@ export async function runAgent<Config, State, Event extends { readonly type: str
 ): Promise<{ readonly port: number; readonly stop: () => void }> {
   const { core, config } = run
   const { instance } = config
-  const log = createLog({ agent: core.name, instance, level: config.logLevel })
   const clock = createClock()
+  const { log, linesOf } = keptLog(core.name, config, clock)
   const metrics = createMetrics([...agentMetrics, ...run.metrics])
   const tracing = createTracing({ ...config.traces, agent: core.name, instance })
   const bus = createBus(core.name, { config, clock, log })
@@ -132,7 +137,8 @@ export async function runAgent<Config, State, Event extends { readonly type: str
   )
   log.info({ port: server.port, pid: process.pid }, 'listening')
   const onScrape = (refresh: (nowMs: number) => void) => void refreshes.push(refresh)
-  const shell = await run.createShell({ config, log, metrics, clock, tracing, bus, onScrape, setAnswer: (given) => (answer = given) })
+  const setAnswer = (given: NonNullable<HealthOptions['answer']>) => (answer = given)
+  const shell = await run.createShell({ config, log, logLinesOf: linesOf, metrics, clock, tracing, bus, onScrape, setAnswer })
   closing.push(
     () => bus.close(),
     async () => {
@@ -150,13 +156,21 @@ export async function runAgent<Config, State, Event extends { readonly type: str
     stopHeartbeats()
     loop.end()
   })
-  await bus.start(loop.send)
+  const tellLog = createLogTelling({ speaker: { agent: core.name, instance }, clock, publish: bus.publish }, linesOf)
+  await bus.start((event) => {
+    loop.send(event)
+    tellLog(event)
+  })
   return {
     port: server.port,
     stop: () => {
       shutdown.end(EXIT_OK)
     },
   }
+}
+
+function keptLog(agent: AgentName, { instance, logLevel, environment }: AgentConfig, { nowMs }: Clock): LogKeeper {
+  return createLogKeeper(createLog({ agent, instance, level: logLevel }), { nowMs, hide: createRedactor(environment) })
 }
 
 function createBus(agent: AgentName, { config, clock, log }: { config: AgentConfig; clock: Clock; log: Log }): Bus {

@@ -155,7 +155,7 @@ describe('a pipeline that errs', () => {
     await expectRawRecords(run, ['lost', 'corrupted'])
   })
 
-  /** The archive holds records that were planted, byte by byte as they stand in Kafka. */
+  /** The archive holds records that were planted, byte by byte as they stand in Kafka, and what each agent logged. */
   async function expectRawRecords({ judged }: LiveRun, kinds: readonly string[]): Promise<void> {
     const path = judged.reports.find((report) => report.endsWith('artefacts.tar.gz')) ?? ''
     let files = await filesIn(path)
@@ -175,6 +175,10 @@ describe('a pipeline that errs', () => {
     for (const kind of kinds) {
       const held = findings.filter((finding) => finding.kind === kind && raw.get(keyOf(finding))?.includes(finding.canaryId) === true)
       expect({ kind, some: held.length > 0, contents: files.get('CONTENTS.txt') }).toMatchObject({ some: true })
+    }
+    for (const agent of ['reporter', 'generator', 'ingestion-checker', 'storage-reconciler', 'query-prober']) {
+      const name = [...files.keys()].find((file) => file.startsWith(agent) && file.endsWith('.log.jsonl')) ?? ''
+      expect(linesOf(name).map((line) => typeof JSON.parse(line))).toContain('object')
     }
   }
 

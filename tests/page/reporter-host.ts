@@ -92,7 +92,7 @@ export async function startReporter(options: ReporterOptions): Promise<Reporter>
     metrics,
     onFatal: (error) => fatal.push(error),
   })
-  const agent = { log, metrics, tracing, clock, bus }
+  const agent = { log, logLinesOf: () => [], metrics, tracing, clock, bus }
   const page = await createPage({ agent, topology, plans, reportsDir, pageToken: token, jaegerUi: 'http://127.0.0.1:16686' })
   const shell = new ReporterShell({ agent, topology, reportsDir, page })
   const server = await serveHealth({

@@ -5,7 +5,7 @@ import { auditLine, NO_ENTRY, OPENED, sha256, type AuditBody, type AuditHead } f
 import { auditDay, auditFileName, auditFilesIn, dayOf, readAudit, type AuditReading } from '../../../shared/runtime/audit-files.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
 import type { AuditFact } from './entries.ts'
-import { createRedactor, type Redactor } from './redacted.ts'
+import { createRedactor, type Redactor } from '../../../shared/runtime/redactor.ts'
 import { announcementOf, expiredFiles, removeFiles } from './retention.ts'
 
 /** Entries that wait for the disk; beyond, they are left out, and an entry says how many. */

@@ -8,11 +8,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { resultMessage, type RunFact } from '../../../schemas/results.ts'
 import { judgeFromTopics } from '../../../shared/core/judge-again.ts'
 import { isRunFact } from '../../../shared/core/run-book.ts'
+import { told } from '../../../shared/core/told-run.fixture.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
+import { createLogKeeper } from '../../../shared/runtime/log-keeper.ts'
 import { artefactFiles, FILE_LENGTH_MAX } from './artefacts.ts'
 import { archiveOf } from './archive.ts'
 import { FactKeeper, RUN_CHARS_MAX, RUNS_MAX } from './fact-keeper.ts'
-import { createLogKeeper } from './log-keeper.ts'
 import { cleanFacts, SAMPLE_RUN_ID, sourceOf, violation } from './sample-run.ts'
 import { writeReports } from './write-reports.ts'
 
@@ -62,13 +63,24 @@ describe('the archive of a run that did not pass', () => {
   })
 
   const fetchRaw = () => Promise.resolve({ files: [{ name: 'raw-records.jsonl', content: '{}\n' }], leftOut: [] })
-  const write = async (facts: readonly RunFact[]) => {
+  const write = async (facts: readonly RunFact[], saidLater: readonly RunFact[] = []) => {
     const keeper = new FactKeeper()
     for (const fact of facts) keeper.hear(fact)
+    const othersTold = () => {
+      for (const fact of saidLater) keeper.hear(fact)
+      return Promise.resolve()
+    }
     const logged = createLogKeeper(silent, { nowMs: () => 5, hide: (text) => text.replaceAll('hunter2', '***') })
     logged.log.child({ runId: SAMPLE_RUN_ID }).warn({ err: new Error('with hunter2') }, 'told')
     logged.log.info({ runId: 'another' }, 'not told')
-    const ports = { reportsDir: dir, log: logged.log, factsOf: (runId: string) => keeper.of(runId), logLinesOf: logged.linesOf, fetchRaw }
+    const ports = {
+      reportsDir: dir,
+      log: logged.log,
+      factsOf: (runId: string) => keeper.of(runId),
+      logLinesOf: logged.linesOf,
+      othersTold,
+      fetchRaw,
+    }
     const { paths, completed } = await writeReports(sourceOf(facts), ports)
     await completed
     return paths
@@ -100,6 +112,18 @@ describe('the archive of a run that did not pass', () => {
     expect(text('CONTENTS.txt')).toContain('Left out\n  nothing')
   })
 
+  it('holds what other agents had logged, as they say when they hear of the verdict', async () => {
+    const said = { runId: SAMPLE_RUN_ID, agent: 'ingestion-checker', instance: 'a/1' }
+    const [path] = (
+      await write([...cleanFacts(), lost], [told('log-told', { ...said, lines: ['{"msg":"slow"}'], linesLeftOut: 3 })])
+    ).slice(-1)
+    const files = await unpacked(readFileSync(path ?? ''))
+    const folder = `assay-${SAMPLE_RUN_ID}`
+    expect(files.get(`${folder}/ingestion-checker.a_1.log.jsonl`)).toBe('{"msg":"slow"}\n')
+    expect(files.get(`${folder}/CONTENTS.txt`)).toContain('ingestion-checker.a/1.log.jsonl: 3 older lines')
+    expect(files.get(`${folder}/facts.jsonl`)).not.toContain('log-told')
+  })
+
   it('is not made for a run that passed', async () => {
     await write(cleanFacts())
     expect(readdirSync(join(dir, SAMPLE_RUN_ID))).not.toContain('artefacts.tar.gz')
@@ -116,7 +140,7 @@ it('leaves out what does not fit, and says so', () => {
   const big = { name: 'report.html', content: 'x'.repeat(FILE_LENGTH_MAX + 1) }
   const files = artefactFiles({
     source,
-    facts: { lines: ['{}'], leftOut: [{ kind: 'violation-found', count: 7 }] },
+    facts: { lines: ['{}'], logs: new Map(), leftOut: [{ kind: 'violation-found', count: 7 }] },
     logLines: [],
     reports: [big],
     raw: null,

@@ -13,7 +13,7 @@ const RECORDS_MAX = 20_000
 export interface ArtefactSource {
   readonly source: ReportSource
   readonly facts: KeptFacts
-  /** Log lines of the reporter that speak of the run or of none. */
+  /** Of the reporter itself. */
   readonly logLines: readonly string[]
   readonly reports: readonly ArchivedFile[]
   /** Null as long as it was not fetched. */
@@ -22,13 +22,14 @@ export interface ArtefactSource {
 
 /**
  * What somebody needs who looks at the run elsewhere and later: its facts, from which the verdict can be computed
- * again, the records accused (also as they stand in Kafka), snapshots and files named with their manifests, the reporter's
- * log, the reports; and a list of what was left out.
+ * again, the records accused (also as they stand in Kafka), snapshots and files named with their manifests, what each agent
+ * logged about it, the reports; and a list of what was left out.
  */
 export function artefactFiles({ source, facts, logLines, reports, raw }: ArtefactSource): ArchivedFile[] {
   const leftOut: string[] = facts.leftOut.map(
     ({ kind, count }) => `facts.jsonl: ${count} facts of kind ${kind}, beyond what is kept of a run`,
   )
+  for (const [teller, { linesLeftOut }] of facts.logs) if (linesLeftOut > 0) leftOut.push(`${teller}${LOG}: ${linesLeftOut} older lines`)
   leftOut.push(...(raw === null ? ['raw records and manifests: not fetched'] : raw.leftOut))
   const records = recordLines(source)
   if (records.all > records.lines.length)
@@ -38,7 +39,8 @@ export function artefactFiles({ source, facts, logLines, reports, raw }: Artefac
     ...reports,
     { name: 'records.jsonl', content: linesText(records.lines) },
     { name: 'snapshots.jsonl', content: linesText(snapshotLines(source)) },
-    { name: 'reporter.log.jsonl', content: linesText(logLines) },
+    { name: `reporter${LOG}`, content: linesText(logLines) },
+    ...[...facts.logs].map(([teller, { lines }]) => ({ name: `${teller.replaceAll(/[^\w.-]/g, '_')}${LOG}`, content: linesText(lines) })),
     ...(raw?.files ?? []),
   ]
   const kept: ArchivedFile[] = []
@@ -106,15 +108,19 @@ const purposes: Readonly<Record<string, string>> = {
   'records.jsonl': 'each finding: the record, where it lies, what was expected and found, how to see it',
   'raw-records.jsonl': 'the records that findings name, as they stand in Kafka: key, value and headers in base64',
   'snapshots.jsonl': 'snapshots of the table that were read, and data files that findings name',
-  'reporter.log.jsonl': "the reporter's log lines about the run",
 }
 
+/** How names of files end that hold what an agent logged; before it stand agent and instance. */
+const LOG = '.log.jsonl'
 const METADATA = 'of the table: its metadata, and manifest list and manifests of snapshots that findings name'
 
+function purposeOf(name: string): string {
+  if (name.endsWith(LOG)) return 'log lines that speak of the run or of none'
+  return purposes[name] ?? (name.includes('/') ? METADATA : 'the report')
+}
+
 function contentsText({ run, judgement, atMs }: ReportSource, kept: readonly ArchivedFile[], leftOut: readonly string[]): string {
-  const rows = kept.map(
-    (file) => `  ${file.name}  ${lengthText(file)}  ${purposes[file.name] ?? (file.name.includes('/') ? METADATA : 'the report')}`,
-  )
+  const rows = kept.map((file) => `  ${file.name}  ${lengthText(file)}  ${purposeOf(file.name)}`)
   return [
     `Run ${run.runId}, plan ${run.accepted.planName}: ${judgement.verdict}, judged ${timeText(atMs)}`,
     ...judgement.reasons.slice(0, 20).map((reason) => `  ${reason}`),

@@ -1,4 +1,4 @@
-import type { ResultMessage, RunFact } from '../../../schemas/results.ts'
+import type { Fact, ResultMessage, RunFact } from '../../../schemas/results.ts'
 import { isRunFact } from '../../../shared/core/run-book.ts'
 
 /** What is kept of one run and of all, in characters of JSON. */
@@ -11,16 +11,28 @@ const FINDINGS_CHARS_MAX = RUN_CHARS_MAX / 2
 
 export interface KeptFacts {
   readonly lines: readonly string[]
+  /** What other agents had logged, the latest that each instance told, by agent and instance. */
+  readonly logs: ReadonlyMap<string, Fact<'log-told'>>
   readonly leftOut: readonly { readonly kind: string; readonly count: number }[]
 }
 
 interface RunFacts {
   readonly lines: string[]
+  readonly logs: Map<string, Fact<'log-told'>>
   readonly own: Set<string>
   readonly leftOut: Map<string, number>
   chars: number
   findingsChars: number
 }
+
+const newRunFacts = (): RunFacts => ({
+  lines: [],
+  logs: new Map(),
+  own: new Set(),
+  leftOut: new Map(),
+  chars: 0,
+  findingsChars: 0,
+})
 
 /** Facts of the latest runs as JSON lines, for the archive of one that goes wrong. */
 export class FactKeeper {
@@ -29,6 +41,10 @@ export class FactKeeper {
 
   hear(fact: ResultMessage): void {
     if (!isRunFact(fact)) return
+    if (fact.kind === 'log-told') {
+      this.#runs.get(fact.runId)?.logs.set(`${fact.agent}.${fact.instance}`, fact)
+      return
+    }
     this.#keep(fact)
     for (const runId of this.#runs.keys()) if (this.#runs.size > RUNS_MAX) this.#drop(runId)
   }
@@ -36,11 +52,11 @@ export class FactKeeper {
   of(runId: string): KeptFacts {
     const run = this.#runs.get(runId)
     const leftOut = [...(run?.leftOut ?? [])].map(([kind, count]) => ({ kind, count }))
-    return { lines: run?.lines ?? [], leftOut }
+    return { lines: run?.lines ?? [], logs: run?.logs ?? new Map(), leftOut }
   }
 
   #keep(fact: RunFact): void {
-    const run: RunFacts = this.#runs.get(fact.runId) ?? { lines: [], own: new Set(), leftOut: new Map(), chars: 0, findingsChars: 0 }
+    const run: RunFacts = this.#runs.get(fact.runId) ?? newRunFacts()
     this.#runs.set(fact.runId, run)
     const line = JSON.stringify(fact)
     // The reporter hears what it says itself twice: at once, and from the topic.

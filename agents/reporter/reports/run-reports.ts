@@ -3,11 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AgentPorts } from '../../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../../shared/runtime/version.ts'
 import type { Topology } from '../../../topology/topology.ts'
-import { createRedactor } from '../audit/redacted.ts'
 import type { ReporterEvent, WriteReports } from '../core.ts'
 import { FactKeeper } from './fact-keeper.ts'
 import { inTurn } from './fetch-raw.ts'
-import { createLogKeeper } from './log-keeper.ts'
 import { lookPlacesOf, withoutUser } from './look-places.ts'
 import { thisMachine } from './machine.ts'
 import type { RawEvidence } from './raw-evidence.ts'
@@ -16,7 +14,7 @@ import type { ReportEnvironment, ReportSource } from './report-source.ts'
 import { writeReports } from './write-reports.ts'
 
 export interface RunReportsPorts {
-  readonly agent: Pick<AgentPorts, 'log'> & Partial<Pick<AgentPorts, 'config'>>
+  readonly agent: Pick<AgentPorts, 'log' | 'logLinesOf'> & Partial<Pick<AgentPorts, 'config'>>
   readonly topology: Topology
   readonly reportsDir: string
   readonly nowMs: () => number
@@ -32,11 +30,15 @@ export interface RunReports {
   settled(withinMs: number): Promise<void>
 }
 
+/** Through the results topic and back. */
+const OTHERS_TELL_WITHIN_MS = 2_000
+const othersTold = () => sleep(OTHERS_TELL_WITHIN_MS)
+
 export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw = null }: RunReportsPorts): RunReports {
   const facts = new FactKeeper()
-  const { log, linesOf } = createLogKeeper(agent.log, { nowMs, hide: createRedactor(agent.config?.environment ?? {}) })
+  const { log, logLinesOf } = agent
   const kept = agent.config?.reportsKept ?? { days: 0, runs: 0 }
-  const sweeper = createReportSweeper({ reportsDir, kept, log: agent.log, nowMs })
+  const sweeper = createReportSweeper({ reportsDir, kept, log, nowMs })
   const environment = environmentOf(topology, agent.config)
   const underWay = new Set<Promise<void>>()
   const fetchInTurn = fetchRaw === null ? null : inTurn(fetchRaw)
@@ -47,7 +49,7 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
     async write({ run, evidence, judgement, atMs }) {
       const { paths, completed } = await writeReports(
         { run, evidence, judgement, atMs, environment },
-        { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf: linesOf, fetchRaw: fetchInTurn },
+        { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf, othersTold, fetchRaw: fetchInTurn },
       )
       underWay.add(completed)
       void completed.finally(() => underWay.delete(completed))

@@ -17,13 +17,15 @@ export interface ReportsPorts {
   /** For the archive of a run that is no pass. */
   readonly factsOf: (runId: string) => KeptFacts
   readonly logLinesOf: (runId: string) => readonly string[]
+  /** Settles when the other agents had the time to say what they logged. */
+  readonly othersTold: () => Promise<unknown>
   /** Asks the pipeline itself, which takes a while; null where it must not be asked. Never rejects. */
   readonly fetchRaw: ((source: ReportSource) => Promise<RawEvidence>) | null
 }
 
 export interface WrittenReports {
   readonly paths: string[]
-  /** Settles when the archive has what had to be fetched. The verdict does not wait for it. */
+  /** Settles when the archive has what had to be fetched and what others had to say. The verdict does not wait for it. */
   readonly completed: Promise<void>
 }
 
@@ -32,7 +34,7 @@ export interface WrittenReports {
  * the verdict: what could not be written is logged, and left out of the list.
  */
 export async function writeReports(source: ReportSource, ports: ReportsPorts): Promise<WrittenReports> {
-  const { reportsDir, log, factsOf, logLinesOf, fetchRaw } = ports
+  const { reportsDir, log, factsOf, logLinesOf, othersTold, fetchRaw } = ports
   const { run, judgement, atMs } = source
   const { runId } = run
   const paths: string[] = []
@@ -57,11 +59,14 @@ export async function writeReports(source: ReportSource, ports: ReportsPorts): P
   for (const { fileName, render } of reportFormats) note(await put(fileName, () => render(source)))
   let completed: Promise<unknown> = Promise.resolve()
   if (judgement.verdict !== 'pass') {
-    const kept = { source, facts: factsOf(runId), logLines: logLinesOf(runId), reports: [...reports] }
+    const kept = { source, reports: [...reports] }
     const putArchive = (raw: RawEvidence | null) =>
-      put(ARTEFACTS_FILE, () => archiveOf(`assay-${runId}`, artefactFiles({ ...kept, raw }), atMs))
+      put(ARTEFACTS_FILE, () => {
+        const files = artefactFiles({ ...kept, facts: factsOf(runId), logLines: logLinesOf(runId), raw })
+        return archiveOf(`assay-${runId}`, files, atMs)
+      })
     note(await putArchive(null))
-    if (fetchRaw !== null) completed = fetchRaw(source).then(putArchive)
+    completed = Promise.all([fetchRaw === null ? null : fetchRaw(source), othersTold()]).then(([raw]) => putArchive(raw))
   }
   log.info({ runId, verdict: judgement.verdict, reasons: judgement.reasons, paths }, 'judged')
   return { paths, completed: completed.then(() => undefined) }

@@ -1,4 +1,4 @@
-import { errorFields, type Log } from '../../../shared/runtime/log.ts'
+import { errorFields, type Log } from './log.ts'
 
 export const LINES_MAX = 2_000
 type Level = 'debug' | 'info' | 'warn' | 'error' | 'fatal'
@@ -15,7 +15,7 @@ export interface LogKeeper {
   linesOf(runId: string): string[]
 }
 
-/** Keeps the latest lines of a log beside where it goes. `hide` takes secrets out. */
+/** Keeps the latest lines of a log, debug apart, beside where it goes. `hide` takes secrets out. */
 export function createLogKeeper(log: Log, { nowMs, hide }: { nowMs: () => number; hide: (text: string) => string }): LogKeeper {
   const kept: KeptLine[] = []
   const keep = (level: Level, fields: Readonly<Record<string, unknown>>, message: string) => {

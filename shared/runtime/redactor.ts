@@ -1,4 +1,4 @@
-import type { AuditValue } from '../../../shared/runtime/audit-chain.ts'
+import type { AuditValue } from './audit-chain.ts'
 
 /** What stands where a secret stood. */
 export const HIDDEN = '***'
