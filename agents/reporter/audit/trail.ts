@@ -4,8 +4,8 @@ import { keepNewest } from '../../../shared/core/bounded.ts'
 import { auditLine, NO_ENTRY, OPENED, sha256, type AuditBody, type AuditHead } from '../../../shared/runtime/audit-chain.ts'
 import { auditDay, auditFileName, auditFilesIn, dayOf, readAudit, type AuditReading } from '../../../shared/runtime/audit-files.ts'
 import type { Log } from '../../../shared/runtime/log.ts'
-import type { AuditFact } from './entries.ts'
 import { createRedactor, type Redactor } from '../../../shared/runtime/redactor.ts'
+import type { AuditFact } from './entries.ts'
 import { announcementOf, expiredFiles, removeFiles } from './retention.ts'
 
 /** Entries that wait for the disk; beyond, they are left out, and an entry says how many. */
