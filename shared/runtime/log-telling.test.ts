@@ -15,7 +15,7 @@ function saidOf(
   const said: ResultMessage[] = []
   const log = (runId: string) => (runId === RUN ? Array.from({ length: lines }, (_, at) => String(at).padEnd(chars)) : [])
   const hear = createLogTelling(
-    { speaker: { agent, instance: 'a' }, clock: { nowMs: () => NOW_MS }, publish: (fact) => void said.push(fact) },
+    { speaker: { agent, instance: 'a' }, clock: { nowMs: () => NOW_MS }, bus: { publish: (fact) => void said.push(fact) } },
     log,
   )
   hear({ type: 'fact', fact: told('run-judged', { atMs: NOW_MS, ...verdict }) })

@@ -1,6 +1,6 @@
-import type { ResultMessage } from '../../schemas/results.ts'
 import type { BusEvent } from '../core/bus-events.ts'
 import type { Speaker } from '../core/acceptance.ts'
+import type { Bus } from './bus.ts'
 import type { Clock } from './clock.ts'
 import type { LogKeeper } from './log-keeper.ts'
 
@@ -13,11 +13,7 @@ const CHARS_MAX = 64 * 1024
  * from before this process are read again, and answered by nobody. The reporter makes the archive, and has its own log at hand.
  */
 export function createLogTelling(
-  {
-    speaker,
-    clock,
-    publish,
-  }: { readonly speaker: Speaker; readonly clock: Pick<Clock, 'nowMs'>; readonly publish: (fact: ResultMessage) => void },
+  { speaker, clock, bus }: { readonly speaker: Speaker; readonly clock: Pick<Clock, 'nowMs'>; readonly bus: Pick<Bus, 'publish'> },
   linesOf: LogKeeper['linesOf'],
 ): (event: BusEvent) => void {
   if (speaker.agent === 'reporter') return () => undefined
@@ -28,7 +24,7 @@ export function createLogTelling(
     if (verdict === 'pass' || atMs < sinceMs) return
     const all = linesOf(runId)
     const lines = latest(all)
-    publish({ kind: 'log-told', runId, ...speaker, atMs: clock.nowMs(), lines, linesLeftOut: all.length - lines.length })
+    bus.publish({ kind: 'log-told', runId, ...speaker, atMs: clock.nowMs(), lines, linesLeftOut: all.length - lines.length })
   }
 }
 

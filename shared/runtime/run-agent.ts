@@ -156,7 +156,7 @@ export async function runAgent<Config, State, Event extends { readonly type: str
     stopHeartbeats()
     loop.end()
   })
-  const tellLog = createLogTelling({ speaker: { agent: core.name, instance }, clock, publish: bus.publish }, linesOf)
+  const tellLog = createLogTelling({ speaker: { agent: core.name, instance }, clock, bus }, linesOf)
   await bus.start((event) => {
     loop.send(event)
     tellLog(event)
