@@ -27,8 +27,8 @@ export default defineConfig({
           isolate: false,
         },
       },
-      // Apart from the unit tests, whose coverage is measured: that takes as long again.
-      { extends: true, test: { name: 'simulation', include: ['tests/sim/**/*.test.ts'] } },
+      // Apart from the unit tests, whose coverage is measured: that takes as long again. Of 20,000 seeds one test takes minutes.
+      { extends: true, test: { name: 'simulation', include: ['tests/sim/**/*.test.ts'], testTimeout: 1_200_000 } },
       {
         extends: true,
         test: { name: 'stack', include: ['**/*.stack.test.ts'], exclude: ['node_modules/**', '.assay/**', ...ofFewServers], ...onServers },

@@ -29,7 +29,7 @@ function expectNoGrowth({ held }: SeriesReport, hours: number): void {
   }
 }
 
-test(`${HOURS} h of windows: none is lost, none is judged twice, each is judged on its own`, { timeout: 1_200_000 }, () => {
+test(`${HOURS} h of windows: none is lost, none is judged twice, each is judged on its own`, () => {
   const report = simulateSeries({
     seed: 1,
     hours: HOURS,
@@ -47,7 +47,7 @@ test(`${HOURS} h of windows: none is lost, none is judged twice, each is judged 
   expectNoGrowth(report, HOURS)
 })
 
-test(`${HOURS} h with agents killed every few minutes, and all away for ${MINUTES_AWAY} minutes`, { timeout: 1_200_000 }, () => {
+test(`${HOURS} h with agents killed every few minutes, and all away for ${MINUTES_AWAY} minutes`, () => {
   const away = { fromMs: 20 * EVERY_MS, untilMs: (20 + MINUTES_AWAY) * EVERY_MS }
   const report = simulateSeries({ seed: 2, hours: HOURS, killEveryMs: 3 * EVERY_MS, away, defectOf: () => 'none' })
   expectNoGap(report, HOURS * 60)
