@@ -115,6 +115,7 @@ function expectAmended(told: { window: Window; next: Window | undefined; deliver
   expect(first?.atMs).toBeLessThan(delivery.atMs)
   expect(next?.acceptedAtMs).toBeLessThan(delivery.atMs)
   expect(later[0]?.atMs).toBeGreaterThan(delivery.atMs)
+  expect(window.acceptedAtMs).toBeLessThan(next?.acceptedAtMs ?? 0)
 }
 
 const AWAY_HOURS = 7

@@ -59,10 +59,9 @@ export async function writeReports(source: ReportSource, ports: ReportsPorts): P
   for (const { fileName, render } of reportFormats) note(await put(fileName, () => render(source)))
   let completed: Promise<unknown> = Promise.resolve()
   if (judgement.verdict !== 'pass') {
-    const kept = { source, reports: [...reports] }
     const putArchive = (raw: RawEvidence | null) =>
       put(ARTEFACTS_FILE, () => {
-        const files = artefactFiles({ ...kept, facts: factsOf(runId), logLines: logLinesOf(runId), raw })
+        const files = artefactFiles({ source, facts: factsOf(runId), logLines: logLinesOf(runId), reports, raw })
         return archiveOf(`assay-${runId}`, files, atMs)
       })
     note(await putArchive(null))
