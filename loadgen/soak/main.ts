@@ -9,7 +9,7 @@ import { REPO_DIR } from '../../compose/local/layout.ts'
 import { startStack } from '../../compose/local/stack.ts'
 import type { AgentName } from '../../shared/core/agent.ts'
 import { createPrng } from '../../shared/core/prng.ts'
-import { growthOf, RULE, type Growth, type Sample } from './trend.ts'
+import { floorsOf, growthOf, RULE, type Growth, type Sample } from './trend.ts'
 import { WindowBook } from './windows.ts'
 
 /**
@@ -28,7 +28,9 @@ const minutes = Number(values.minutes)
 const killEveryMs = Number(values['kill-every']) * 1000
 if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill-every: expected numbers')
 
-const SAMPLE_EVERY_MS = 15_000
+const SAMPLE_EVERY_MS = 5_000
+/** Agents collect garbage once in this time. */
+const COLLECTED_EVERY_MS = 60_000
 const PROGRESS_EVERY_MS = 60_000
 /** What a process of many systems may have open. */
 const OPEN_FILES_LIMIT = 1_024
@@ -39,7 +41,15 @@ const MIB = 1024 * 1024
 const note = (line: string) => process.stderr.write(`${line}\n`)
 const resident = new Map<string, Sample[]>()
 const heaps = new Map<string, Sample[]>()
+const committed = new Map<string, Sample[]>()
+const external = new Map<string, Sample[]>()
 const handles = new Map<string, Sample[]>()
+/** Where a slope of what is resident comes from; what none of them shows is the engine's and the libraries' own. */
+const partsOfMemory = [
+  ['heap', heaps],
+  ['heap committed', committed],
+  ['external', external],
+] as const
 const stack = await startStack({ dir: join(REPO_DIR, '.assay', `soak-${process.pid}`), progress: note })
 let isGood = false
 try {
@@ -102,6 +112,8 @@ async function sample(name: string, port: number): Promise<void> {
   for (const [kept, metric] of [
     [resident, 'process_resident_memory_bytes'],
     [heaps, 'nodejs_heap_size_used_bytes'],
+    [committed, 'nodejs_heap_size_total_bytes'],
+    [external, 'nodejs_external_memory_bytes'],
     [handles, 'process_open_fds'],
   ] as const) {
     const value = Number(read(metric) ?? Number.NaN)
@@ -123,7 +135,7 @@ function tell(book: WindowBook, kills: number): boolean {
     ],
     [`windows amended: ${count.amended.join(', ') || 'none'}`, true],
   ]
-  lines.push([`memory and open files: ${RULE}`, true])
+  lines.push([`open files, and the least memory of each minute: ${RULE}`, true])
   // One that was killed begins anew: its trend says nothing.
   for (const name of AGENT_NAMES) {
     const [text, isSound] = memoryOf(name)
@@ -136,16 +148,20 @@ function tell(book: WindowBook, kills: number): boolean {
 
 function memoryOf(name: AgentName): [text: string, isSound: boolean] {
   const limitMib = agentMemoryMib(name)
-  const grown = (of: ReadonlyMap<string, Sample[]>, limit: number) => growthOf(of.get(name) ?? [], limit)
-  const memory = grown(resident, limitMib * MIB)
+  const samplesOf = (of: ReadonlyMap<string, Sample[]>) => of.get(name) ?? []
+  const grown = (of: ReadonlyMap<string, Sample[]>) => growthOf(floorsOf(samplesOf(of), COLLECTED_EVERY_MS), limitMib * MIB)
+  const memory = grown(resident)
   if (memory === null) return [`${name}: too few samples`, false]
-  const [heap, open] = [grown(heaps, limitMib * MIB), grown(handles, OPEN_FILES_LIMIT)]
-  const most = Math.max(0, ...(resident.get(name) ?? []).map(({ value }) => value)) / MIB
+  const open = growthOf(samplesOf(handles), OPEN_FILES_LIMIT)
+  const most = Math.max(0, ...samplesOf(resident).map(({ value }) => value)) / MIB
   const parts = [
     `at most ${most.toFixed(0)} of ${limitMib} MiB`,
     `${slopesText(memory, MIB)} MiB an hour, allowed ${(memory.allowedPerHour / MIB).toFixed(1)}, noise ${(memory.end.noise / MIB).toFixed(1)} MiB`,
     `limit in ${memory.daysToLimit === Infinity ? 'no' : memory.daysToLimit.toFixed(1)} days`,
-    ...(heap === null ? [] : [`heap ${slopesText(heap, MIB)} MiB an hour`]),
+    ...partsOfMemory.flatMap(([part, samples]) => {
+      const growth = grown(samples)
+      return growth === null ? [] : [`${part} ${slopesText(growth, MIB)}`]
+    }),
     ...(open === null ? [] : [`${slopesText(open, 1)} open files an hour`]),
   ]
   return [`${name}: ${parts.join('; ')}`, memory.isSound && open?.isSound !== false]

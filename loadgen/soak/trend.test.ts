@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DAYS_MIN, growthOf, trendOf } from './trend.ts'
+import { DAYS_MIN, floorsOf, growthOf, trendOf } from './trend.ts'
 
 const HOUR = 3_600_000
 const samples = (valueAt: (index: number) => number, count = 60) =>
@@ -17,6 +17,17 @@ test('scatter makes a slope uncertain', () => {
   const trend = trendOf(samples((index) => (index % 2 === 0 ? 10 : -10)))
   expect(trend?.noise).toBeCloseTo(10, 0)
   expect(Math.abs(trend?.perHour ?? Infinity)).toBeLessThan(2 * (trend?.error ?? 0))
+})
+
+test('what lies on the live memory until it is collected hides no slope', () => {
+  // Sixty samples an hour; garbage is collected at each fifth.
+  const heap = samples((index) => 100 + index / 10 + (index % 5) * 20)
+  const floors = floorsOf(heap, (5 * HOUR) / 59)
+  expect(floors.map(({ value }) => value)).toEqual(Array.from({ length: 12 }, (_, n) => 100 + n / 2))
+  const [raw, floor] = [trendOf(heap), trendOf(floors)]
+  expect(Math.abs(raw?.perHour ?? 0)).toBeLessThan(2 * (raw?.error ?? 0))
+  expect(floor?.perHour).toBeCloseTo(5.9)
+  expect(floor?.error).toBeCloseTo(0)
 })
 
 /** Megabytes by minute, over 45 minutes with four samples each, of an agent that may have 500. */

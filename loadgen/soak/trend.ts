@@ -35,6 +35,17 @@ export function trendOf(samples: readonly Sample[]): Trend | null {
   }
 }
 
+/** The least of each so many milliseconds: of memory, about what is left after a collection, whatever garbage lay on it. */
+export function floorsOf(samples: readonly Sample[], everyMs: number): Sample[] {
+  const floors = new Map<number, Sample>()
+  for (const sample of samples) {
+    const span = Math.floor(sample.atMs / everyMs)
+    const least = floors.get(span)
+    if (least === undefined || sample.value < least.value) floors.set(span, sample)
+  }
+  return [...floors.values()]
+}
+
 export interface Growth {
   /** Of the second and the last third of the time: the first is for getting warm. */
   readonly middle: Trend

@@ -127,6 +127,9 @@ async function openEngine(options: DuckDbOptions): Promise<Engine> {
       preserve_insertion_order: 'false',
       // Files are read once and removed: what the engine kept of them would fill its memory limit.
       enable_external_file_cache: 'false',
+      // The engine's allocator keeps what is freed, beyond the limit, unless it is told to give it back.
+      allocator_background_threads: 'true',
+      allocator_flush_threshold: '4MB',
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     }),

@@ -4,14 +4,17 @@ const HEAP_ARGUMENTS = ['--max-old-space-size=160', '--max-semi-space-size=8', '
 /** V8 lets garbage of a quiet process lie for hours; results of the engine, small to V8, hold memory it does not see. */
 const COLLECT_EVERY_MS = 60_000
 
-/** The C library gives each of the engine's threads an arena, and what is free in one is of no use to another. */
-const FEW_ARENAS = { MALLOC_ARENA_MAX: '2' }
+/**
+ * The C library gives each of the engine's threads an arena, and what is free in one is of no use to another; and once a
+ * large block was freed it takes the next ones from its heap, where small ones that live longer keep them from the system.
+ */
+const NATIVE_MEMORY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '131072', MALLOC_TRIM_THRESHOLD_: '131072' }
 
-/** Gives back in good time what is not used any more. */
+/** Gives back in good time what is not used any more: that flavor moves what is used together, so that pages become free. */
 export function collectGarbage(): void {
   const { gc } = globalThis
   if (gc === undefined) return
-  setInterval(() => void gc({ type: 'major', execution: 'async' }), COLLECT_EVERY_MS).unref()
+  setInterval(() => void gc({ type: 'major', flavor: 'last-resort', execution: 'async' }), COLLECT_EVERY_MS).unref()
 }
 
 /**
@@ -22,7 +25,7 @@ export function limitHeap(): void {
   const given = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].join(' ')
   if (given.includes('--max-old-space-size') || process.execve === undefined) return
   process.execve(process.execPath, [process.execPath, ...HEAP_ARGUMENTS, ...process.execArgv, ...process.argv.slice(1)], {
-    ...FEW_ARENAS,
+    ...NATIVE_MEMORY,
     ...process.env,
   })
 }

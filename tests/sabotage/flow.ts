@@ -6,9 +6,9 @@ import { normalise, type NormalisedTrade, type RawTrade } from '../../compose/re
 import { parseCanaryId } from '../../shared/core/identity.ts'
 import { connectKafka } from '../../shared/runtime/kafka.ts'
 import { createReader } from '../../shared/runtime/kafka-reader.ts'
-import type { Pipeline } from './pipeline.ts'
+import type { Kafka, Pipeline } from './pipeline.ts'
 import type { WriterAnswer } from './table-writer.ts'
-import { clock, until } from './wait.ts'
+import { clock, insist, until } from './wait.ts'
 
 export interface Canary {
   readonly stream: number
@@ -69,16 +69,8 @@ export async function openFlow(
 ): Promise<Flow> {
   const records = await readRaw(pipeline, of)
   const { kafka, names, groups, writer } = pipeline
-  const commit = async (groupId: string, topic: string, next?: ReadonlyMap<number, number>) => {
-    const admin = kafka.admin()
-    await admin.connect()
-    const partitions =
-      next === undefined
-        ? (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
-        : [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
-    await admin.setOffsets({ groupId, topic, partitions })
-    await admin.disconnect()
-  }
+  const commit = (groupId: string, topic: string, next?: ReadonlyMap<number, number>) =>
+    insist(() => commitOnce(kafka, { groupId, topic, next }))
   const flow: Flow = {
     pipeline,
     runId: of.runId,
@@ -111,6 +103,24 @@ export async function openFlow(
       ),
   }
   return flow
+}
+
+/** Without `next`, all there is. */
+async function commitOnce(
+  kafka: Kafka,
+  { groupId, topic, next }: { readonly groupId: string; readonly topic: string; readonly next: ReadonlyMap<number, number> | undefined },
+): Promise<void> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    const partitions =
+      next === undefined
+        ? (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
+        : [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+    await admin.setOffsets({ groupId, topic, partitions })
+  } finally {
+    await admin.disconnect()
+  }
 }
 
 /** Spread over the records, away from the first and the last of each stream: behind each, more of its stream must come. */

@@ -14,3 +14,16 @@ export async function until(what: () => string, is: () => boolean): Promise<void
     await sleep(TURN_MS)
   }
 }
+
+/** What the broker may refuse for a while, as just after its restart: again until it does not. Throws what it said after 30 s. */
+export async function insist<T>(attempt: () => Promise<T>): Promise<T> {
+  const endMs = clock.nowMs() + LIMIT_MS
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (clock.nowMs() > endMs) throw error
+      await sleep(TURN_MS)
+    }
+  }
+}
