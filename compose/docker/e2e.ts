@@ -4,7 +4,7 @@ import { cacheFolder } from '../local/cache.ts'
 import { noOtherAlert, OF_PLANTED_LOSS } from './e2e/alerts.ts'
 import { composedOn, type Composed } from './e2e/composed.ts'
 import { listen, until, type Heard } from './e2e/heard.ts'
-import { firstPass, killedInjector, plantedLoss, randomKills, type Figure, type Scene } from './e2e/stories.ts'
+import { firstPass, killedInjector, plantedLoss, randomKills, scaledOut, type Figure, type Scene } from './e2e/stories.ts'
 import { openEngine } from './engine.ts'
 import { makeStandIns } from './stand-ins/make.ts'
 
@@ -78,6 +78,7 @@ async function tellAll(composed: Composed): Promise<void> {
     await tell(() => plantedLoss(scene))
     await tell(() => noOtherAlert(scene, 'up to the recovery from the loss', OF_PLANTED_LOSS))
     await tell(() => killedInjector(scene))
+    await tell(() => scaledOut(scene))
     const minutes = Number(values.minutes)
     if (minutes > 0) await tell(() => randomKills(scene, { minutes, seed: Number(values.seed) }))
   } finally {

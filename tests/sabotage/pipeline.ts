@@ -38,6 +38,8 @@ export type Kafka = ReturnType<typeof connectKafka>
 
 export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 17_000 } as const
 const GIVE_UP_AFTER_MS = 21_000
+/** Of the table, in SQL. */
+export const RULE = 'symbol = upper(symbol)'
 const PARTITIONS = 4
 const AGENTS = ['generator', 'ingestion-checker', 'storage-reconciler', 'reporter'] as const
 const RAW_SUBJECT = 'market.trades.raw-value'
@@ -147,6 +149,8 @@ function topologyOf(names: Pipeline['names'], groups: Pipeline['groups']): objec
         sourceOffsets: { topic: names.topic, partition: '_kafka_metadata_partition', offset: '_kafka_metadata_offset' },
         sinkGroup: groups.sink,
         expect,
+        rules: [{ name: 'symbols are upper case', each: RULE }],
+        contract: { columns: { side: { type: 'string', notNull: true, oneOf: ['BUY', 'SELL'] } } },
         ...deadlines('table'),
       },
     ],

@@ -25,6 +25,8 @@ export interface Composed {
   up(): Promise<void>
   /** Makes one service anew, with other settings. */
   recreate(service: string, settings: Settings): Promise<void>
+  /** As a person would, with so many containers of one service. */
+  scale(service: string, count: number): Promise<void>
   kill(service: string): Promise<void>
   start(service: string): Promise<void>
   logs(service: string): Promise<string>
@@ -79,6 +81,9 @@ export async function composedOn(docker: Docker): Promise<Composed> {
     },
     recreate: async (service, settings) => {
       await compose(['up', '--detach', '--no-deps', '--no-build', '--force-recreate', '--timeout', '5', service], settings)
+    },
+    scale: async (service, count) => {
+      await compose(['up', '--detach', '--wait', '--no-build', '--no-deps', '--no-recreate', '--scale', `${service}=${count}`, service])
     },
     kill: async (service) => {
       await docker.run(['kill', '--signal', 'KILL', containerOf(service)])

@@ -12,6 +12,8 @@ export interface Heard {
   readonly violations: Fact<'violation-found'>[]
   readonly faults: Fact<'fault-changed'>[]
   readonly startedAtMs: Map<string, number>
+  /** By run, the instances that told what they saw in a topic. */
+  readonly checkers: Map<string, Set<string>>
   close(): Promise<void>
 }
 
@@ -26,6 +28,7 @@ export async function listen(composed: Composed): Promise<Heard> {
   const judged: Heard['judged'] = new Map()
   const evidenceAtMs: Heard['evidenceAtMs'] = new Map()
   const startedAtMs: Heard['startedAtMs'] = new Map()
+  const checkers: Heard['checkers'] = new Map()
   const violations: Heard['violations'] = []
   const faults: Heard['faults'] = []
   const topics: TwoTopics = await openTwoTopics(
@@ -38,10 +41,12 @@ export async function listen(composed: Composed): Promise<Heard> {
       if (fact.kind === 'stage-ended') evidenceAtMs.set(fact.runId, Math.max(fact.atMs, evidenceAtMs.get(fact.runId) ?? 0))
       if (fact.kind === 'violation-found') violations.push(fact)
       if (fact.kind === 'fault-changed') faults.push(fact)
+      if (fact.kind === 'hop-sighted' && fact.agent === 'ingestion-checker')
+        checkers.set(fact.runId, (checkers.get(fact.runId) ?? new Set()).add(fact.instance))
     },
     { environment },
   )
-  return { judged, evidenceAtMs, startedAtMs, violations, faults, close: () => topics.close() }
+  return { judged, evidenceAtMs, startedAtMs, violations, faults, checkers, close: () => topics.close() }
 }
 
 const POLL_MS = 200

@@ -132,6 +132,31 @@ export async function killedInjector({ composed, note }: Scene): Promise<Figure[
   return [['pause healed by the sentry after kill -9 of the injector', seconds(heldMs), heldMs < LEASE_MS + 5_000]]
 }
 
+const SHARED = 'ingestion-checker'
+
+/** A second checker comes while a series goes on, takes its share, and goes again in the middle of a run. */
+export async function scaledOut({ composed, heard, note }: Scene): Promise<Figure[]> {
+  note(`a second ${SHARED} …`)
+  const fromMs = Date.now()
+  await composed.scale(SHARED, 2)
+  const isShared = (runId: string) => (heard.checkers.get(runId)?.size ?? 0) > 1
+  const shared = await until('a run that two checkers looked at is judged', 6 * WINDOW_MS, () =>
+    [...heard.judged.values()].find(({ runId }) => isShared(runId) && (heard.startedAtMs.get(runId) ?? 0) > fromMs),
+  )
+  await composed.scale(SHARED, 1)
+  const toMs = Date.now()
+  const found = await until('the windows meanwhile are judged', 5 * WINDOW_MS, () => {
+    const so = findingsOf(heard, { fromMs, toMs })
+    return so.judged === so.runs ? so : null
+  })
+  const { runs, verdicts, ofRecords, ofTime } = found.value
+  return [
+    ['a second checker to the verdict on a run that both looked at', `${seconds(shared.tookMs)} (${shared.value.verdict})`, true],
+    [`two checkers, then one again: verdicts of ${runs} windows`, JSON.stringify(verdicts), verdicts.fail === 0],
+    ['false findings meanwhile', String(ofRecords + ofTime), ofRecords + ofTime === 0],
+  ]
+}
+
 const KILL_EVERY_MS = { least: 15_000, most: 40_000 }
 const DOWN_MS = { least: 500, most: 6_000 }
 

@@ -1,7 +1,7 @@
 import { decimalToText, PRICE_SCALE, QUANTITY_SCALE } from '../../../compose/reference/decimal.ts'
 import type { Expected, Planted, SabotageCase } from '../case.ts'
 import type { Flow, Placed, Row } from '../flow.ts'
-import { DELIVER_WITHIN_MS } from '../pipeline.ts'
+import { DELIVER_WITHIN_MS, RULE } from '../pipeline.ts'
 
 /** Through the topic as it should be; then `act` is the sink. */
 export const atTable = (
@@ -41,13 +41,15 @@ function bySlices(placed: readonly Placed[], count: number): Placed[][] {
 const rowsWith = (flow: Flow, placed: readonly Placed[], { chosen, change }: { chosen: readonly Placed[]; change: (one: Placed) => Row }) =>
   placed.map((one) => flow.row(one, chosen.includes(one) ? change(one) : {}))
 
-const changedRow = (what: string, finding: Pick<Expected, 'violation' | 'field'>, change: (one: Placed) => Row): SabotageCase =>
+type Finding = Pick<Expected, 'violation' | 'field' | 'says'>
+
+const changedRow = (what: string, findings: Finding | readonly Finding[], change: (one: Placed) => Row): SabotageCase =>
   atTable(
     `${what} in the table`,
     async (flow, placed, chosen) => {
       await flow.pipeline.writer.do('append', { rows: rowsWith(flow, placed, { chosen, change }) })
       await flow.sinkDone()
-      return [{ at: 'table', canaries: chosen, ...finding }]
+      return [findings].flat().map((finding) => ({ at: 'table', canaries: chosen, ...finding }))
     },
     { of: 'content' },
   )
@@ -151,7 +153,14 @@ export const tableCases: readonly SabotageCase[] = [
   changedRow('quantity changed', { violation: 'corrupted', field: 'quantity' }, ({ trade }) => ({
     quantity: decimalToText(trade.quantity === 1n ? 2n : 1n, QUANTITY_SCALE),
   })),
-  changedRow('symbol in lower case', { violation: 'corrupted', field: 'symbol' }, ({ trade }) => ({ symbol: trade.symbol.toLowerCase() })),
+  changedRow(
+    'symbol in lower case, against a rule,',
+    [
+      { violation: 'corrupted', field: 'symbol' },
+      { violation: 'rule-broken', says: RULE },
+    ],
+    ({ trade }) => ({ symbol: trade.symbol.toLowerCase() }),
+  ),
   changedRow('note lost', { violation: 'corrupted', field: 'note' }, ({ trade }) => ({ note: trade.note === null ? 'a note' : null })),
   changedRow('attributes emptied', { violation: 'corrupted', field: 'attributes' }, ({ trade }) => ({
     attributes: Object.keys(trade.attributes).length === 0 ? { more: 'yes' } : {},
@@ -162,7 +171,14 @@ export const tableCases: readonly SabotageCase[] = [
   changedRow('event time an hour ahead', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
     traded_at: (trade.traded_at + 3_600_000_000n).toString(),
   })),
-  changedRow('side in lower case', { violation: 'corrupted', field: 'side' }, ({ trade }) => ({ side: trade.side.toLowerCase() })),
+  changedRow(
+    'side in lower case, against a contract,',
+    [
+      { violation: 'corrupted', field: 'side' },
+      { violation: 'rule-broken', field: 'side' },
+    ],
+    ({ trade }) => ({ side: trade.side.toLowerCase() }),
+  ),
   {
     ...changedRow('decimals cut', { violation: 'precision-lost', field: 'price' }, () => ({})),
     act: async (flow) => {
