@@ -28,12 +28,22 @@ export function createLogKeeper(log: Log, { nowMs, hide }: { nowMs: () => number
       ...(err === undefined ? {} : { err: errorFields(err) }),
       msg: message,
     }
-    kept.push({ runId: fields['runId'], text: hide(JSON.stringify(line)) })
+    kept.push({ runId: fields['runId'], text: hide(textOf(line)) })
     if (kept.length > LINES_MAX) kept.shift()
   }
   return {
     log: keptLog({ log, keep }, {}),
     linesOf: (runId) => kept.filter((line) => line.runId === runId || line.runId === undefined).map(({ text }) => text),
+  }
+}
+
+/** Who logs must not end by it: what JSON cannot say of the fields, a cycle for one, is left out with all of them. */
+function textOf(line: { readonly timeMs: number; readonly level: Level; readonly msg: string }): string {
+  try {
+    return JSON.stringify(line, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  } catch {
+    const { timeMs, level, msg } = line
+    return JSON.stringify({ timeMs, level, msg })
   }
 }
 

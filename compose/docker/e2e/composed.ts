@@ -30,6 +30,8 @@ export interface Composed {
   kill(service: string): Promise<void>
   start(service: string): Promise<void>
   logs(service: string): Promise<string>
+  /** How often it ended by itself, and was started again, since somebody started it. */
+  restarts(service: string): Promise<number>
   isPaused(service: string): Promise<boolean>
   run(service: string, command: readonly string[]): Promise<string>
   /** As a person would, with the environment of `up`. */
@@ -92,6 +94,7 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       await docker.run(['start', containerOf(service)])
     },
     logs: (service) => docker.run(['logs', containerOf(service)]),
+    restarts: async (service) => Number(await docker.run(['inspect', '--format', '{{.RestartCount}}', containerOf(service)])),
     isPaused: async (service) =>
       z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),
     run: (service, command) => compose(['exec', '--no-TTY', service, ...command]),

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
-import { agentNames } from '../../../shared/core/agent.ts'
+import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
 import { toldAlerts } from './alerts.ts'
 import type { Composed } from './composed.ts'
@@ -165,6 +165,15 @@ export interface Kills {
   readonly seed: number
 }
 
+/** One that is started again counts anew: it is asked before each kill. */
+async function endedByThemselves({ restarts }: Composed): Promise<AgentName[]> {
+  const counts = await Promise.all(agentNames.map(async (agent) => ({ agent, restarts: await restarts(agent) })))
+  return counts.filter((one) => one.restarts > 0).map(({ agent }) => agent)
+}
+
+const lastLines = (log: string) => log.split('\n').slice(-LINES_SHOWN).join('\n')
+const LINES_SHOWN = 60
+
 /** Agents die at random, and come back; nothing may be said of records that is not so. */
 export async function randomKills({ composed, heard, note }: Scene, { minutes, seed }: Kills): Promise<Figure[]> {
   const random = createPrng(seed).stream('kills')
@@ -173,7 +182,12 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
   const fromMs = Date.now()
   const untilMs = fromMs + minutes * 60_000
   let kills = 0
+  const ended = new Set<AgentName>()
   while (Date.now() < untilMs) {
+    for (const agent of await endedByThemselves(composed)) {
+      if (!ended.has(agent)) note(`${agent} ended by itself:\n${lastLines(await composed.logs(agent))}`)
+      ended.add(agent)
+    }
     const name = agentNames[random.below(agentNames.length)] ?? 'reporter'
     await composed.kill(name)
     await sleep(between(DOWN_MS))
@@ -192,6 +206,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
   note(reasons.join('; '))
   return [
     [`${kills} agents killed in ${minutes} minutes: windows judged`, `${judged} of ${runs}`, judged === runs],
+    ['agents that ended by themselves', [...ended].join(', ') || 'none', ended.size === 0],
     ['verdicts', JSON.stringify(verdicts), true],
     ['false findings about records', String(ofRecords), ofRecords === 0],
     ['false findings about time (late, stale, slow, unavailable)', String(ofTime), ofTime === 0],
