@@ -9,6 +9,7 @@ import { REPO_DIR } from '../../compose/local/layout.ts'
 import { startStack } from '../../compose/local/stack.ts'
 import type { AgentName } from '../../shared/core/agent.ts'
 import { createPrng } from '../../shared/core/prng.ts'
+import { COLLECT_EVERY_MS } from '../../shared/runtime/heap-limit.ts'
 import { floorsOf, growthOf, RULE, type Growth, type Sample } from './trend.ts'
 import { WindowBook } from './windows.ts'
 
@@ -29,8 +30,6 @@ const killEveryMs = Number(values['kill-every']) * 1000
 if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill-every: expected numbers')
 
 const SAMPLE_EVERY_MS = 5_000
-/** Agents collect garbage once in this time. */
-const COLLECTED_EVERY_MS = 60_000
 const PROGRESS_EVERY_MS = 60_000
 /** What a process of many systems may have open. */
 const OPEN_FILES_LIMIT = 1_024
@@ -40,16 +39,13 @@ const MIB = 1024 * 1024
 
 const note = (line: string) => process.stderr.write(`${line}\n`)
 const resident = new Map<string, Sample[]>()
-const heaps = new Map<string, Sample[]>()
-const committed = new Map<string, Sample[]>()
-const external = new Map<string, Sample[]>()
 const handles = new Map<string, Sample[]>()
 /** Where a slope of what is resident comes from; what none of them shows is the engine's and the libraries' own. */
 const partsOfMemory = [
-  ['heap', heaps],
-  ['heap committed', committed],
-  ['external', external],
-] as const
+  { part: 'heap', metric: 'nodejs_heap_size_used_bytes', kept: new Map<string, Sample[]>() },
+  { part: 'heap committed', metric: 'nodejs_heap_size_total_bytes', kept: new Map<string, Sample[]>() },
+  { part: 'external', metric: 'nodejs_external_memory_bytes', kept: new Map<string, Sample[]>() },
+]
 const stack = await startStack({ dir: join(REPO_DIR, '.assay', `soak-${process.pid}`), progress: note })
 let isGood = false
 try {
@@ -109,13 +105,11 @@ async function sample(name: string, port: number): Promise<void> {
     .then((answer) => answer.text())
     .catch(() => '')
   const read = (metric: string) => new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
-  for (const [kept, metric] of [
-    [resident, 'process_resident_memory_bytes'],
-    [heaps, 'nodejs_heap_size_used_bytes'],
-    [committed, 'nodejs_heap_size_total_bytes'],
-    [external, 'nodejs_external_memory_bytes'],
-    [handles, 'process_open_fds'],
-  ] as const) {
+  for (const { kept, metric } of [
+    { kept: resident, metric: 'process_resident_memory_bytes' },
+    { kept: handles, metric: 'process_open_fds' },
+    ...partsOfMemory,
+  ]) {
     const value = Number(read(metric) ?? Number.NaN)
     if (Number.isFinite(value)) kept.set(name, [...(kept.get(name) ?? []), { atMs: Date.now(), value }])
   }
@@ -149,7 +143,7 @@ function tell(book: WindowBook, kills: number): boolean {
 function memoryOf(name: AgentName): [text: string, isSound: boolean] {
   const limitMib = agentMemoryMib(name)
   const samplesOf = (of: ReadonlyMap<string, Sample[]>) => of.get(name) ?? []
-  const grown = (of: ReadonlyMap<string, Sample[]>) => growthOf(floorsOf(samplesOf(of), COLLECTED_EVERY_MS), limitMib * MIB)
+  const grown = (of: ReadonlyMap<string, Sample[]>) => growthOf(floorsOf(samplesOf(of), COLLECT_EVERY_MS), limitMib * MIB)
   const memory = grown(resident)
   if (memory === null) return [`${name}: too few samples`, false]
   const open = growthOf(samplesOf(handles), OPEN_FILES_LIMIT)
@@ -158,8 +152,8 @@ function memoryOf(name: AgentName): [text: string, isSound: boolean] {
     `at most ${most.toFixed(0)} of ${limitMib} MiB`,
     `${slopesText(memory, MIB)} MiB an hour, allowed ${(memory.allowedPerHour / MIB).toFixed(1)}, noise ${(memory.end.noise / MIB).toFixed(1)} MiB`,
     `limit in ${memory.daysToLimit === Infinity ? 'no' : memory.daysToLimit.toFixed(1)} days`,
-    ...partsOfMemory.flatMap(([part, samples]) => {
-      const growth = grown(samples)
+    ...partsOfMemory.flatMap(({ part, kept }) => {
+      const growth = grown(kept)
       return growth === null ? [] : [`${part} ${slopesText(growth, MIB)}`]
     }),
     ...(open === null ? [] : [`${slopesText(open, 1)} open files an hour`]),

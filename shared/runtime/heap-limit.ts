@@ -2,7 +2,7 @@
 const HEAP_ARGUMENTS = ['--max-old-space-size=160', '--max-semi-space-size=8', '--expose-gc']
 
 /** V8 lets garbage of a quiet process lie for hours; results of the engine, small to V8, hold memory it does not see. */
-const COLLECT_EVERY_MS = 60_000
+export const COLLECT_EVERY_MS = 60_000
 
 /**
  * The C library gives each of the engine's threads an arena, and what is free in one is of no use to another; and once a

@@ -68,9 +68,17 @@ export async function openFlow(
   of: { readonly runId: string; readonly canaries: number; readonly followed: FollowedRun; readonly ask: () => Promise<unknown> },
 ): Promise<Flow> {
   const records = await readRaw(pipeline, of)
-  const { kafka, names, groups, writer } = pipeline
+  const { names, groups, writer } = pipeline
   const commit = (groupId: string, topic: string, next?: ReadonlyMap<number, number>) =>
-    insist(() => commitOnce(kafka, { groupId, topic, next }))
+    insist(() =>
+      asAdmin({ pipeline }, async (admin) => {
+        const partitions =
+          next === undefined
+            ? (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
+            : [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
+        await admin.setOffsets({ groupId, topic, partitions })
+      }),
+    )
   const flow: Flow = {
     pipeline,
     runId: of.runId,
@@ -105,19 +113,13 @@ export async function openFlow(
   return flow
 }
 
-/** Without `next`, all there is. */
-async function commitOnce(
-  kafka: Kafka,
-  { groupId, topic, next }: { readonly groupId: string; readonly topic: string; readonly next: ReadonlyMap<number, number> | undefined },
-): Promise<void> {
-  const admin = kafka.admin()
+type Admin = ReturnType<Kafka['admin']>
+
+export async function asAdmin<T>({ pipeline }: Pick<Flow, 'pipeline'>, exchange: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = pipeline.kafka.admin()
   await admin.connect()
   try {
-    const partitions =
-      next === undefined
-        ? (await admin.fetchTopicOffsets(topic)).map(({ partition, high }) => ({ partition, offset: high }))
-        : [...next].map(([partition, offset]) => ({ partition, offset: String(offset) }))
-    await admin.setOffsets({ groupId, topic, partitions })
+    return await exchange(admin)
   } finally {
     await admin.disconnect()
   }

@@ -30,6 +30,7 @@ export interface Composed {
   kill(service: string): Promise<void>
   start(service: string): Promise<void>
   logs(service: string): Promise<string>
+  lastLines(service: string): Promise<string>
   /** How often it ended by itself, and was started again, since somebody started it. */
   restarts(service: string): Promise<number>
   isPaused(service: string): Promise<boolean>
@@ -60,10 +61,11 @@ export async function composedOn(docker: Docker): Promise<Composed> {
     docker.run(['compose', ...FILES, ...args], { cwd: COMPOSE_DIR, env: { ...base, ...settings } })
   const containerOf = (service: string) => `${PROJECT}-${service}-1`
   const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
+  const lastLines = (container: string) => docker.run(['logs', '--tail', '40', container])
   /** What the containers that are not well said last. */
   const unwell = async () => {
     const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', '{{.Names}}']))
-    const said = names.map(async (name) => `${name}:\n${await docker.run(['logs', '--tail', '40', name])}`)
+    const said = names.map(async (name) => `${name}:\n${await lastLines(name)}`)
     return (await Promise.all(said)).join('\n')
   }
   return {
@@ -94,6 +96,7 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       await docker.run(['start', containerOf(service)])
     },
     logs: (service) => docker.run(['logs', containerOf(service)]),
+    lastLines: (service) => lastLines(containerOf(service)),
     restarts: async (service) => Number(await docker.run(['inspect', '--format', '{{.RestartCount}}', containerOf(service)])),
     isPaused: async (service) =>
       z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),

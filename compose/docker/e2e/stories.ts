@@ -132,6 +132,13 @@ export async function killedInjector({ composed, note }: Scene): Promise<Figure[
   return [['pause healed by the sentry after kill -9 of the injector', seconds(heldMs), heldMs < LEASE_MS + 5_000]]
 }
 
+/** Windows that began before the end are judged within their timeout and a grace. */
+const windowsJudged = (heard: Heard, between: { readonly fromMs: number; readonly toMs: number }) =>
+  until('the windows are judged', 5 * WINDOW_MS, () => {
+    const { runs, judged } = findingsOf(heard, between)
+    return judged === runs ? true : null
+  })
+
 const SHARED = 'ingestion-checker'
 
 /** A second checker comes while a series goes on, takes its share, and goes again in the middle of a run. */
@@ -145,11 +152,8 @@ export async function scaledOut({ composed, heard, note }: Scene): Promise<Figur
   )
   await composed.scale(SHARED, 1)
   const toMs = Date.now()
-  const found = await until('the windows meanwhile are judged', 5 * WINDOW_MS, () => {
-    const so = findingsOf(heard, { fromMs, toMs })
-    return so.judged === so.runs ? so : null
-  })
-  const { runs, verdicts, ofRecords, ofTime } = found.value
+  await windowsJudged(heard, { fromMs, toMs })
+  const { runs, verdicts, ofRecords, ofTime } = findingsOf(heard, { fromMs, toMs })
   return [
     ['a second checker to the verdict on a run that both looked at', `${seconds(shared.tookMs)} (${shared.value.verdict})`, true],
     [`two checkers, then one again: verdicts of ${runs} windows`, JSON.stringify(verdicts), verdicts.fail === 0],
@@ -171,9 +175,6 @@ async function endedByThemselves({ restarts }: Composed): Promise<AgentName[]> {
   return counts.filter((one) => one.restarts > 0).map(({ agent }) => agent)
 }
 
-const lastLines = (log: string) => log.split('\n').slice(-LINES_SHOWN).join('\n')
-const LINES_SHOWN = 60
-
 /** Agents die at random, and come back; nothing may be said of records that is not so. */
 export async function randomKills({ composed, heard, note }: Scene, { minutes, seed }: Kills): Promise<Figure[]> {
   const random = createPrng(seed).stream('kills')
@@ -185,7 +186,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
   const ended = new Set<AgentName>()
   while (Date.now() < untilMs) {
     for (const agent of await endedByThemselves(composed)) {
-      if (!ended.has(agent)) note(`${agent} ended by itself:\n${lastLines(await composed.logs(agent))}`)
+      if (!ended.has(agent)) note(`${agent} ended by itself:\n${await composed.lastLines(agent)}`)
       ended.add(agent)
     }
     const name = agentNames[random.below(agentNames.length)] ?? 'reporter'
@@ -195,11 +196,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
     kills++
     await sleep(between(KILL_EVERY_MS))
   }
-  // The windows that began before the end are judged within their timeout and a grace.
-  await until('the windows are judged', 5 * WINDOW_MS, () => {
-    const { runs, judged } = findingsOf(heard, { fromMs, toMs: untilMs })
-    return judged === runs ? true : null
-  }).catch((error: unknown) => {
+  await windowsJudged(heard, { fromMs, toMs: untilMs }).catch((error: unknown) => {
     note(String(error))
   })
   const { runs, judged, verdicts, ofRecords, ofTime, ofTimeExcused, reasons } = findingsOf(heard, { fromMs, toMs: untilMs })

@@ -1,22 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { COMPRESSION } from '../../../shared/runtime/kafka.ts'
 import { silent, type SabotageCase } from '../case.ts'
-import type { Flow, Outgoing, Placed } from '../flow.ts'
+import { asAdmin, type Flow, type Outgoing, type Placed } from '../flow.ts'
 
 const UNKNOWN_SCHEMA_ID = 999_999
-
-export async function asAdmin<T>(
-  { pipeline }: Flow,
-  exchange: (admin: ReturnType<Flow['pipeline']['kafka']['admin']>) => Promise<T>,
-): Promise<T> {
-  const admin = pipeline.kafka.admin()
-  await admin.connect()
-  try {
-    return await exchange(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
 
 /** One batch, in one codec. */
 async function produceIn(

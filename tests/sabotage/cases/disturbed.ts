@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { SabotageCase } from '../case.ts'
-import type { Flow } from '../flow.ts'
+import { asAdmin, type Flow } from '../flow.ts'
 import { clock, until } from '../wait.ts'
-import { asAdmin } from './changed-topics.ts'
 import { halfway, innocent } from './innocent.ts'
 
 const ofTopic = { of: 'topic' } as const
