@@ -1,10 +1,11 @@
-import type { Located } from '../../schemas/parts.ts'
+import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import type { RecordHop } from '../../shared/core/run-work.ts'
 import type { CanarySearch, UnreadableRecord } from '../../shared/runtime/canary-search.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createReader, type ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { TopicStates } from '../../shared/runtime/kafka-topic-state.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
+import { lookRounds } from '../../shared/runtime/look-rounds.ts'
 import { consumerPosition, createNatsReader, lookAtStream, streamEnd } from '../../shared/runtime/nats-reader.ts'
 import { subjectFilter, type NatsLink } from '../../shared/runtime/nats.ts'
 import type { SourceHop, TopicHop } from '../../topology/topology.ts'
@@ -21,7 +22,7 @@ export interface HopLog {
   committed(group: string): Promise<ReadonlyMap<number, number>>
   read(reading: LogReading): LogReader
   /** Canaries of a run by a fresh reader. */
-  find(runId: string, wanted: ReadonlySet<string>, interval: LogInterval): Promise<Located[]>
+  find(runId: string, wanted: ReadonlySet<string>, within: LogIntervals): Promise<Located[]>
 }
 
 export interface LogReading {
@@ -46,10 +47,8 @@ export interface LogReader {
   close(): Promise<void>
 }
 
-export interface LogInterval {
-  readonly partition: number
-  readonly offsetFirst: number
-  readonly offsetLast: number
+export interface LogIntervals {
+  readonly intervals: readonly OffsetRange[]
   readonly onUnreadable?: ((record: UnreadableRecord) => void) | undefined
 }
 
@@ -90,7 +89,7 @@ function topicLog({ kafka, admin, states, search }: LogPorts, { topic }: TopicHo
         close: () => reader.close(),
       }
     },
-    find: (runId, wanted, interval) => search.find(runId, wanted, { topic, ...interval }),
+    find: (runId, wanted, within) => search.find(runId, wanted, { topic, ...within }),
   }
 }
 
@@ -119,9 +118,15 @@ function streamLog({ nats, search }: { nats: NatsLink; search: CanarySearch }, {
       })
       return { positions: () => new Map([[PARTITION, reader.position()]]), skipped: () => 0, close: () => reader.close() }
     },
-    async find(runId, wanted, { partition, offsetFirst, offsetLast, onUnreadable }) {
-      const records = await lookAtStream(nats, { stream, filter, offsetFirst, offsetLast, timeoutMs: LOOK_TIMEOUT_MS })
-      return search.locate(runId, wanted, { partition, records, onUnreadable })
+    async find(runId, wanted, { intervals, onUnreadable }) {
+      const found: Located[] = []
+      for (const { partition, offsetFirst, offsetLast } of lookRounds(intervals).flat()) {
+        const onRecords = async (records: readonly ReadRecord[]) => {
+          found.push(...(await search.locate(runId, wanted, { partition, records, onUnreadable })))
+        }
+        await lookAtStream(nats, { stream, filter, offsetFirst, offsetLast, timeoutMs: LOOK_TIMEOUT_MS, onRecords })
+      }
+      return found
     },
   }
 }

@@ -1,11 +1,10 @@
-import pMap from 'p-map'
 import { expectedRows, runCanaries } from '../../shared/engines/expected-rows.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { hopName, type Topology } from '../../topology/topology.ts'
 import type { Located, OffsetRange, Position } from '../../schemas/parts.ts'
 import { openAdmin, type KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
-import { createCanarySearch, searchesAtOnce, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
 import { readSpans } from '../../shared/runtime/kafka-spans.ts'
 import type { KafkaLink } from '../../shared/runtime/kafka.ts'
 import { openTopicStates, type TopicStates } from '../../shared/runtime/kafka-topic-state.ts'
@@ -213,14 +212,13 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       const compacted = (await log?.isCompacted()) ?? null
       const { topicId, partitions } = (await log?.state()) ?? { topicId: null, partitions: [] }
       if (topicId !== null) topicIds.push({ hop, topicId })
-      const inPartition = async ({ partition, low, end }: (typeof partitions)[number]) => {
+      const intervals = partitions.flatMap(({ partition, low, end }) => {
         const from = searchFrom.get(partition) ?? 0
         if (low > from) removed.push({ partition, offsetFirst: from, offsetLast: low - 1 })
         const offsetFirst = Math.max(from, low)
-        if (log === null || end <= offsetFirst) return []
-        return log.find(runId, wanted, { partition, offsetFirst, offsetLast: end - 1, onUnreadable })
-      }
-      const found = (await pMap(partitions, inPartition, searchesAtOnce)).flat()
+        return end <= offsetFirst ? [] : [{ partition, offsetFirst, offsetLast: end - 1 }]
+      })
+      const found = (await log?.find(runId, wanted, { intervals, onUnreadable })) ?? []
       const before = await this.#lookAtOrigin(runId, wanted, origin)
       if (before.topicId !== null) topicIds.push(before.topicId)
       const limits = { topicIds, removed, compacted, unreadable }
@@ -240,16 +238,16 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     if (there === undefined || origin === null) return { places: [], topicId: null }
     const log = this.#logOf(there)
     // Of the same topic as before? That must be known.
-    const { topicId } = await log.state()
-    const inInterval = async (interval: OffsetRange): Promise<Located[]> => {
-      try {
-        return await log.find(runId, wanted, interval)
-      } catch (error) {
-        this.#ports.log.warn({ runId, hop: origin.hop, err: error }, 'where the suspects stand is not known')
-        return []
-      }
-    }
-    const places = (await pMap(origin.covered, inInterval, searchesAtOnce)).flat()
+    const { topicId, partitions } = await log.state()
+    const lows = new Map(partitions.map(({ partition, low }) => [partition, low]))
+    const intervals = origin.covered.flatMap((covered) => {
+      const offsetFirst = Math.max(covered.offsetFirst, lows.get(covered.partition) ?? Infinity)
+      return offsetFirst > covered.offsetLast ? [] : [{ ...covered, offsetFirst }]
+    })
+    const places = await log.find(runId, wanted, { intervals }).catch((error: unknown) => {
+      this.#ports.log.warn({ runId, hop: origin.hop, err: error }, 'where the suspects stand is not known')
+      return []
+    })
     return { places, topicId: topicId === null ? null : { hop: origin.hop, topicId } }
   }
 

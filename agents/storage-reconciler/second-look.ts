@@ -1,10 +1,9 @@
-import pMap from 'p-map'
 import type { Located } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { currentSnapshot } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt } from '../../shared/iceberg/snapshot-reader.ts'
-import { searchesAtOnce, type CanarySearch } from '../../shared/runtime/canary-search.ts'
+import type { CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { readPresence, type TableReading } from './snapshot-reading.ts'
 
@@ -45,5 +44,5 @@ async function lookAtOrigin({ runId, suspects, origin }: LookAgain, { search }: 
   if (origin === null) return []
   const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
   const topic = origin.hop.replace(/^topic:/, '')
-  return (await pMap(origin.covered, (covered) => search.find(runId, wanted, { topic, ...covered }), searchesAtOnce)).flat()
+  return search.find(runId, wanted, { topic, intervals: origin.covered })
 }

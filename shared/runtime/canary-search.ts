@@ -1,17 +1,17 @@
-import type { Located } from '../../schemas/parts.ts'
+import pMap from 'p-map'
+import type { Located, OffsetRange } from '../../schemas/parts.ts'
 import { AssayError } from '../core/errors.ts'
 import { canaryIdOf, canaryOfTrace } from '../core/identity.ts'
-import { lookAgain } from './kafka-look-again.ts'
 import type { ReadRecord } from './kafka-reader.ts'
+import { readSpans, spansLeft } from './kafka-spans.ts'
 import type { KafkaLink } from './kafka.ts'
+import { lookRounds } from './look-rounds.ts'
 import { framedSchemaId, recordCodec, type RecordCodec } from './record-codec.ts'
 import type { Registry } from './registry.ts'
 
-export interface SearchInterval {
+export interface SearchIn {
   readonly topic: string
-  readonly partition: number
-  readonly offsetFirst: number
-  readonly offsetLast: number
+  readonly intervals: readonly OffsetRange[]
   /** Told of records that nobody can read, and whose trace is that of a wanted canary. */
   readonly onUnreadable?: ((record: UnreadableRecord) => void) | undefined
 }
@@ -20,19 +20,16 @@ export interface UnreadableRecord extends Located {
   readonly reason: string
 }
 
-/** Each is a consumer of its own, which takes longer to join its group than to read. */
-export const searchesAtOnce = { concurrency: 8 }
-
 export interface CanarySearch {
   /** The codec of a schema id, fetched once. */
   codecOf(schemaId: number): Promise<RecordCodec>
-  /** Where the wanted canaries of a run (`stream/seq`) stand in an interval, by a fresh consumer. Throws when it could not be read to its end. */
-  find(runId: string, wanted: ReadonlySet<string>, interval: SearchInterval): Promise<Located[]>
+  /** Where the wanted canaries of a run (`stream/seq`) stand in intervals, by a fresh consumer. Throws when they could not be read to their ends. */
+  find(runId: string, wanted: ReadonlySet<string>, within: SearchIn): Promise<Located[]>
   /** The same in records that were read already. */
   locate(
     runId: string,
     wanted: ReadonlySet<string>,
-    read: { partition: number; records: readonly ReadRecord[]; onUnreadable?: SearchInterval['onUnreadable'] },
+    read: { partition: number; records: readonly ReadRecord[]; onUnreadable?: SearchIn['onUnreadable'] },
   ): Promise<Located[]>
 }
 
@@ -41,6 +38,8 @@ export const isUnreadable = (error: unknown): error is AssayError =>
   error instanceof AssayError && (error.code === 'SCHEMA_UNKNOWN' || error.code === 'INPUT_INVALID')
 
 const LOOK_TIMEOUT_MS = 20_000
+/** Each round is a consumer of its own, which takes longer to join its group than to read. */
+const ROUNDS_AT_ONCE = { concurrency: 4 }
 
 export function createCanarySearch({
   kafka,
@@ -86,12 +85,17 @@ export function createCanarySearch({
   return {
     codecOf,
     locate,
-    async find(runId, wanted, interval) {
-      const records: ReadRecord[] = []
-      const { onUnreadable, ...where } = interval
-      const look = await lookAgain(kafka, { ...where, timeoutMs: LOOK_TIMEOUT_MS, onRecords: (more) => records.push(...more) })
-      if (!look.complete) throw new Error(`${interval.topic} partition ${interval.partition}: ${look.reason}`)
-      return locate(runId, wanted, { partition: interval.partition, records, onUnreadable })
+    async find(runId, wanted, { topic, intervals, onUnreadable }) {
+      const rounds = lookRounds(await spansLeft(kafka, topic, intervals))
+      const inRound = async (spans: readonly OffsetRange[]) => {
+        const found: Located[] = []
+        const onRecords = async (partition: number, records: readonly ReadRecord[]) => {
+          found.push(...(await locate(runId, wanted, { partition, records, onUnreadable })))
+        }
+        await readSpans(kafka, { topic, spans, timeoutMs: LOOK_TIMEOUT_MS, onRecords })
+        return found
+      }
+      return (await pMap(rounds, inRound, ROUNDS_AT_ONCE)).flat()
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { AssayError } from '../core/errors.ts'
+import { openAdmin } from './kafka-admin.ts'
 import { createReader, type ReadRecord } from './kafka-reader.ts'
 import type { KafkaLink } from './kafka.ts'
 
@@ -12,6 +13,27 @@ export interface SpansOptions {
 }
 
 const PROGRESS_INTERVAL_MS = 20
+
+/** What of spans stands before the end of its partition. Throws PIPELINE_KAFKA_UNAVAILABLE where a partition or the beginning of a span is gone. */
+export async function spansLeft(link: KafkaLink, topic: string, spans: readonly OffsetRange[]): Promise<OffsetRange[]> {
+  const admin = openAdmin(link)
+  try {
+    const offsets = await admin.topicOffsets(topic)
+    return spans.flatMap((span) => {
+      const there = offsets.find(({ partition }) => partition === span.partition)
+      if (there === undefined) throw new AssayError('PIPELINE_KAFKA_UNAVAILABLE', `topic ${topic} has no partition ${span.partition}`)
+      if (there.low > span.offsetFirst)
+        throw new AssayError(
+          'PIPELINE_KAFKA_UNAVAILABLE',
+          `${topic}/${span.partition} begins at ${there.low}: ${span.offsetFirst} was removed`,
+        )
+      const offsetLast = Math.min(span.offsetLast, there.high - 1)
+      return offsetLast < span.offsetFirst ? [] : [{ ...span, offsetLast }]
+    })
+  } finally {
+    await admin.close()
+  }
+}
 
 /**
  * Reads a span of each of several partitions by one fresh consumer. What is behind a span is not handed over. Throws

@@ -4,6 +4,7 @@ import type { Broker } from './broker.fixture.ts'
 import { openAdmin } from './kafka-admin.ts'
 import type { KafkaAdmin } from './kafka-admin.ts'
 import { lookAgain } from './kafka-look-again.ts'
+import { readSpans, spansLeft } from './kafka-spans.ts'
 import { createReader } from './kafka-reader.ts'
 import type { ReadBatch, ReaderTrouble } from './kafka-reader.ts'
 import { createWriter } from './kafka-writer.ts'
@@ -130,6 +131,21 @@ test('a reader starts at the very positions it is given, moves over aborted reco
   expect(seen).toEqual([4, 12, 13])
   expect(await lookAgain(link, { ...look, offsetFirst: 500, offsetLast: 501 })).toMatchObject({ complete: true })
   expect(await lookAgain(link, { ...look, partition: 7, offsetFirst: 0, offsetLast: 1 })).toMatchObject({ complete: false })
+
+  const spans = await spansLeft(link, topic, [
+    { partition: 0, offsetFirst: 14, offsetLast: 500 },
+    { partition: 1, offsetFirst: 0, offsetLast: 3 },
+  ])
+  expect(spans).toEqual([{ partition: 0, offsetFirst: 14, offsetLast: 23 }])
+  const again: number[] = []
+  await readSpans(link, {
+    ...{ topic, spans, timeoutMs: 10_000 },
+    onRecords: (_, records) => Promise.resolve(void again.push(...records.map(({ offset }) => offset))),
+  })
+  expect(again).toEqual([14, 15, 16])
+  await expect(spansLeft(link, topic, [{ partition: 7, offsetFirst: 0, offsetLast: 1 }])).rejects.toThrow(
+    `topic ${topic} has no partition 7`,
+  )
 })
 
 test('after kill -9 of the broker and its return, nothing acknowledged is missing, nothing comes twice, and outcomes hold', async () => {

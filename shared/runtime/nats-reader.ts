@@ -190,6 +190,7 @@ export async function consumerPosition(link: NatsLink, stream: string, consumer:
 export interface StreamLook extends Pick<NatsReaderOptions, 'stream' | 'filter' | 'offsetFirst'> {
   readonly offsetLast: number
   readonly timeoutMs: number
+  readonly onRecords: (records: readonly ReadRecord[]) => Promise<void>
 }
 
 const LOOK_TURN_MS = 20
@@ -197,22 +198,20 @@ const LOOK_TURN_MS = 20
 /** All records of an interval by a fresh consumer: the second source to be heard before accusing. Throws when it could not be read to its end. */
 export async function lookAtStream(
   link: NatsLink,
-  { stream, filter, offsetFirst, offsetLast, timeoutMs }: StreamLook,
-): Promise<ReadRecord[]> {
+  { stream, filter, offsetFirst, offsetLast, timeoutMs, onRecords }: StreamLook,
+): Promise<void> {
   const end = Math.min(offsetLast + 1, await streamEnd(link, stream))
-  const records: ReadRecord[] = []
   let trouble = ''
   const deadlineMs = performance.now() + timeoutMs
   const reader = createNatsReader(link, {
     stream,
     filter,
     offsetFirst,
-    onBatch: (batch) => void records.push(...batch.filter(({ offset }) => offset <= offsetLast)),
+    onBatch: (records) => onRecords(records.filter(({ offset }) => offset <= offsetLast)),
     onTrouble: ({ message }) => (trouble = `; ${message}`),
   })
   while (reader.position() < end && performance.now() < deadlineMs) await pause(LOOK_TURN_MS)
   const position = reader.position()
   await reader.close()
   if (position < end) throw new Error(`stream ${stream}: only up to ${position} of ${end} within ${timeoutMs} ms${trouble}`)
-  return records
 }
