@@ -1,5 +1,6 @@
 import { AssayError } from '../core/errors.ts'
 import { parseCanaryId, RUN_ID_LENGTH, SEQ_DIGITS, STREAMS_MAX, STREAM_DIGITS } from '../core/identity.ts'
+import { TurnReader, type Turns } from './identity-turns.ts'
 import { PLAIN, isDictionaryEncoding, type Page } from './parquet-pages.ts'
 import { beyondDictionary, countOf, dictionaryIndices, presenceOf, spread } from './parquet-values.ts'
 
@@ -22,6 +23,9 @@ export interface Identities {
   readonly seqs: Float64Array
 }
 
+/** Rows are read one by one until so many show whether they take turns. */
+const ROWS_BETWEEN_TURNS = 512
+
 /**
  * Identities straight from the bytes of Parquet pages. The engine makes a string of each, checks its UTF-8 and cuts it in
  * pieces; here several characters at a time are compared or made a number of, and nothing is allocated. Every character is looked at.
@@ -39,9 +43,10 @@ export class IdentityColumn {
   #runEnd = 0
   #runId = ''
   #runStreams: Int32Array | null = null
+  readonly #turnReader = new TurnReader()
 
-  /** Writes the identities of a page, and returns how many. */
-  read(page: Page, out: Identities): number {
+  /** Writes the identities of a page, and returns how many. `onTurns` is told of rows in which streams take turns, in their order. */
+  read(page: Page, out: Identities, onTurns?: (turns: Turns) => void): number {
     if (page.kind === 'dictionary') {
       this.#dictionary = { streams: new Int32Array(page.count), seqs: new Float64Array(page.count) }
       this.#plain(page.values, { out: this.#dictionary, count: page.count })
@@ -49,7 +54,8 @@ export class IdentityColumn {
     }
     const present = presenceOf(page)
     const count = countOf(present, page.count)
-    if (page.encoding === PLAIN) this.#plain(page.values, { out, count })
+    // Of what is moved to other rows behind nulls, turns would be told at the wrong ones.
+    if (page.encoding === PLAIN) this.#plain(page.values, { out, count, onTurns: present === null ? onTurns : undefined })
     else if (isDictionaryEncoding(page.encoding)) this.#indexed(dictionaryIndices(page, count), out)
     else throw new RangeError(`encoding ${page.encoding}`)
     if (present !== null) {
@@ -68,13 +74,26 @@ export class IdentityColumn {
     }
   }
 
-  #plain(values: Buffer, { out, count }: { out: Identities; count: number }): void {
+  #plain(
+    values: Buffer,
+    { out, count, onTurns }: { out: Identities; count: number; onTurns?: ((turns: Turns) => void) | undefined },
+  ): void {
     const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
+    const rowBytes = 4 + ID_LENGTH
     for (let row = 0, at = 0; row < count;) {
-      const done = this.#rowsOfRun(view, { out, count, row, at })
+      const until = onTurns === undefined ? count : Math.min(count, row + ROWS_BETWEEN_TURNS)
+      const done = this.#rowsOfRun(view, { out, count: until, row, at })
       row = done.row
       at = done.at
       if (row === count) return
+      if (row === until) {
+        const turns = this.#turnReader.read({ values, rowBytes, ...out, count }, row, at)
+        if (turns === null) continue
+        onTurns?.(turns)
+        row += turns.turns * turns.period
+        at += turns.turns * turns.period * rowBytes
+        continue
+      }
       // A row of another run, or none of the layout.
       const length = view.getInt32(at, true)
       if (length < 0) throw new RangeError('a text of negative length')

@@ -228,6 +228,55 @@ test.each([
   expect(scan.outOfOrderCount).toBe(2)
 })
 
+interface Turning {
+  readonly streams: number
+  readonly seqFirst: number
+  readonly edits: readonly { readonly what: string; readonly at: number }[]
+}
+
+const turningArbitrary: fc.Arbitrary<Turning> = fc.record({
+  streams: fc.integer({ min: 1, max: 5 }),
+  seqFirst: fc.constantFrom(0, 95, 99_990, 999_999_999_600),
+  edits: fc.array(fc.record({ what: fc.constantFrom('drop', 'double', 'swap', 'spoil', 'repeat', 'other run'), at: fc.nat(2_999) }), {
+    maxLength: 6,
+  }),
+})
+
+/** Streams that take turns, for long enough to be read as such, and what is done to them anywhere. */
+function turningRows({ streams, seqFirst, edits }: Turning): Row[] {
+  const ids = Array.from({ length: 3_000 }, (_, i) =>
+    canaryIdText({ runId: runIds[0]!, stream: i % streams, seq: Math.min(999_999_999_999, seqFirst + Math.floor(i / streams)) }),
+  )
+  for (const { what, at } of edits) {
+    const id = ids[at] ?? ids[0]!
+    if (what === 'drop') ids.splice(at, 1)
+    else if (what === 'double') ids.splice(at, 0, id)
+    else if (what === 'swap' && at >= streams) [ids[at], ids[at - streams]] = [ids[at - streams]!, id]
+    else if (what === 'spoil') ids[at] = `${id.slice(0, -1)}x`
+    else if (what === 'repeat') ids[at] = ids[Math.floor(at / 2)] ?? id
+    else ids[at] = id.replace(runIds[0]!, runIds[1]!)
+  }
+  return ids.map((id, i) => ({ id, partition: 0, offset: i }))
+}
+
+test(
+  'streams that take turns are read the same, turn by turn and by the engine, whatever is wrong with some rows',
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(turningArbitrary, fc.constantFrom(2_048, 10_000), async (turning, groupRows) => {
+        // Dictionaries are read by their own way.
+        const path = await fileOf(turningRows(turning), `COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1, ROW_GROUP_SIZE ${groupRows}`)
+        const input = inputOf([path])
+        expect(await scanPages(db, input)).not.toBeNull()
+        expect(sorted(await scanIdentities(db, input))).toEqual(sorted(await scanByEngine(db, input)))
+        await rm(path)
+      }),
+      { numRuns: 40 },
+    )
+  },
+  PROPERTY_MS,
+)
+
 test('rows of others among the canaries are for the engine to tell apart', async () => {
   const path = await fileOf(clean(100), 'COMPRESSION zstd', (i) => (i % 2 === 0 ? 'XTST' : 'XNAS'))
   expect(await scanPages(db, inputOf([path]))).toBeNull()

@@ -6,6 +6,7 @@ import { rowGroupsOf, type ColumnChunk, type RowGroup } from './parquet-groups.t
 import { IntegerColumn } from './parquet-values.ts'
 import type { DuckDb } from './duckdb.ts'
 import type { IdentityScanInput } from './identity-scan.ts'
+import type { Turns } from './identity-turns.ts'
 import { SeqMarks } from './seq-marks.ts'
 import { PARTITIONS_MAX, SeqOrder, type OutOfOrder, type PlacedRows } from './seq-order.ts'
 
@@ -68,6 +69,8 @@ interface Reading {
 
 interface GroupRows extends PlacedRows {
   readonly group: RowGroup
+  /** Rows that need not be looked at one by one, in their order. */
+  readonly turns: readonly Turns[]
 }
 
 class Scan implements PageScan {
@@ -98,18 +101,33 @@ class Scan implements PageScan {
   }
 
   add(rows: GroupRows): void {
-    const { count, streams, seqs, group } = rows
+    const { count, streams, seqs, turns, group } = rows
     this.rowCount += count
     this.marks.beginTouching()
-    for (let row = 0; row < count; row++) {
-      const stream = streams[row] as number
-      if (stream === NO_STREAM) this.malformedCount++
-      else if (!this.marks.mark(stream, seqs[row] as number)) this.#repeat(stream, seqs[row] as number)
+    let row = 0
+    for (const taken of turns) {
+      this.#mark(rows, row, taken.row)
+      for (let i = taken.row; i < taken.row + taken.period; i++) this.#markTurns(streams[i] as number, seqs[i] as number, taken.turns)
+      row = taken.row + taken.period * taken.turns
     }
+    this.#mark(rows, row, count)
     this.#touched.push({ group, pages: this.marks.touched })
     if (this.#input.kafka === null) return
     this.#addOffsets(rows)
     if (this.#input.order === true) this.order.add(rows)
+  }
+
+  #mark({ streams, seqs }: GroupRows, first: number, end: number): void {
+    for (let row = first; row < end; row++) {
+      const stream = streams[row] as number
+      if (stream === NO_STREAM) this.malformedCount++
+      else if (!this.marks.mark(stream, seqs[row] as number)) this.#repeat(stream, seqs[row] as number)
+    }
+  }
+
+  #markTurns(stream: number, first: number, count: number): void {
+    if (this.marks.markAll(stream, first, count)) return
+    for (let seq = first; seq < first + count; seq++) if (!this.marks.mark(stream, seq)) this.#repeat(stream, seq)
   }
 
   #repeat(stream: number, seq: number): void {
@@ -159,11 +177,16 @@ async function* rowsOf(groups: readonly RowGroup[], reading: Reading): AsyncGene
   const [partitions, offsets] = reading.withPlaces ? [new Float64Array(largest), new Float64Array(largest)] : [noNumbers, noNumbers]
   for await (const { group, identity, partition, offset } of pagesAhead(groups, reading)) {
     let rows = 0
-    for (const page of identity) rows += reading.column.read(await page, { streams: streams.subarray(rows), seqs: seqs.subarray(rows) })
+    const turns: Turns[] = []
+    for (const page of identity) {
+      const first = rows
+      const out = { streams: streams.subarray(first), seqs: seqs.subarray(first) }
+      rows += reading.column.read(await page, out, (taken) => turns.push({ ...taken, row: first + taken.row }))
+    }
     if (rows !== group.rowCount) throw new RangeError(`expected ${group.rowCount} rows, got ${rows}`)
     await readIntegers(partition, { out: partitions, group, chunk: group.partition })
     await readIntegers(offset, { out: offsets, group, chunk: group.offset })
-    yield { group, count: rows, streams, seqs, partitions, offsets }
+    yield { group, count: rows, streams, seqs, turns, partitions, offsets }
   }
 }
 

@@ -37,6 +37,32 @@ export class SeqMarks {
     return true
   }
 
+  /** Marks `count` seqs from `first` on; returns false, and marks none, when one of them was marked already. */
+  markAll(stream: number, first: number, count: number): boolean {
+    const seqs = { stream, first, count }
+    if (!this.#eachWord(seqs, (page, word, mask) => ((page[word] as number) & mask) === 0)) return false
+    return this.#eachWord(seqs, (page, word, mask) => {
+      page[word] = (page[word] as number) | mask
+      return true
+    })
+  }
+
+  /** Until one says no: whether none did. */
+  #eachWord(
+    { stream, first, count }: { stream: number; first: number; count: number },
+    visit: (page: Uint32Array, word: number, mask: number) => boolean,
+  ): boolean {
+    for (let seq = first; seq < first + count;) {
+      const number = (seq / PAGE_BITS) | 0
+      const bit = seq - number * PAGE_BITS
+      const low = bit & 31
+      const bits = Math.min(32 - low, first + count - seq)
+      if (!visit(this.#turnTo(stream, number), bit >> 5, bits === 32 ? -1 : ((1 << bits) - 1) << low)) return false
+      seq += bits
+    }
+    return true
+  }
+
   has(stream: number, seq: number): boolean {
     const page = this.#streams[stream]?.get(Math.floor(seq / PAGE_BITS))
     const bit = seq % PAGE_BITS
