@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { emptyPrint, withParts } from '../../shared/core/audit-print.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { RUN, TABLE, accepted, auditPlan, told } from '../../shared/core/told-run.fixture.ts'
-import { checkerCore, type CheckerEffect, type CheckerEvent, type CheckerState } from './core.ts'
+import { checkerCore, type CheckerState } from './core.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 
 const at = { runId: RUN, hop: TABLE }
 const ends = (end: number, isLast = false): CheckerEvent => ({ type: 'audit-ends-seen', ...at, ends: new Map([[0, end]]), isLast })

@@ -3,7 +3,8 @@ import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { CLEAN, RAW, RUN, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
-import { checkerCore, type CheckerEffect, type CheckerEvent, type CheckerState } from './core.ts'
+import { checkerCore, type CheckerState } from './core.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 import type { LogState, LookLimits } from './log-watch.ts'
 import type { ReadBatch } from './sighting.ts'
 
@@ -51,6 +52,7 @@ const logSeen = (played: Played, hop: string, ...[topicId, said = {}]: [topicId:
     type: 'log-seen',
     runId: RUN,
     hop,
+    asked: played.lastAsked('look-at-log')?.asked ?? new Map(),
     state: { topicId, partitions: [{ partition: 0, low: 0, end: 110, stableEnd: 110, ...said }] },
   })
 const look = (played: Played, hop: string, said: Partial<LookLimits> = {}) =>
@@ -58,6 +60,7 @@ const look = (played: Played, hop: string, said: Partial<LookLimits> = {}) =>
     type: 'looked-again',
     runId: RUN,
     hop,
+    askedAtMs: played.lastAsked('look-again')?.askedAtMs ?? -1,
     result: { ok: true, found: [], origin: [], limits: { topicIds, removed: [], compacted: false, unreadable: [], ...said } },
   })
 const progress = (played: Played) =>
@@ -83,6 +86,19 @@ describe('a topic that is another one than before', () => {
     expect(doubts(played)[0]).toContain('what became of 6 canaries cannot be told: two: the topic was deleted and made again')
     expect(played.saidOf('hop-sighted').flatMap((fact) => fact.canaries)).toEqual([{ stream: 0, ranges: [0, 3] }])
     expect(ends(played)).toEqual(['ok'])
+  })
+
+  test('is not what a topic is whose state is told late, when we have read on and asked anew', () => {
+    const played = reads(begun(), RAW, seqs(0, 3), { offsetLast: 103 }).until(6_000)
+    const early = new Map([[0, 104]])
+    expect(played.take('look-at-log').findLast(({ hop }) => hop === RAW)?.asked).toEqual(early)
+    reads(played, RAW, seqs(4, 9), { offsetFirst: 104 }).until(12_000)
+    expect(played.take('look-at-log').findLast(({ hop }) => hop === RAW)?.asked).toEqual(new Map([[0, 110]]))
+    for (const end of [104, 105]) {
+      const state = { topicId: 'one', partitions: [{ partition: 0, low: 0, end, stableEnd: end }] }
+      played.step({ type: 'log-seen', runId: RUN, hop: RAW, asked: early, state })
+    }
+    expect(accusations(played)).toEqual([])
   })
 
   test('is noticed by the second look before it accuses anybody', () => {

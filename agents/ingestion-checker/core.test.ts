@@ -4,7 +4,8 @@ import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { CLEAN, RAW, RUN, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
-import { checkerCore, type CheckerEffect, type CheckerEvent, type CheckerState, type LookOutcome } from './core.ts'
+import { checkerCore, type CheckerState } from './core.ts'
+import type { CheckerEffect, CheckerEvent, LookOutcome } from './events.ts'
 import type { RecordFault } from './sighting.ts'
 
 type Played = PlayedCore<CheckerState, CheckerEvent, CheckerEffect>
@@ -67,13 +68,15 @@ function reads(played: Played, hop: string, ...[last, { without = [], twice, fau
 
 const progress = (played: Played, committed: number, end: number) =>
   played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: new Map([[0, committed]]), ends: new Map([[0, end]]) })
-const look = (played: Played, hop: string, result: LookOutcome) => played.step({ type: 'looked-again', runId: RUN, hop, result })
+const askedAt = (played: Played) => played.lastAsked('look-again')?.askedAtMs ?? -1
+const look = (played: Played, hop: string, result: LookOutcome) =>
+  played.step({ type: 'looked-again', runId: RUN, hop, askedAtMs: askedAt(played), result })
 const at = (seq: number): Located => ({ stream: 0, seq, partition: 0, offset: 100 + seq })
 const nothing: LookOutcome = { ok: true, found: [], origin: [at(4)], limits }
 /** And both topics are seen to be the ones they were. */
 const endProduction = (played: Played) =>
   [RAW, CLEAN].reduce(
-    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, state: { topicId: null, partitions: [] } }),
+    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), state: { topicId: null, partitions: [] } }),
     played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs })),
   )
 
@@ -131,6 +134,15 @@ describe('the ingestion-checker', () => {
         expected: expect.stringContaining('offset 104') as string,
       },
     ])
+  })
+
+  test('accuses nobody by an answer to what an earlier reading asked', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    progress(endProduction(played), 110, 110).until(3_400)
+    played.step({ type: 'looked-again', runId: RUN, hop: CLEAN, askedAtMs: askedAt(played) - 200, result: nothing })
+    expect(accusations(played)).toEqual([])
+    expect(accusations(look(played, CLEAN, nothing))).toEqual([`lost ${CLEAN} 0/4-4`])
   })
 
   test('accuses nobody when the second look finds it', () => {

@@ -1,11 +1,10 @@
-import type { Located, Position } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import { dueAfterLooks, foldAfterLook, type AfterLooks } from '../../shared/core/after-looks.ts'
 import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
-import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
+import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
 import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
@@ -22,69 +21,12 @@ import {
   type RunWorks,
 } from '../../shared/core/run-work.ts'
 import type { Shares } from '../../shared/core/shares.ts'
-import type { ResolvedRun } from '../../topology/resolved-run.ts'
-import { beginAudit, carryOnAudit, onAuditEvent, type AuditEffect, type AuditEvent, type TopicAudit } from './audit.ts'
+import { beginAudit, carryOnAudit, onAuditEvent, type AuditEvent, type TopicAudit } from './audit.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 import { foldLogState, tellRemoved } from './log-judging.ts'
-import type { LogState, LookLimits, TopicId } from './log-watch.ts'
-import type { Offsets } from './loss.ts'
 import { finishWhenDone, foldLook, judgeLoss, lookAfter } from './judging.ts'
 import { takeBackSighted, topicShare } from './sharing.ts'
-import type { ReadBatch } from './sighting.ts'
 import { flush, isProcessed, newTopicWork, readBatch, type TopicWork } from './topic-work.ts'
-
-export type CheckerEvent =
-  | BusEvent
-  | AuditEvent
-  | {
-      readonly type: 'baselined'
-      readonly runId: string
-      readonly stage: string
-      readonly positions: readonly Position[]
-      readonly topicIds: readonly TopicId[]
-    }
-  | { readonly type: 'log-seen'; readonly runId: string; readonly hop: string; readonly state: LogState }
-  | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly reading: number; readonly batch: ReadBatch }
-  | { readonly type: 'progress-seen'; readonly runId: string; readonly hop: string; readonly committed: Offsets; readonly ends: Offsets }
-  | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: LookOutcome }
-  | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
-
-export type LookOutcome =
-  | { readonly ok: true; readonly found: readonly Located[]; readonly origin: readonly Located[]; readonly limits: LookLimits }
-  | { readonly ok: false; readonly reason: string }
-
-export type CheckerEffect =
-  | BusEffect
-  | AuditEffect
-  /** Where each hop ends now, and that the schemas are known: the run's reading starts there. */
-  | { readonly type: 'take-baseline'; readonly runId: string; readonly stage: string; readonly hops: readonly string[] }
-  | {
-      readonly type: 'start-reading'
-      readonly runId: string
-      readonly hop: string
-      /** Goes back with what is read: what an earlier reading sent last is not of this one. */
-      readonly reading: number
-      readonly positions: Offsets
-      /** Partitions of others are not read. */
-      readonly shares: Shares
-      readonly resolved: ResolvedRun
-    }
-  | { readonly type: 'stop-reading'; readonly runId: string }
-  /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
-  | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
-  /** How the topic stands: its id, and what of it is left. */
-  | { readonly type: 'look-at-log'; readonly runId: string; readonly hop: string }
-  | {
-      readonly type: 'look-again'
-      readonly runId: string
-      readonly hop: string
-      readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
-      readonly searchFrom: Offsets
-      /** Where the suspects stand at the hop before; empty for the first hop. */
-      readonly origin: {
-        readonly hop: string
-        readonly covered: readonly { partition: number; offsetFirst: number; offsetLast: number }[]
-      } | null
-    }
 
 export interface CheckerWork {
   readonly stage: string
@@ -147,11 +89,11 @@ function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent
     }
     case 'log-seen': {
       const topic = work.topics.get(event.hop)
-      return topic === undefined ? [] : foldLogState(state.works, { run, work, topic }, event.state)
+      return topic === undefined ? [] : foldLogState(state.works, { run, work, topic }, event)
     }
     case 'looked-again': {
       const topic = work.topics.get(event.hop)
-      return topic === undefined ? [] : foldLook(state.works, { run, work, topic }, event.result)
+      return topic === undefined ? [] : foldLook(state.works, { run, work, topic }, event)
     }
     case 'trouble': {
       const topic = work.topics.get(event.hop)
@@ -189,7 +131,7 @@ function onTick(state: CheckerState): CheckerEffect[] {
     else effects.push(...stopWithOthers(state, run))
   }
   letGoOfAudits(works, state.audits)
-  for (const look of dueAfterLooks(works, state.lookedAfter, recordHops)) effects.push(lookAfter(look))
+  for (const look of dueAfterLooks(works, state.lookedAfter, recordHops)) effects.push(lookAfter(nowMs, look))
   return effects
 }
 
@@ -271,8 +213,7 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
     const isDue = topic.logAskedMs <= (production(run)?.ended?.atMs ?? 0) || nowMs - topic.logAskedMs >= LOG_EVERY_MS
     if (topic.hop.kind === 'topic' && isDue) {
       topic.logAskedMs = nowMs
-      topic.log.asked = new Map(topic.positions)
-      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name })
+      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name, asked: new Map(topic.positions) })
     }
     effects.push(...tellRemoved(works, { run, topic }))
     if (topic.share.isJudge) effects.push(...takeBackSighted(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))

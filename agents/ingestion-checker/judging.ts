@@ -9,7 +9,8 @@ import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '..
 import { holdsAll } from '../../shared/core/shares.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import type { Finding } from '../../shared/core/violations.ts'
-import type { CheckerEffect, CheckerWork, LookOutcome } from './core.ts'
+import type { CheckerWork } from './core.ts'
+import type { CheckerEffect, LookOutcome } from './events.ts'
 import { adoptProgress, searchFrom, stillMissing, suspectsOf } from './loss.ts'
 import { closeBrokenLog, sayBroken } from './log-judging.ts'
 import { doubtOf, renamedOf, type UnreadableCanary } from './log-watch.ts'
@@ -37,11 +38,13 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
   })
   if (suspects.length === 0) return []
   topic.loss.looking = suspects
+  topic.loss.lookedAtMs = works.base.nowMs
   return [
     {
       type: 'look-again',
       runId: run.runId,
       hop: topic.name,
+      askedAtMs: topic.loss.lookedAtMs,
       suspects: suspects.flatMap(({ canaries }) => canaries.members()),
       searchFrom: searchFrom(hopEvidence(evidence, topic.name), topic.baseline, suspects),
       origin: before === null ? null : { hop: before, covered: suspects.flatMap(({ segment }) => [...segment.covered]) },
@@ -58,7 +61,12 @@ function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
   return sighted
 }
 
-export function foldLook(works: RunWorks, { run, work, topic }: TopicContext, result: LookOutcome): CheckerEffect[] {
+export function foldLook(
+  works: RunWorks,
+  { run, work, topic }: TopicContext,
+  { askedAtMs, result }: { readonly askedAtMs: number; readonly result: LookOutcome },
+): CheckerEffect[] {
+  if (askedAtMs !== topic.loss.lookedAtMs) return []
   const suspects = topic.loss.looking
   topic.loss.looking = []
   if (!result.ok) {
@@ -142,11 +150,11 @@ function lostFinding(
 }
 
 /** From where the run began to read; what turns up is told as a correction of its verdict. */
-export function lookAfter({ run, hop, lost }: AfterLook): CheckerEffect {
+export function lookAfter(askedAtMs: number, { run, hop, lost }: AfterLook): CheckerEffect {
   const started = run.resolved.plan.stages.find(({ task }) => task === 'sight-topics')
   const positions = (started === undefined ? null : run.stages.get(started.stage)?.started?.positions) ?? []
   const from = new Map(positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
-  return { type: 'look-again', runId: run.runId, hop, suspects: lost.members(), searchFrom: from, origin: null }
+  return { type: 'look-again', runId: run.runId, hop, askedAtMs, suspects: lost.members(), searchFrom: from, origin: null }
 }
 
 /** Tells what is left to tell; `done` once everything there was to see has been seen and judged. */

@@ -3,17 +3,17 @@ import { lostAt, hopEvidence, standingViolations, type Segment } from '../../sha
 import { evidenceOf, headOf, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { holds } from '../../shared/core/shares.ts'
 import { violationFact } from '../../shared/core/violations.ts'
-import type { CheckerEffect } from './core.ts'
-import { compareLog, noteRemoved, removedText, type Broken, type LogState } from './log-watch.ts'
+import type { CheckerEffect } from './events.ts'
+import { compareLog, noteRemoved, removedText, type Broken, type SeenLog } from './log-watch.ts'
 import { flush, type TopicContext } from './topic-work.ts'
 
-export function foldLogState(works: RunWorks, context: TopicContext, state: LogState): CheckerEffect[] {
+export function foldLogState(works: RunWorks, context: TopicContext, { state, asked }: SeenLog): CheckerEffect[] {
   const { topic } = context
   topic.logSeenMs = works.base.nowMs
   if (topic.log.broken !== null) return []
   // Of their partitions the others tell.
   const ours = state.partitions.filter(({ partition }) => holds(topic.share.shares, partition))
-  const { removed, broken } = compareLog(topic.log, topic.positions, { ...state, partitions: ours })
+  const { removed, broken } = compareLog(topic.log, topic.positions, { state: { ...state, partitions: ours }, asked })
   for (const range of removed) {
     noteRemoved(topic.log, range)
     topic.positions.set(range.partition, range.offsetLast + 1)

@@ -39,6 +39,12 @@ export interface TopicId {
   readonly topicId: string
 }
 
+export interface SeenLog {
+  readonly state: LogState
+  /** Our positions when this was asked for: a log that is whole ends behind them, however long the answer took. */
+  readonly asked: Offsets
+}
+
 /** Whether what is read at a hop is still the log the run began with, and how much of it nobody can read any more. */
 export interface LogWatch {
   readonly topicId: string | null
@@ -47,10 +53,8 @@ export interface LogWatch {
   untold: OffsetRange[]
   /** Offsets were passed over that hold no record any more, or may have been before this process was. */
   skipped: boolean
-  /** Our positions when the state was asked for: a log that is whole ends behind them. */
-  asked: Offsets
-  /** The state before this one: what it takes two to say is not said of a moment. */
-  last: { readonly state: LogState; readonly asked: Offsets } | null
+  /** What was seen before: what it takes two to say is not said of a moment. */
+  last: SeenLog | null
   /** Why reading does not go on, though there is more. */
   heldBack: string | null
   /** Why nothing can be said of this log any more. */
@@ -63,7 +67,6 @@ export function newLogWatch(topicId: string | null, told: HopEvidence, baseline:
     removed: new OffsetCover(),
     untold: [],
     skipped: false,
-    asked: new Map(),
     last: null,
     heldBack: null,
     broken: null,
@@ -90,8 +93,11 @@ export function noteRemoved(watch: LogWatch, removed: OffsetRange): void {
 }
 
 /** What a new state of the log means. Retention works while we read: only what was so twice, without our having moved, is so. */
-export function compareLog(watch: LogWatch, positions: Offsets, state: LogState): { removed: OffsetRange[]; broken: Broken | null } {
-  const { asked } = watch
+export function compareLog(
+  watch: LogWatch,
+  positions: Offsets,
+  { state, asked }: SeenLog,
+): { removed: OffsetRange[]; broken: Broken | null } {
   const lastAsked = watch.last?.asked
   const last = new Map(watch.last?.state.partitions.map((partition) => [partition.partition, partition]))
   watch.last = { state, asked }

@@ -22,8 +22,9 @@ export interface LossWatch {
   proven: Offsets
   /** The progress for which the segments that it has passed in part were looked at. */
   partsLookedAt: Offsets | null
-  /** Suspects of the look under way. */
+  /** Suspects of the look under way, and when it was asked for. */
   looking: readonly Suspects[]
+  lookedAtMs: number
   looksFailed: number
 }
 
@@ -40,6 +41,7 @@ export const newLossWatch = (): LossWatch => ({
   proven: new Map(),
   partsLookedAt: null,
   looking: [],
+  lookedAtMs: 0,
   looksFailed: 0,
 })
 

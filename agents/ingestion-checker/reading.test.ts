@@ -7,7 +7,7 @@ import { RAW, RUN, recordSchema, resolvedOf } from '../../shared/core/told-run.f
 import { recordCodec } from '../../shared/runtime/record-codec.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP } from '../../topology/topology.ts'
-import type { CheckerEvent } from './core.ts'
+import type { CheckerEvent } from './events.ts'
 import type { LogBatch, LogReading } from './hop-logs.ts'
 import { Reading, type ReadingOf } from './reading.ts'
 import type { ReadBatch } from './sighting.ts'

@@ -11,7 +11,7 @@ import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-co
 import { createCodecs, type Codecs } from './record-codecs.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
-import type { CheckerEffect, CheckerEvent } from './core.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 import { ContractCheck, type RecordUnderContract } from './contract-check.ts'
 import type { HopLog, LogBatch, LogReader } from './hop-logs.ts'
 import { checkRecord, checkUnchanged } from './record-check.ts'

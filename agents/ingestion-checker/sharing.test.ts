@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { runItem } from '../../shared/core/shares.ts'
 import { CLEAN, RAW, RUN, accepted, told } from '../../shared/core/told-run.fixture.ts'
-import { checkerCore, type CheckerEffect, type CheckerEvent, type CheckerState } from './core.ts'
+import { checkerCore, type CheckerState } from './core.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 
 type Played = PlayedCore<CheckerState, CheckerEvent, CheckerEffect>
 const SLOTS = 4
@@ -49,7 +50,7 @@ const committed = (played: Played) => {
 }
 const endProduction = (played: Played) =>
   [RAW, CLEAN].reduce(
-    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, state: { topicId: null, partitions: [] } }),
+    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), state: { topicId: null, partitions: [] } }),
     played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs })),
   )
 const partsOf = (played: Played) => played.saidOf('part-ended').map(({ part }) => part)

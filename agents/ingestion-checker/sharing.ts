@@ -3,7 +3,7 @@ import type { RunState } from '../../shared/core/run-book.ts'
 import { holds, holdsAll, runItem, type Shares } from '../../shared/core/shares.ts'
 import { evidenceOf, recordHops, say, headOf, type RunWorks } from '../../shared/core/run-work.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
-import type { CheckerEffect } from './core.ts'
+import type { CheckerEffect } from './events.ts'
 import type { Offsets } from './loss.ts'
 import type { TopicContext, TopicWork } from './topic-work.ts'
 

@@ -17,7 +17,8 @@ import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createCanarySpans, type CanarySpans } from '../../shared/runtime/canary-spans.ts'
 import { createTracedLatencies, hopNames, type TracedLatencies } from '../../shared/runtime/traced-latency.ts'
 import type { Tracing } from '../../shared/runtime/tracing.ts'
-import type { CheckerEffect, CheckerEvent, CheckerState } from './core.ts'
+import type { CheckerState } from './core.ts'
+import type { CheckerEffect, CheckerEvent } from './events.ts'
 import { TopicAuditor } from './topic-auditor.ts'
 import { hopLog, type HopLog } from './hop-logs.ts'
 import { TRACED } from './metrics.ts'
@@ -199,7 +200,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     }
   }
 
-  async #lookAgain({ runId, hop, suspects, searchFrom, origin }: Effect<'look-again'>, send: Send): Promise<void> {
+  async #lookAgain({ runId, hop, askedAtMs, suspects, searchFrom, origin }: Effect<'look-again'>, send: Send): Promise<void> {
     this.#ports.metrics.add('assay_checker_looks_total')
     const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
     const here = this.#hop(hop)
@@ -222,9 +223,10 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       const before = await this.#lookAtOrigin(runId, wanted, origin)
       if (before.topicId !== null) topicIds.push(before.topicId)
       const limits = { topicIds, removed, compacted, unreadable }
-      send({ type: 'looked-again', runId, hop, result: { ok: true, found, origin: before.places, limits } })
+      send({ type: 'looked-again', runId, hop, askedAtMs, result: { ok: true, found, origin: before.places, limits } })
     } catch (error) {
-      send({ type: 'looked-again', runId, hop, result: { ok: false, reason: error instanceof Error ? error.message : String(error) } })
+      const reason = error instanceof Error ? error.message : String(error)
+      send({ type: 'looked-again', runId, hop, askedAtMs, result: { ok: false, reason } })
     }
   }
 
@@ -251,11 +253,11 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     return { places, topicId: topicId === null ? null : { hop: origin.hop, topicId } }
   }
 
-  async #lookAtLog({ runId, hop }: Effect<'look-at-log'>, send: Send): Promise<void> {
+  async #lookAtLog({ runId, hop, asked }: Effect<'look-at-log'>, send: Send): Promise<void> {
     const known = this.#hop(hop)
     if (known === undefined) return
     try {
-      send({ type: 'log-seen', runId, hop, state: await this.#logOf(known).state() })
+      send({ type: 'log-seen', runId, hop, asked, state: await this.#logOf(known).state() })
     } catch (error) {
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }

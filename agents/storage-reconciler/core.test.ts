@@ -59,7 +59,8 @@ const readingOf = (
   ...said,
 })
 const reads = (played: Played, reading: SnapshotReading) => played.step({ type: 'snapshot-read', runId: RUN, hop: TABLE, reading })
-const look = (played: Played, result: TableLook) => played.step({ type: 'looked-again', runId: RUN, hop: TABLE, result })
+const look = (played: Played, result: TableLook, askedAtMs = played.lastAsked('look-again')?.askedAtMs ?? -1) =>
+  played.step({ type: 'looked-again', runId: RUN, hop: TABLE, askedAtMs, result })
 const at = (seq: number): Located => ({ stream: 0, seq, partition: 0, offset: seq })
 const absent: TableLook = { ok: true, snapshotId: '9', present: [], origin: [at(4)], unreadable: [] }
 const allBut4 = [{ stream: 0, ranges: [0, 3, 5, 9] }]
@@ -138,6 +139,13 @@ describe('a row that is not there', () => {
     expect(played.saidOf('violation-found')).toMatchObject([
       { violation: 'lost', ranges: [4, 4], partition: 0, offset: 4, snapshotId: '9', actual: 'absent from every snapshot up to 9' },
     ])
+  })
+
+  test('is not lost by an answer to what was asked before the table was followed anew', () => {
+    const played = missing().until(400)
+    const askedAtMs = played.lastAsked('look-again')?.askedAtMs ?? -1
+    expect(accusations(look(played, absent, askedAtMs - 200))).toEqual([])
+    expect(accusations(look(played, absent, askedAtMs))).toEqual(['lost 0/4-4'])
   })
 
   test('is not lost when the fresh look finds it: a snapshot not yet followed', () => {

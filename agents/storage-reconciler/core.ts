@@ -114,7 +114,7 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
       table.sink.push({ atMs: state.works.base.nowMs, offsets: new Map(event.offsets.map(({ partition, next }) => [partition, next])) })
       return []
     case 'looked-again':
-      return foldLook(state.works, { run, table }, event.result)
+      return foldLook(state.works, { run, table }, event)
     case 'rules-asked':
       return foldEndRules(state.works, { run, table }, event.result)
     case 'trouble':
@@ -155,14 +155,15 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
   }
   letGoOfAudits(works, state.audits)
   for (const look of dueAfterLooks(works, state.lookedAfter, (judged) => hopsOfKind(judged, 'table')))
-    effects.push(...lookAfter(look), ...auditAfter(works, look))
+    effects.push(...lookAfter(nowMs, look), ...auditAfter(works, look))
   return effects
 }
 
-function lookAfter({ run, hop, lost }: AfterLook): ReconcilerEffect[] {
+function lookAfter(askedAtMs: number, { run, hop, lost }: AfterLook): ReconcilerEffect[] {
   if (lost.size === 0) return []
   const afterSnapshotId = beganBehind(run)
-  return [{ type: 'look-again', runId: run.runId, hop, suspects: lost.members(), afterSnapshotId, origin: null, resolved: run.resolved }]
+  const { runId, resolved } = run
+  return [{ type: 'look-again', runId, hop, askedAtMs, suspects: lost.members(), afterSnapshotId, origin: null, resolved }]
 }
 
 function beginStage(state: ReconcilerState, due: DueStage): ReconcilerEffect[] {

@@ -107,7 +107,13 @@ export type ReconcilerEvent =
       readonly hop: string
       readonly offsets: readonly { readonly partition: number; readonly next: number }[]
     }
-  | { readonly type: 'looked-again'; readonly runId: string; readonly hop: string; readonly result: TableLook }
+  | {
+      readonly type: 'looked-again'
+      readonly runId: string
+      readonly hop: string
+      readonly askedAtMs: number
+      readonly result: TableLook
+    }
   | { readonly type: 'rules-asked'; readonly runId: string; readonly hop: string; readonly result: EndRulesResult }
   | { readonly type: 'trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
   | { readonly type: 'cleaned-up'; readonly runId: string; readonly stage: string; readonly result: CleanUpResult }
@@ -167,6 +173,8 @@ export type ReconcilerEffect =
       readonly type: 'look-again'
       readonly runId: string
       readonly hop: string
+      /** Goes back with what is found: what was asked for before the table was followed anew is not what is waited for. */
+      readonly askedAtMs: number
       readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
       /** The snapshot behind which the run began; null for an empty table. */
       readonly afterSnapshotId: string | null

@@ -122,7 +122,7 @@ export class FollowedTable {
     for (const effect of this.played.take('follow')) this.#following = this.#follow(effect)
     await this.#following?.poll()
     this.played.until(this.played.nowMs + 200)
-    for (const { suspects, afterSnapshotId } of this.played.take('look-again')) {
+    for (const { suspects, afterSnapshotId, askedAtMs } of this.played.take('look-again')) {
       const metadata = this.table.metadata()
       const snapshot = currentSnapshot(metadata, this.#reading.hop.branch)
       const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
@@ -140,7 +140,7 @@ export class FollowedTable {
         origin: suspects.map(at),
         unreadable: look.unreadable,
       } as const
-      this.played.step({ type: 'looked-again', runId: RUN, hop: TABLE, result })
+      this.played.step({ type: 'looked-again', runId: RUN, hop: TABLE, askedAtMs, result })
     }
   }
 

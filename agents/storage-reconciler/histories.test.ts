@@ -164,7 +164,7 @@ class History {
   settle(): void {
     for (let n = 0; n < 30; n++) {
       this.played.until(this.played.nowMs + 200)
-      for (const { suspects } of this.played.take('look-again')) {
+      for (const { suspects, askedAtMs } of this.played.take('look-again')) {
         const present = suspects
           .filter(({ stream, seq }) => (this.at.rows[stream * 20 + seq] ?? 0) > 0)
           .map((one) => ({ ...one, partition: 0, offset: 0 }))
@@ -172,6 +172,7 @@ class History {
           type: 'looked-again',
           runId: RUN,
           hop: TABLE,
+          askedAtMs,
           result: { ok: true, snapshotId: this.at.id, present, origin: [], unreadable: [] },
         })
       }

@@ -56,13 +56,15 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
     segments.add(segment)
   }
   if (missing.size === 0) return []
-  table.looking = { suspects: missing, segments: [...segments], parts }
+  const askedAtMs = works.base.nowMs
+  table.looking = { askedAtMs, suspects: missing, segments: [...segments], parts }
   const covered = [...segments].flatMap((segment) => [...segment.covered])
   return [
     {
       type: 'look-again',
       runId: run.runId,
       hop: table.name,
+      askedAtMs,
       suspects: missing.members(),
       afterSnapshotId: beganBehind(run),
       origin: before === null ? null : { hop: before, covered },
@@ -136,8 +138,12 @@ function rowsHere(table: TableWork): CanarySet {
   return here
 }
 
-export function foldLook(works: RunWorks, { run, table }: TableContext, result: TableLook): ReconcilerEffect[] {
-  if (table.looking === null) return []
+export function foldLook(
+  works: RunWorks,
+  { run, table }: TableContext,
+  { askedAtMs, result }: { readonly askedAtMs: number; readonly result: TableLook },
+): ReconcilerEffect[] {
+  if (table.looking?.askedAtMs !== askedAtMs) return []
   const { suspects, segments, parts } = table.looking
   table.looking = null
   if (!result.ok) {

@@ -243,13 +243,13 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
   async #lookAgain(effect: Effect<'look-again'>, send: Send): Promise<void> {
     const table = this.#table(effect.hop)
     if (table === undefined) return
-    const { runId, hop, resolved } = effect
+    const { runId, hop, askedAtMs, resolved } = effect
     const result = await lookedAgain(effect, {
       ...{ catalog: this.#ports.catalog, search: this.#search },
       reading: this.#reading(table, runCanaries(runId, resolved)),
       withFolder: (name, work) => this.#withFolder(name, work),
     })
-    send({ type: 'looked-again', runId, hop, result })
+    send({ type: 'looked-again', runId, hop, askedAtMs, result })
   }
 
   async #cleanUp({ runId, stage }: Effect<'clean-up'>, send: Send): Promise<void> {

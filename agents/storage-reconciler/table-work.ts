@@ -36,7 +36,12 @@ export interface TableWork {
   /** How far the sink had come, each time that was seen to move. */
   readonly sink: { readonly atMs: number; readonly offsets: ReadonlyMap<number, number> }[]
   /** `parts`: of segments that the table has passed in part. */
-  looking: { readonly suspects: CanarySet; readonly segments: readonly object[]; readonly parts: CanarySet } | null
+  looking: {
+    readonly askedAtMs: number
+    readonly suspects: CanarySet
+    readonly segments: readonly object[]
+    readonly parts: CanarySet
+  } | null
   /** The stored offsets for which the segments passed in part were looked at. */
   partsLookedAt: ReadonlyMap<number, number>
   looksFailed: number

@@ -26,6 +26,7 @@ export class PlayedCore<State, Event extends Typed, Effect extends Typed> {
   said: ResultMessage[] = []
   /** What it asked of its shell. */
   asked: Effect[] = []
+  readonly #last = new Map<string, Effect>()
 
   constructor(core: AgentCore<AgentBaseConfig, State, Event | BusEvent, Effect>) {
     this.#core = core
@@ -77,6 +78,11 @@ export class PlayedCore<State, Event extends Typed, Effect extends Typed> {
     return taken
   }
 
+  /** What was asked last of one type, whether it was taken or not. */
+  lastAsked<Type extends Effect['type']>(type: Type): Extract<Effect, { type: Type }> | undefined {
+    return this.#last.get(type) as Extract<Effect, { type: Type }> | undefined
+  }
+
   saidOf<Kind extends ResultMessage['kind']>(kind: Kind): Extract<ResultMessage, { kind: Kind }>[] {
     return this.said.filter((fact): fact is Extract<ResultMessage, { kind: Kind }> => fact.kind === kind)
   }
@@ -84,6 +90,7 @@ export class PlayedCore<State, Event extends Typed, Effect extends Typed> {
   #take(effect: Effect): void {
     if (effect.type !== 'publish' || !('fact' in effect)) {
       this.asked.push(effect)
+      this.#last.set(effect.type, effect)
       return
     }
     const fact = effect.fact as ResultMessage

@@ -38,8 +38,6 @@ export interface ReaderOptions {
   /** Partitions of which this says no are not read at all. */
   readonly reads?: (partition: number) => boolean
   readonly readUncommitted?: boolean
-  readonly maxBytes?: number
-  readonly maxBytesPerPartition?: number
   /** Batches come one at a time; the next waits for this one's promise. Should it reject, the batch comes again. */
   readonly onBatch: (batch: ReadBatch) => Promise<void> | void
   readonly onTrouble: (trouble: ReaderTrouble) => void
@@ -59,8 +57,9 @@ const SESSION_TIMEOUT_MS = 10_000
 const HEARTBEAT_INTERVAL_MS = 2_000
 const REBALANCE_TIMEOUT_MS = 10_000
 const FETCH_WAIT_MS = 250
-const FETCH_BYTES_MAX = 4 * 1024 * 1024
-const FETCH_PARTITION_BYTES_MAX = 1024 * 1024
+/** A small record takes five times its bytes once it is read, and who is behind reads for several runs at a time. */
+const FETCH_BYTES_MAX = 1024 * 1024
+const FETCH_PARTITION_BYTES_MAX = 256 * 1024
 /** Without any fetch for so long, the consumer is taken to be stuck and is replaced. */
 const STALLED_MS = 20_000
 /** How long partitions that were added may go unnoticed; kafkajs' own measure is five minutes. */
@@ -136,8 +135,8 @@ class PositionReader implements Reader {
       heartbeatInterval: HEARTBEAT_INTERVAL_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       maxWaitTimeInMs: FETCH_WAIT_MS,
-      maxBytes: options.maxBytes ?? FETCH_BYTES_MAX,
-      maxBytesPerPartition: options.maxBytesPerPartition ?? FETCH_PARTITION_BYTES_MAX,
+      maxBytes: FETCH_BYTES_MAX,
+      maxBytesPerPartition: FETCH_PARTITION_BYTES_MAX,
       readUncommitted: options.readUncommitted ?? false,
       allowAutoTopicCreation: false,
       metadataMaxAge: METADATA_AGE_MS,

@@ -91,6 +91,7 @@ export const mutants: readonly Mutant[] = [
   ),
   ownDelay('what the generator held back is forgiven, whatever is wrong with it', 'ofTime.has(violation.violation) ?', 'ofTime.size > 0 ?'),
   ownDelay('lateness of others goes with that of our own', 'return rest.length === 0 ? []', 'return rest.length >= 0 ? []'),
+  tableLoss('an answer to an earlier look is taken for this one', 'table.looking?.askedAtMs !== askedAtMs', 'table.looking === null'),
   tableLoss(
     'what a sink has read is lost though it committed nothing since',
     'return evidence.snapshots.some(({ hop, committedAtMs }) => hop === table.name && committedAtMs > passed.atMs)',

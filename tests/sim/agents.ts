@@ -1,4 +1,5 @@
-import { checkerCore, type CheckerEffect, type CheckerEvent } from '../../agents/ingestion-checker/core.ts'
+import { checkerCore } from '../../agents/ingestion-checker/core.ts'
+import type { CheckerEffect, CheckerEvent } from '../../agents/ingestion-checker/events.ts'
 import { generatorCore, type ChunkOutcome, type GeneratorEffect, type GeneratorEvent } from '../../agents/generator/core.ts'
 import { copiesOf, jointOutcome, turnOf, type Copy } from '../../agents/generator/planting.ts'
 import { reporterCore, type ReporterEffect, type ReporterEvent } from '../../agents/reporter/core.ts'
@@ -13,7 +14,7 @@ import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import { auditTopic } from './audit-shells.ts'
 import { isAway } from './away.ts'
-import { limitsOf, located, topicIdAt, topicOf } from './logs.ts'
+import { limitsOf, located, logStateAt, topicIdAt, topicOf } from './logs.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
@@ -116,10 +117,10 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         return
       }
       case 'look-at-log': {
-        const { topicId } = topicIdAt(pipeline, effect.hop)
-        const partitions = pipeline[topicOf(effect.hop)].map(({ low, end }, partition) => ({ partition, low, end, stableEnd: end }))
-        later(prng.below(200), () => {
-          send({ type: 'log-seen', runId: effect.runId, hop: effect.hop, state: { topicId, partitions } })
+        const state = logStateAt(pipeline, effect.hop)
+        // On a busy machine an answer may come after the next was asked for.
+        later(prng.below(prng.below(20) === 0 ? 12_000 : 200), () => {
+          send({ type: 'log-seen', runId: effect.runId, hop: effect.hop, asked: effect.asked, state })
         })
         return
       }
@@ -140,7 +141,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
           const result = isAway(pipeline, effect.hop, prng)
             ? ({ ok: false, reason: 'broker away' } as const)
             : ({ ok: true, found, origin: origins, limits } as const)
-          send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, result })
+          send({ type: 'looked-again', runId: effect.runId, hop: effect.hop, askedAtMs: effect.askedAtMs, result })
         })
         return
       }

@@ -1,5 +1,5 @@
-import type { CheckerEffect } from '../../agents/ingestion-checker/core.ts'
-import type { LookLimits } from '../../agents/ingestion-checker/log-watch.ts'
+import type { CheckerEffect } from '../../agents/ingestion-checker/events.ts'
+import type { LogState, LookLimits } from '../../agents/ingestion-checker/log-watch.ts'
 import type { Located } from '../../schemas/parts.ts'
 import type { SimEntry } from '../../shared/sim/partition.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
@@ -9,6 +9,12 @@ type Topic = 'source' | 'raw' | 'normalised'
 export const topicOf = (hop: string): Topic => (hop === SOURCE_HOP ? 'source' : hop === RAW_HOP ? 'raw' : 'normalised')
 
 export const topicIdAt = (pipeline: SimPipeline, hop: string) => ({ hop, topicId: String(pipeline.made[topicOf(hop)]) })
+
+/** How the topic of a hop stands at this moment. */
+export function logStateAt(pipeline: SimPipeline, hop: string): LogState {
+  const { topicId } = topicIdAt(pipeline, hop)
+  return { topicId, partitions: pipeline[topicOf(hop)].map(({ low, end }, partition) => ({ partition, low, end, stableEnd: end })) }
+}
 
 export function limitsOf(pipeline: SimPipeline, { hop, origin, searchFrom }: Extract<CheckerEffect, { type: 'look-again' }>): LookLimits {
   const removed = pipeline[topicOf(hop)].flatMap(({ low }, partition) => {

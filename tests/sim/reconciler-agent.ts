@@ -43,6 +43,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
             type: 'looked-again',
             runId: effect.runId,
             hop: effect.hop,
+            askedAtMs: effect.askedAtMs,
             result: {
               ok: true,
               snapshotId: pipeline.snapshots.at(-1)?.snapshotId ?? null,

@@ -61,10 +61,12 @@ export async function composedOn(docker: Docker): Promise<Composed> {
     docker.run(['compose', ...FILES, ...args], { cwd: COMPOSE_DIR, env: { ...base, ...settings } })
   const containerOf = (service: string) => `${PROJECT}-${service}-1`
   const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
-  const lastLines = (container: string) => docker.run(['logs', '--tail', '40', container])
+  // Of both outputs: what ends a process is often told by the other one.
+  const lastLines = (service: string) => compose(['logs', '--no-log-prefix', '--no-color', '--tail', '40', service])
   /** What the containers that are not well said last. */
   const unwell = async () => {
-    const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', '{{.Names}}']))
+    const format = '{{.Label "com.docker.compose.service"}}'
+    const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', format]))
     const said = names.map(async (name) => `${name}:\n${await lastLines(name)}`)
     return (await Promise.all(said)).join('\n')
   }
@@ -96,7 +98,7 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       await docker.run(['start', containerOf(service)])
     },
     logs: (service) => docker.run(['logs', containerOf(service)]),
-    lastLines: (service) => lastLines(containerOf(service)),
+    lastLines,
     restarts: async (service) => Number(await docker.run(['inspect', '--format', '{{.RestartCount}}', containerOf(service)])),
     isPaused: async (service) =>
       z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),
