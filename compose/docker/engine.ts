@@ -22,6 +22,8 @@ export interface Docker {
   readonly environment: Readonly<Record<string, string>>
   run(args: readonly string[], place?: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> }): Promise<string>
   hasImage(image: string): Promise<boolean>
+  /** What a container wrote last, of either output: what ends a process is often told by the second. */
+  lastLines(container: string, lines: number): Promise<string>
 }
 
 export interface Engine {
@@ -73,10 +75,10 @@ async function endEngine(dir: string): Promise<void> {
 
 function clientOf(socket: string, configDir: string): Docker {
   const environment = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: configDir, DOCKER_CLI_HINTS: 'false' }
-  const run: Docker['run'] = async (args, { cwd, env } = {}) => {
+  const call = async (...[args, { cwd, env } = {}]: Parameters<Docker['run']>) => {
     try {
       const options = { timeout: COMMAND_LIMIT_MS, maxBuffer: OUTPUT_BYTES_MAX, env: { ...process.env, ...environment, ...env } }
-      return (await execute('docker', [...args], cwd === undefined ? options : { ...options, cwd })).stdout
+      return await execute('docker', [...args], cwd === undefined ? options : { ...options, cwd })
     } catch (error) {
       // What went wrong stands at the end.
       const output = error instanceof Error && 'stderr' in error ? String(error.stderr) : String(error)
@@ -86,8 +88,12 @@ function clientOf(socket: string, configDir: string): Docker {
   return {
     socket,
     environment,
-    run,
-    hasImage: async (image) => (await run(['image', 'ls', '--quiet', image])).trim() !== '',
+    run: async (args, place) => (await call(args, place)).stdout,
+    hasImage: async (image) => (await call(['image', 'ls', '--quiet', image])).stdout.trim() !== '',
+    lastLines: async (container, lines) => {
+      const { stdout, stderr } = await call(['logs', '--tail', String(lines), container])
+      return `${stdout}${stderr}`
+    },
   }
 }
 

@@ -45,6 +45,7 @@ export interface Composed {
 
 /** Not the name that compose.yaml gives: what somebody runs on the same engine is left alone, and nothing may hang on the name. */
 const PROJECT = 'assay-e2e'
+const LINES_SHOWN = 40
 const lines = (text: string) => text.split('\n').filter((line) => line !== '')
 
 export async function composedOn(docker: Docker): Promise<Composed> {
@@ -61,13 +62,10 @@ export async function composedOn(docker: Docker): Promise<Composed> {
     docker.run(['compose', ...FILES, ...args], { cwd: COMPOSE_DIR, env: { ...base, ...settings } })
   const containerOf = (service: string) => `${PROJECT}-${service}-1`
   const ofProject = ['--filter', `label=com.docker.compose.project=${PROJECT}`]
-  // Of both outputs: what ends a process is often told by the other one.
-  const lastLines = (service: string) => compose(['logs', '--no-log-prefix', '--no-color', '--tail', '40', service])
   /** What the containers that are not well said last. */
   const unwell = async () => {
-    const format = '{{.Label "com.docker.compose.service"}}'
-    const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', format]))
-    const said = names.map(async (name) => `${name}:\n${await lastLines(name)}`)
+    const names = lines(await docker.run(['ps', '--all', ...ofProject, '--filter', 'health=unhealthy', '--format', '{{.Names}}']))
+    const said = names.map(async (name) => `${name}:\n${await docker.lastLines(name, LINES_SHOWN)}`)
     return (await Promise.all(said)).join('\n')
   }
   return {
@@ -98,7 +96,7 @@ export async function composedOn(docker: Docker): Promise<Composed> {
       await docker.run(['start', containerOf(service)])
     },
     logs: (service) => docker.run(['logs', containerOf(service)]),
-    lastLines,
+    lastLines: (service) => docker.lastLines(containerOf(service), LINES_SHOWN),
     restarts: async (service) => Number(await docker.run(['inspect', '--format', '{{.RestartCount}}', containerOf(service)])),
     isPaused: async (service) =>
       z.boolean().parse(JSON.parse(await docker.run(['inspect', '--format', '{{.State.Paused}}', containerOf(service)]))),
