@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { createObjectStore } from '../../shared/iceberg/object-store.ts'
 import { createRestCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { openAgentEngine, setUpAgent } from '../../shared/runtime/agent-setup.ts'
+import { openAgentEngine, ownFolder, setUpAgent } from '../../shared/runtime/agent-setup.ts'
 import { openAdmin } from '../../shared/runtime/kafka-admin.ts'
 import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
@@ -23,6 +22,7 @@ export async function main(): Promise<void> {
     timeoutMs: TIMEOUT_MS,
   })
   const db = await openAgentEngine(config, 'storage-reconciler')
+  const workDir = await ownFolder(config, 'reconciler')
   await runAgent({
     core: reconcilerCore,
     coreConfig: base,
@@ -49,7 +49,7 @@ export async function main(): Promise<void> {
             ...(catalog.warehouse === null ? {} : { warehouse: catalog.warehouse }),
           }),
           extensionDir: config.duckDbExtensions,
-          workDir: join(config.stateDir, 'reconciler', String(process.pid)),
+          workDir,
         }),
       ),
   })

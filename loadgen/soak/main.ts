@@ -10,26 +10,34 @@ import { startStack } from '../../compose/local/stack.ts'
 import type { AgentName } from '../../shared/core/agent.ts'
 import { createPrng } from '../../shared/core/prng.ts'
 import { COLLECT_EVERY_MS } from '../../shared/runtime/heap-limit.ts'
+import { leftoversOf, type Leftovers } from './leftovers.ts'
 import { floorsOf, growthOf, RULE, type Growth, type Sample } from './trend.ts'
 import { WindowBook } from './windows.ts'
 
 /**
- * `npm run soak [-- --minutes 45] [--kill-every 60] [--seed 1]`: plan `continuous` on the local stack for so long; with
- * `--kill-every` an agent dies about every so many seconds. Prints windows, verdicts and the memory of each agent over
- * time; ends with 1 when a window was lost, judged twice or not at all, or memory grows towards its limit (trend.ts).
+ * `npm run soak [-- --minutes 45] [--rate 100] [--kill-every 60] [--seed 1]`: plan `continuous` on the local stack for so
+ * long; with `--kill-every` an agent dies about every so many seconds. Prints windows, verdicts, the memory of each agent
+ * over time, and what they have left behind; ends with 1 when a window failed, was lost, judged twice or not at all, when
+ * memory grows towards its limit (trend.ts), or when anything is left.
  */
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '45' },
+    rate: { type: 'string', default: '100' },
     'kill-every': { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
   },
 })
 const minutes = Number(values.minutes)
 const killEveryMs = Number(values['kill-every']) * 1000
-if (!(minutes > 0) || !(killEveryMs >= 0)) throw new Error('--minutes and --kill-every: expected numbers')
+const ratePerSecond = Number(values.rate)
+if (!(minutes > 0) || !(killEveryMs >= 0) || !(ratePerSecond > 0)) throw new Error('--minutes, --rate and --kill-every: expected numbers')
 
 const SAMPLE_EVERY_MS = 5_000
+/** Of each minute canaries are produced for so long. */
+const PRODUCED_S = 50
+/** One that was just started reads hours of facts: what it takes for that is not its level. */
+const WARM_S = 90
 const PROGRESS_EVERY_MS = 60_000
 /** What a process of many systems may have open. */
 const OPEN_FILES_LIMIT = 1_024
@@ -57,7 +65,8 @@ process.exit(isGood ? 0 : 1)
 
 async function soak(): Promise<boolean> {
   const agents = await startAgents(stack, AGENT_NAMES, { progress: note })
-  const request = requestOf({ plan: 'continuous', parameters: {}, atMs: Date.now() })
+  const parameters = { ratePerSecond: values.rate, canaries: String(ratePerSecond * PRODUCED_S) }
+  const request = requestOf({ plan: 'continuous', parameters, atMs: Date.now() })
   const book = new WindowBook(request.runId)
   const topics = await openTwoTopics(
     (event) => {
@@ -79,7 +88,9 @@ async function soak(): Promise<boolean> {
     const kills = await killing
     await topics.request({ kind: 'run-cancelled', runId: request.runId, requestedBy: 'soak', reason: 'the soak is over' })
     for (const endMs = Date.now() + END_LIMIT_MS; Date.now() < endMs && book.count().unjudged.length > 0;) await sleep(1_000)
-    return tell(book, kills)
+    await agents.stop()
+    const { ASSAY_KAFKA_BOOTSTRAP: brokers = '', ASSAY_STATE_DIR: stateDir = '' } = stack.env
+    return tell(book, { kills, left: await leftoversOf({ stateDir, brokers: brokers.split(',') }) })
   } finally {
     await topics.close()
   }
@@ -105,6 +116,7 @@ async function sample(name: string, port: number): Promise<void> {
     .then((answer) => answer.text())
     .catch(() => '')
   const read = (metric: string) => new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
+  if (Date.now() / 1000 - Number(read('process_start_time_seconds') ?? 0) < WARM_S) return
   for (const { kept, metric } of [
     { kept: resident, metric: 'process_resident_memory_bytes' },
     { kept: handles, metric: 'process_open_fds' },
@@ -115,7 +127,7 @@ async function sample(name: string, port: number): Promise<void> {
   }
 }
 
-function tell(book: WindowBook, kills: number): boolean {
+function tell(book: WindowBook, { kills, left }: { kills: number; left: Leftovers }): boolean {
   const count = book.count()
   const lines: [text: string, isGood: boolean][] = [
     [
@@ -129,12 +141,10 @@ function tell(book: WindowBook, kills: number): boolean {
     ],
     [`windows amended: ${count.amended.join(', ') || 'none'}`, true],
   ]
-  lines.push([`open files, and the least memory of each minute: ${RULE}`, true])
-  // One that was killed begins anew: its trend says nothing.
-  for (const name of AGENT_NAMES) {
-    const [text, isSound] = memoryOf(name)
-    lines.push([text, isSound || (kills > 0 && resident.has(name))])
-  }
+  for (const [what, found] of Object.entries(left) as [keyof Leftovers, readonly string[]][])
+    lines.push([`${what} left by agents that have ended: ${found.join(', ') || 'none'}`, found.length === 0])
+  lines.push([`open files, and the least memory of each minute, from ${WARM_S} s after each start on: ${RULE}`, true])
+  for (const name of AGENT_NAMES) lines.push(memoryOf(name))
   for (const [text, isFine] of lines) process.stdout.write(`${isFine ? 'ok  ' : 'NOT '} ${text}\n`)
   for (const reason of count.reasons) process.stdout.write(`     ${reason}\n`)
   return lines.every(([, isFine]) => isFine)

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadTopology, problemText } from '../../topology/load.ts'
@@ -89,9 +89,16 @@ async function readRecordSchemaText(registry: Registry, subject: string, log: Lo
 /** Of the engine, until it is opened anew: about what a hundred snapshots take. */
 const RENEW_AFTER_CALLS = 1_000
 
-/** An engine of the agent's own, with a folder to spill into that no other instance uses: they may share a volume. */
+/** A folder that no other instance uses, who may share a volume; without what an earlier life of this one left when it was killed. */
+export async function ownFolder({ stateDir, instance }: Pick<AgentConfig, 'stateDir' | 'instance'>, name: string): Promise<string> {
+  const folder = join(stateDir, name, instance)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true })
+  return folder
+}
+
+/** An engine of the agent's own, with a folder to spill into. */
 export async function openAgentEngine(config: AgentConfig, name: string): Promise<DuckDb> {
-  const tempDir = join(config.stateDir, 'engine', name, config.instance)
-  await mkdir(tempDir, { recursive: true })
+  const tempDir = await ownFolder(config, join('engine', name))
   return openDuckDb({ memoryLimitMb: 128, threads: 2, tempDir, renewAfterCalls: RENEW_AFTER_CALLS })
 }

@@ -32,7 +32,7 @@ const variables = z.object({
   ASSAY_TOPOLOGY: z.string().min(1).default('topology/reference.yaml').describe('Path of the topology.'),
   ASSAY_INSTANCE: z
     .string()
-    .min(1)
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'letters, digits, dots, underscores and hyphens: folders are called by it')
     .max(64)
     .optional()
     .describe(

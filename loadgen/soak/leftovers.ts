@@ -1,0 +1,56 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connectKafka } from '../../shared/runtime/kafka.ts'
+
+/** What agents must not leave when they have ended, each by name. */
+export interface Leftovers {
+  readonly processes: readonly string[]
+  readonly files: readonly string[]
+  /** Consumer groups that still have members: connections that somebody keeps. Empty ones the broker forgets by itself. */
+  readonly groups: readonly string[]
+}
+
+export async function leftoversOf({ stateDir, brokers }: { stateDir: string; brokers: readonly string[] }): Promise<Leftovers> {
+  const [processes, files, groups] = await Promise.all([agentsOf(stateDir), scratchFiles(stateDir), groupsWithMembers(brokers)])
+  return { processes, files, groups }
+}
+
+/** Processes of agents whose state is kept there. */
+async function agentsOf(stateDir: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const [environment, command] = await Promise.all(['environ', 'cmdline'].map((file) => readText(`/proc/${pid}/${file}`)))
+      const isOurs = environment?.split('\0').includes(`ASSAY_STATE_DIR=${stateDir}`) === true && command?.includes('agents/') === true
+      return isOurs ? [`${pid}: ${command.split('\0').join(' ')}`] : []
+    }),
+  )
+  return found.flat()
+}
+
+/** One that has ended meanwhile, or is somebody else's, is none of ours. */
+const readText = (path: string) => readFile(path, 'utf8').catch(() => '')
+
+/** What is spilled or fetched to be read, and nothing that is to be kept. */
+async function scratchFiles(stateDir: string): Promise<string[]> {
+  const found = await Promise.all(
+    ['engine', 'reconciler'].map(async (name) => {
+      const entries = await readdir(join(stateDir, name), { recursive: true, withFileTypes: true }).catch(() => [])
+      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    }),
+  )
+  return found.flat()
+}
+
+async function groupsWithMembers(brokers: readonly string[]): Promise<string[]> {
+  const admin = connectKafka({ brokers: [...brokers], clientId: 'assay.soak' }).client.admin()
+  await admin.connect()
+  try {
+    const { groups } = await admin.listGroups()
+    const ids = groups.map(({ groupId }) => groupId).filter((id) => id.startsWith('assay.'))
+    const described = ids.length === 0 ? [] : (await admin.describeGroups(ids)).groups
+    return described.filter(({ members }) => members.length > 0).map(({ groupId }) => groupId)
+  } finally {
+    await admin.disconnect()
+  }
+}
