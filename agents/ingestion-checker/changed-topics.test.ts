@@ -53,6 +53,7 @@ const logSeen = (played: Played, hop: string, ...[topicId, said = {}]: [topicId:
     runId: RUN,
     hop,
     asked: played.lastAsked('look-at-log')?.asked ?? new Map(),
+    askedAtMs: played.nowMs,
     state: { topicId, partitions: [{ partition: 0, low: 0, end: 110, stableEnd: 110, ...said }] },
   })
 const look = (played: Played, hop: string, said: Partial<LookLimits> = {}) =>
@@ -96,7 +97,7 @@ describe('a topic that is another one than before', () => {
     expect(played.take('look-at-log').findLast(({ hop }) => hop === RAW)?.asked).toEqual(new Map([[0, 110]]))
     for (const end of [104, 105]) {
       const state = { topicId: 'one', partitions: [{ partition: 0, low: 0, end, stableEnd: end }] }
-      played.step({ type: 'log-seen', runId: RUN, hop: RAW, asked: early, state })
+      played.step({ type: 'log-seen', runId: RUN, hop: RAW, asked: early, askedAtMs: 6_000, state })
     }
     expect(accusations(played)).toEqual([])
   })

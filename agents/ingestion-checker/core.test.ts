@@ -76,7 +76,8 @@ const nothing: LookOutcome = { ok: true, found: [], origin: [at(4)], limits }
 /** And both topics are seen to be the ones they were. */
 const endProduction = (played: Played) =>
   [RAW, CLEAN].reduce(
-    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), state: { topicId: null, partitions: [] } }),
+    (ended, hop) =>
+      ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), askedAtMs: ended.nowMs, state: { topicId: null, partitions: [] } }),
     played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs })),
   )
 
@@ -134,6 +135,19 @@ describe('the ingestion-checker', () => {
         expected: expect.stringContaining('offset 104') as string,
       },
     ])
+  })
+
+  test('does not end by a log that was asked for before production ended, however late it is told', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9).until(3_000)
+    played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs }))
+    const seen = (askedAtMs: number) => {
+      for (const hop of [RAW, CLEAN])
+        played.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), askedAtMs, state: { topicId: null, partitions: [] } })
+      return outcome(progress(played, 110, 110).until(played.nowMs + 2_000))
+    }
+    expect(seen(2_800)).toEqual([])
+    expect(seen(3_000)).toEqual(['ok'])
   })
 
   test('accuses nobody by an answer to what an earlier reading asked', () => {

@@ -213,7 +213,7 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
     const isDue = topic.logAskedMs <= (production(run)?.ended?.atMs ?? 0) || nowMs - topic.logAskedMs >= LOG_EVERY_MS
     if (topic.hop.kind === 'topic' && isDue) {
       topic.logAskedMs = nowMs
-      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name, asked: new Map(topic.positions) })
+      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name, asked: new Map(topic.positions), askedAtMs: nowMs })
     }
     effects.push(...tellRemoved(works, { run, topic }))
     if (topic.share.isJudge) effects.push(...takeBackSighted(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))

@@ -52,8 +52,8 @@ export type CheckerEffect =
   | { readonly type: 'stop-reading'; readonly runId: string }
   /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
   | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
-  /** How the topic stands: its id, and what of it is left. `asked`, our positions, goes back with it. */
-  | { readonly type: 'look-at-log'; readonly runId: string; readonly hop: string; readonly asked: Offsets }
+  /** How the topic stands: its id, and what of it is left. `asked`, our positions, and when go back with it. */
+  | { readonly type: 'look-at-log'; readonly runId: string; readonly hop: string; readonly asked: Offsets; readonly askedAtMs: number }
   | {
       readonly type: 'look-again'
       readonly runId: string

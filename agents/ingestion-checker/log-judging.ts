@@ -7,13 +7,14 @@ import type { CheckerEffect } from './events.ts'
 import { compareLog, noteRemoved, removedText, type Broken, type SeenLog } from './log-watch.ts'
 import { flush, type TopicContext } from './topic-work.ts'
 
-export function foldLogState(works: RunWorks, context: TopicContext, { state, asked }: SeenLog): CheckerEffect[] {
+export function foldLogState(works: RunWorks, context: TopicContext, seen: SeenLog): CheckerEffect[] {
   const { topic } = context
-  topic.logSeenMs = works.base.nowMs
+  const { state } = seen
+  topic.logSeenMs = Math.max(topic.logSeenMs, seen.askedAtMs)
   if (topic.log.broken !== null) return []
   // Of their partitions the others tell.
   const ours = state.partitions.filter(({ partition }) => holds(topic.share.shares, partition))
-  const { removed, broken } = compareLog(topic.log, topic.positions, { state: { ...state, partitions: ours }, asked })
+  const { removed, broken } = compareLog(topic.log, topic.positions, { ...seen, state: { ...state, partitions: ours } })
   for (const range of removed) {
     noteRemoved(topic.log, range)
     topic.positions.set(range.partition, range.offsetLast + 1)

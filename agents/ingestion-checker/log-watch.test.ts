@@ -13,7 +13,9 @@ const state = (said: Partial<LogState['partitions'][number]> = {}, topicId: stri
 /** What is said of the last of these states, our reading standing where it is said to. */
 function compared(...states: { position: number; state: LogState }[]) {
   const watch = newLogWatch('one', none, at(0))
-  const said = states.map(({ position, state: seen }) => compareLog(watch, at(position), { state: seen, asked: at(position) }))
+  const said = states.map(({ position, state: seen }) =>
+    compareLog(watch, at(position), { state: seen, asked: at(position), askedAtMs: 0 }),
+  )
   return { watch, ...(said.at(-1) as ReturnType<typeof compareLog>) }
 }
 

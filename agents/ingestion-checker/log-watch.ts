@@ -41,6 +41,7 @@ export interface TopicId {
 
 export interface SeenLog {
   readonly state: LogState
+  readonly askedAtMs: number
   /** Our positions when this was asked for: a log that is whole ends behind them, however long the answer took. */
   readonly asked: Offsets
 }
@@ -93,14 +94,11 @@ export function noteRemoved(watch: LogWatch, removed: OffsetRange): void {
 }
 
 /** What a new state of the log means. Retention works while we read: only what was so twice, without our having moved, is so. */
-export function compareLog(
-  watch: LogWatch,
-  positions: Offsets,
-  { state, asked }: SeenLog,
-): { removed: OffsetRange[]; broken: Broken | null } {
+export function compareLog(watch: LogWatch, positions: Offsets, seen: SeenLog): { removed: OffsetRange[]; broken: Broken | null } {
+  const { state, asked } = seen
   const lastAsked = watch.last?.asked
   const last = new Map(watch.last?.state.partitions.map((partition) => [partition.partition, partition]))
-  watch.last = { state, asked }
+  watch.last = seen
   watch.heldBack = null
   const renamed = renamedOf(watch, state.topicId)
   if (renamed !== null) return { removed: [], broken: renamed }

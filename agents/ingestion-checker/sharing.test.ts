@@ -50,7 +50,8 @@ const committed = (played: Played) => {
 }
 const endProduction = (played: Played) =>
   [RAW, CLEAN].reduce(
-    (ended, hop) => ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), state: { topicId: null, partitions: [] } }),
+    (ended, hop) =>
+      ended.step({ type: 'log-seen', runId: RUN, hop, asked: new Map(), askedAtMs: ended.nowMs, state: { topicId: null, partitions: [] } }),
     played.hear(told('stage-ended', { stage: 'produce', atMs: played.nowMs })),
   )
 const partsOf = (played: Played) => played.saidOf('part-ended').map(({ part }) => part)

@@ -253,11 +253,11 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     return { places, topicId: topicId === null ? null : { hop: origin.hop, topicId } }
   }
 
-  async #lookAtLog({ runId, hop, asked }: Effect<'look-at-log'>, send: Send): Promise<void> {
+  async #lookAtLog({ runId, hop, asked, askedAtMs }: Effect<'look-at-log'>, send: Send): Promise<void> {
     const known = this.#hop(hop)
     if (known === undefined) return
     try {
-      send({ type: 'log-seen', runId, hop, asked, state: await this.#logOf(known).state() })
+      send({ type: 'log-seen', runId, hop, asked, askedAtMs, state: await this.#logOf(known).state() })
     } catch (error) {
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }

@@ -47,7 +47,7 @@ export interface TopicWork {
   readonly backlog: { readonly batch: ReadBatch; readonly sinceMs: number }[]
   progressAskedMs: number
   logAskedMs: number
-  /** When the log was last seen to be what it was. */
+  /** When a log was asked for that was seen to be what it was. */
   logSeenMs: number
   trouble: string | null
 }

@@ -25,8 +25,13 @@ export const topicMutants: readonly Mutant[] = [
   log('what was gone before a restart is forgotten', 'watch.removed.add(rangesOf(', 'void (rangesOf('),
   logJudging(
     'a log must end behind what was read since it was looked at',
-    'partitions: ours }, asked })',
+    'partitions: ours } })',
     'partitions: ours }, asked: topic.positions })',
+  ),
+  logJudging(
+    'a log that was asked for before production ended ends a run',
+    'Math.max(topic.logSeenMs, seen.askedAtMs)',
+    'works.base.nowMs',
   ),
   logJudging('what is gone is not told', 'topic.log.untold = []', 'untold.length = 0'),
   logJudging('a topic that was made again is told again and again', 'if (isTold) return effects', ''),

@@ -120,7 +120,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         const state = logStateAt(pipeline, effect.hop)
         // On a busy machine an answer may come after the next was asked for.
         later(prng.below(prng.below(20) === 0 ? 12_000 : 200), () => {
-          send({ type: 'log-seen', runId: effect.runId, hop: effect.hop, asked: effect.asked, state })
+          send({ type: 'log-seen', runId: effect.runId, hop: effect.hop, asked: effect.asked, askedAtMs: effect.askedAtMs, state })
         })
         return
       }
