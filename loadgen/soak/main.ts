@@ -74,6 +74,7 @@ async function soak(): Promise<boolean> {
     },
     { environment: { ...process.env, ...stack.env } },
   )
+  let kills = 0
   try {
     await topics.request(request)
     const fromMs = Date.now()
@@ -85,15 +86,15 @@ async function soak(): Promise<boolean> {
       if ((turn * SAMPLE_EVERY_MS) % PROGRESS_EVERY_MS === 0)
         note(`${Math.round((Date.now() - fromMs) / 60_000)} min  ${JSON.stringify(book.count())}`)
     }
-    const kills = await killing
+    kills = await killing
     await topics.request({ kind: 'run-cancelled', runId: request.runId, requestedBy: 'soak', reason: 'the soak is over' })
     for (const endMs = Date.now() + END_LIMIT_MS; Date.now() < endMs && book.count().unjudged.length > 0;) await sleep(1_000)
-    await agents.stop()
-    const { ASSAY_KAFKA_BOOTSTRAP: brokers = '', ASSAY_STATE_DIR: stateDir = '' } = stack.env
-    return tell(book, { kills, left: await leftoversOf({ stateDir, brokers: brokers.split(',') }) })
   } finally {
     await topics.close()
   }
+  await agents.stop()
+  const { ASSAY_KAFKA_BOOTSTRAP: brokers = '', ASSAY_STATE_DIR: stateDir = '' } = stack.env
+  return tell(book, { kills, left: await leftoversOf({ stateDir, brokers: brokers.split(',') }) })
 }
 
 async function killAtRandom(untilMs: number, start: (name: string) => Promise<void>): Promise<number> {
