@@ -66,7 +66,7 @@ beforeAll(async () => {
   })
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const api = { headers: { 'x-api-key': 'k' }, snapshot: 'snapshotId', timeoutMs: 300 }
+  const api = { headers: { 'x-api-key': 'k' }, snapshot: 'snapshotId', timeoutMs: 30_000 }
   const hops = [
     table,
     apiHop.parse({
@@ -79,6 +79,11 @@ beforeAll(async () => {
         { json: 'notional', sql: 'notional' },
       ],
       ...api,
+    }),
+    // What is asked of this one gets no answer.
+    apiHop.parse({
+      ...{ kind: 'api', name: 'silent', per: 'canary', url: `${base}/trades/{trade_id}` },
+      ...{ answers: [{ json: 'symbol', sql: 'symbol' }], ...api, timeoutMs: 300 },
     }),
     apiHop.parse({
       kind: 'api',
@@ -208,7 +213,7 @@ test('a page that is no JSON, and no answer at all, are told as such', async () 
     isJson: false,
   })
   respond = () => null
-  expect(await answer({ hop: 'api:trade', question: lookup })).toMatchObject({ status: null, error: 'no answer within 300 ms' })
+  expect(await answer({ hop: 'api:silent', question: lookup })).toMatchObject({ status: null, error: 'no answer within 300 ms' })
 })
 
 test('a question is asked at its intended time, and its latency counts from there', async () => {
