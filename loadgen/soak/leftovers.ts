@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pidsMarked } from '../../compose/local/process-identity.ts'
 import { connectKafka } from '../../shared/runtime/kafka.ts'
 
 /** What agents must not leave when they have ended, each by name. */
@@ -17,19 +18,16 @@ export async function leftoversOf({ stateDir, brokers }: { stateDir: string; bro
 
 /** Processes of agents whose state is kept there. */
 async function agentsOf(stateDir: string): Promise<string[]> {
-  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
-  const found = await Promise.all(
+  const pids = await pidsMarked(`ASSAY_STATE_DIR=${stateDir}`)
+  const commands = await Promise.all(
     pids.map(async (pid) => {
-      const [environment, command] = await Promise.all(['environ', 'cmdline'].map((file) => readText(`/proc/${pid}/${file}`)))
-      const isOurs = environment?.split('\0').includes(`ASSAY_STATE_DIR=${stateDir}`) === true && command?.includes('agents/') === true
-      return isOurs ? [`${pid}: ${command.split('\0').join(' ')}`] : []
+      // One that has ended meanwhile is none.
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+      return `${pid}: ${command.replaceAll('\0', ' ')}`
     }),
   )
-  return found.flat()
+  return commands.filter((command) => command.includes('agents/'))
 }
-
-/** One that has ended meanwhile, or is somebody else's, is none of ours. */
-const readText = (path: string) => readFile(path, 'utf8').catch(() => '')
 
 /** What is spilled or fetched to be read, and nothing that is to be kept. */
 async function scratchFiles(stateDir: string): Promise<string[]> {

@@ -28,7 +28,7 @@ export class SeqMarks {
   /** Returns false when it was marked already. */
   mark(stream: number, seq: number): boolean {
     const number = (seq / PAGE_BITS) | 0
-    const page = this.#lastNumber[stream] === number ? (this.#lastPage[stream] as Uint32Array) : this.#turnTo(stream, number)
+    const page = this.#page(stream, number)
     const bit = seq - number * PAGE_BITS
     const mask = 1 << (bit & 31)
     const word = page[bit >> 5] as number
@@ -57,7 +57,7 @@ export class SeqMarks {
       const bit = seq - number * PAGE_BITS
       const low = bit & 31
       const bits = Math.min(32 - low, first + count - seq)
-      if (!visit(this.#turnTo(stream, number), bit >> 5, bits === 32 ? -1 : ((1 << bits) - 1) << low)) return false
+      if (!visit(this.#page(stream, number), bit >> 5, bits === 32 ? -1 : ((1 << bits) - 1) << low)) return false
       seq += bits
     }
     return true
@@ -80,6 +80,10 @@ export class SeqMarks {
       for (let word = 0; word < WORDS; word++) addBits(set, { bits: page[word] as number, first: first + word * 32 })
     }
     return set.ranges
+  }
+
+  #page(stream: number, number: number): Uint32Array {
+    return this.#lastNumber[stream] === number ? (this.#lastPage[stream] as Uint32Array) : this.#turnTo(stream, number)
   }
 
   #turnTo(stream: number, number: number): Uint32Array {

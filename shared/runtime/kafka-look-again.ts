@@ -1,6 +1,6 @@
-import { openAdmin } from './kafka-admin.ts'
 import type { ReadRecord } from './kafka-reader.ts'
 import { createReader } from './kafka-reader.ts'
+import { spansLeft } from './kafka-spans.ts'
 import type { KafkaLink } from './kafka.ts'
 
 export interface LookAgainOptions {
@@ -26,22 +26,11 @@ const PROGRESS_INTERVAL_MS = 20
 export async function lookAgain(link: KafkaLink, options: LookAgainOptions): Promise<SecondLook> {
   const { topic, partition, offsetFirst, offsetLast } = options
   const deadlineMs = performance.now() + options.timeoutMs
-  const admin = openAdmin(link)
-  let end = offsetLast + 1
+  let end = offsetFirst
   try {
-    const offsets = (await admin.topicOffsets(topic)).find((found) => found.partition === partition)
-    if (offsets === undefined) return { complete: false, nextOffset: offsetFirst, reason: `topic ${topic} has no partition ${partition}` }
-    if (offsets.low > offsetFirst)
-      return {
-        complete: false,
-        nextOffset: offsetFirst,
-        reason: `${topic}/${partition} begins at ${offsets.low}: ${offsetFirst} was removed`,
-      }
-    end = Math.min(end, offsets.high)
+    for (const left of await spansLeft(link, topic, [{ partition, offsetFirst, offsetLast }])) end = left.offsetLast + 1
   } catch (error) {
     return { complete: false, nextOffset: offsetFirst, reason: error instanceof Error ? error.message : String(error) }
-  } finally {
-    await admin.close()
   }
   if (end <= offsetFirst) return { complete: true, nextOffset: offsetFirst, reason: 'the partition ends before' }
   return readUpTo({ link, options, end, deadlineMs })
