@@ -17,6 +17,7 @@ import { probeAnswered } from './results/probe-answered.ts'
 import { requestRefused } from './results/request-refused.ts'
 import { rulesChecked } from './results/rules-checked.ts'
 import { runAccepted } from './results/run-accepted.ts'
+import { runFailing } from './results/run-failing.ts'
 import { runJudged } from './results/run-judged.ts'
 import { snapshotReconciled } from './results/snapshot-reconciled.ts'
 import { stageEnded } from './results/stage-ended.ts'
@@ -48,6 +49,7 @@ export const resultMessages = [
   auditRecords,
   partEnded,
   logTold,
+  runFailing,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -23,6 +23,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   correction: checkers,
   'evidence-missing': agentNames,
   'agent-heartbeat': agentNames,
+  'run-failing': ['reporter'],
   'run-judged': ['reporter'],
   'mirror-defect-seen': ['ingestion-checker', 'storage-reconciler'],
   'rules-checked': ['ingestion-checker', 'storage-reconciler'],

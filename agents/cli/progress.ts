@@ -44,7 +44,7 @@ export function watchLines(followed: FollowedRun, sample: ProgressSample, previo
 
 function headLine(followed: FollowedRun, run: RunState, atMs: number): string {
   const seconds = Math.max(0, (atMs - run.accepted.requestedAtMs) / 1000).toFixed(0)
-  return `${run.accepted.planName}  ${run.runId}  ${seconds} s${isCancelled(followed.book, run) ? '  cancelled' : ''}`
+  return `${run.accepted.planName}  ${run.runId}  ${seconds} s${isCancelled(followed.book, run) ? '  cancelled' : ''}${run.failing === null ? '' : '  fails already'}`
 }
 
 export function stagesText(run: RunState): string {

@@ -52,10 +52,10 @@ test('goes on as the same alert through further failures, ends with the next pas
 })
 
 describe('a run that something stands against while it is under way', () => {
-  const failing = (runId = RUN) => ({ runId, planName: 'told', reasons: ['1 lost at topic:raw'], atMs: 500 })
+  const failing = (runId = RUN) => told('run-failing', { runId, reasons: ['1 lost at topic:raw'], atMs: 500 })
   const early = () => {
     const book = bookOf(accepted(), lost)
-    book.failing(failing())
+    book.hear(failing())
     return book
   }
 
@@ -81,15 +81,31 @@ describe('a run that something stands against while it is under way', () => {
 
   test('goes on though a run before it passes', () => {
     const book = bookOf(accepted(), accepted(undefined, { runId: OTHER }), { ...lost, runId: OTHER })
-    book.failing(failing(OTHER))
+    book.hear(failing(OTHER))
     book.hear(judged('pass', 1_000))
+    expect(book.due()).toMatchObject([{ annotations: { run: OTHER } }])
+    expect(book.due()[0]?.endsAt).toBeUndefined()
+  })
+
+  test('read again after a later run had passed, it ends with its verdict', () => {
+    const book = bookOf(accepted(), accepted(undefined, { runId: OTHER }), judged('pass', 3_000, OTHER), lost, failing())
+    book.hear(judged('fail', 1_000))
+    expect(book.due()).toMatchObject([{ annotations: { run: RUN }, endsAt: '1970-01-01T00:00:31.000Z' }])
+  })
+
+  test('an alert of a newer run stands, whatever becomes of the one before', () => {
+    const book = early()
+    book.hear(accepted(undefined, { runId: OTHER }))
+    book.hear({ ...lost, runId: OTHER })
+    book.hear(judged('fail', 3_000, OTHER))
+    book.hear(judged('fail', 1_000))
     expect(book.due()).toMatchObject([{ annotations: { run: OTHER } }])
     expect(book.due()[0]?.endsAt).toBeUndefined()
   })
 
   test('changes nothing where the alert of a run before it fires', () => {
     const book = bookOf(accepted(), lost, judged('fail', 100), accepted(undefined, { runId: OTHER }))
-    book.failing(failing(OTHER))
+    book.hear(failing(OTHER))
     book.hear(judged('inconclusive', 1_000, OTHER))
     expect(book.due()).toMatchObject([{ annotations: { run: RUN } }])
     expect(book.due()[0]?.endsAt).toBeUndefined()

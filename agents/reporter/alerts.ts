@@ -2,7 +2,6 @@ import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { keepNewest } from '../../shared/core/bounded.ts'
 import { isoTime, type Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
-import type { TellFailing } from './core.ts'
 
 /** As Alertmanager's API v2 takes it. An alert that is sent again goes on; `endsAt` ends it. */
 export interface FiringAlert {
@@ -31,7 +30,7 @@ const RUNBOOK = '/runbooks#assayrunfailed'
 /** It holds back the rules' own alert of a failed run, and must not end before that one has. */
 const ENDS_AFTER_MS = 30_000
 
-type Failed = Pick<TellFailing, 'runId' | 'planName' | 'reasons' | 'atMs'>
+type Failed = Pick<Fact<'run-failing'>, 'runId' | 'reasons' | 'atMs'> & { readonly planName: string }
 
 /**
  * What a rule over metrics cannot say, since no id is a label: which run failed, where its report is and which trace to
@@ -56,14 +55,8 @@ export class AlertBook {
   hear(fact: ResultMessage): void {
     if (fact.kind === 'run-accepted') keep(this.#plans, fact.runId, fact.planName)
     if (fact.kind === 'violation-found' && !this.#firstBad.has(fact.runId)) keep(this.#firstBad, fact.runId, fact)
+    if (fact.kind === 'run-failing') this.#failing(fact)
     if (fact.kind === 'run-judged') this.#judged(fact)
-  }
-
-  /** A run under way that will hardly pass any more. Where its plan's alert fires already, the verdict will say it. */
-  failing(run: Failed): void {
-    if (this.#firing.has(run.planName)) return
-    this.#early.set(run.planName, run.runId)
-    this.#fire(run, 'is failing')
   }
 
   /** Those that have ended and were not taken yet, and those that fire. */
@@ -75,9 +68,17 @@ export class AlertBook {
     this.#ended = this.#ended.filter((alert) => !alerts.includes(alert))
   }
 
+  /** Where its plan's alert fires already, the verdict will say it. */
+  #failing({ runId, reasons, atMs }: Fact<'run-failing'>): void {
+    const planName = this.#planOf(runId)
+    if (this.#firing.has(planName)) return
+    this.#early.set(planName, runId)
+    this.#fire({ runId, planName, reasons, atMs }, 'is failing')
+  }
+
   #judged(fact: Fact<'run-judged'>): void {
     const { runId, verdict, reasons, atMs } = fact
-    const planName = this.#plans.get(runId) ?? 'unknown'
+    const planName = this.#planOf(runId)
     const early = this.#early.get(planName)
     const isEarly = early === runId
     if (isEarly) this.#early.delete(planName)
@@ -87,11 +88,19 @@ export class AlertBook {
       return
     }
     const newest = this.#newest.get(planName)
-    if (newest !== undefined && newest.runId !== runId && (fact.revision > 0 || atMs < newest.atMs)) return
+    if (newest !== undefined && newest.runId !== runId && (fact.revision > 0 || atMs < newest.atMs)) {
+      // Read again, it was told early after what came later had been heard.
+      if (isEarly && this.#firing.get(planName)?.annotations['run'] === runId) this.#end(planName, atMs)
+      return
+    }
     keep(this.#newest, planName, fact)
     if (verdict === 'fail') this.#fire({ runId, planName, reasons, atMs }, 'failed')
     // A run before the one that is failing.
     else if (early === undefined || isEarly) this.#end(planName, atMs)
+  }
+
+  #planOf(runId: string): string {
+    return this.#plans.get(runId) ?? 'unknown'
   }
 
   #fire(run: Failed, how: 'failed' | 'is failing'): void {
@@ -145,7 +154,6 @@ function keep<Value>(map: Map<string, Value>, name: string, value: Value): void 
 
 export interface Alerter {
   hear(fact: ResultMessage): void
-  failing(run: Failed): void
   /** What is heard before is history: only what came of it is told. */
   caughtUp(): void
   close(): void
@@ -159,7 +167,7 @@ export function createAlerter(
   access: { readonly url: string; readonly links: AlertLinks } | null,
   { clock, log }: { clock: Clock; log: Pick<Log, 'warn'> },
 ): Alerter {
-  if (access === null) return { hear: () => undefined, failing: () => undefined, caughtUp: () => undefined, close: () => undefined }
+  if (access === null) return { hear: () => undefined, caughtUp: () => undefined, close: () => undefined }
   const book = new AlertBook(access.links)
   let isCaughtUp = false
   let isAway = false
@@ -187,11 +195,7 @@ export function createAlerter(
   return {
     hear(fact) {
       book.hear(fact)
-      if (fact.kind === 'run-judged' && !isAway) void turn()
-    },
-    failing(run) {
-      book.failing(run)
-      if (!isAway) void turn()
+      if ((fact.kind === 'run-judged' || fact.kind === 'run-failing') && !isAway) void turn()
     },
     caughtUp() {
       isCaughtUp = true

@@ -39,14 +39,42 @@ describe('the reporter', () => {
     const played = reporter(...clean.slice(0, -1))
       .caughtUp()
       .until(1_000)
-    expect(played.take('tell-failing')).toEqual([])
-    played
-      .hear(told('violation-found'))
-      .until(1_400)
-      .hear(told('violation-found', { stream: 1 }))
-      .until(2_000)
-    expect(played.take('tell-failing')).toMatchObject([{ runId: RUN, reasons: [expect.stringContaining('1 lost')] }])
-    expect(played.saidOf('run-judged')).toEqual([])
+    expect(played.asked).toEqual([])
+    played.hear(told('violation-found')).until(1_400)
+    const reasons = [`1 lost at ${TABLE}`]
+    expect(played.take('write-reports')).toMatchObject([{ isEarly: true, judgement: { verdict: 'fail', reasons } }])
+    expect(played.said).toEqual([])
+    played.step({ type: 'reports-written', runId: RUN, paths: ['early.json'] })
+    played.hear(told('violation-found', { stream: 1 })).until(2_000)
+    expect(played.saidOf('run-failing')).toMatchObject([{ verdict: 'fail', reasons, factsHeard: clean.length, reports: ['early.json'] }])
+    expect(played.restart().until(2_400).asked).toEqual([])
+    played.hear(lastEnd).until(2_800)
+    expect(played.take('write-reports')).toMatchObject([{ isEarly: false, judgement: { verdict: 'fail' } }])
+    played.step({ type: 'reports-written', runId: RUN, paths: ['a.json'] })
+    expect(played.saidOf('run-judged')).toMatchObject([{ verdict: 'fail', revision: 0, reports: ['a.json'] }])
+    expect(played.saidOf('run-failing')).toEqual([])
+  })
+
+  test('killed before it could tell so it does it again; judged meanwhile by another it says no more', () => {
+    const played = reporter(...clean.slice(0, -1), told('violation-found'))
+      .caughtUp()
+      .until(1_000)
+    expect(played.take('write-reports')).toHaveLength(1)
+    expect(played.restart().until(1_400).take('write-reports')).toMatchObject([{ isEarly: true }])
+    played.hear(lastEnd, told('run-judged', { verdict: 'fail' }))
+    played.step({ type: 'reports-written', runId: RUN, paths: [] })
+    expect(played.said).toEqual([])
+  })
+
+  test('waits with its verdict until what it tells early is written, and looks again where a finding was taken back', () => {
+    const played = reporter(...clean.slice(0, -1), told('violation-found'))
+      .caughtUp()
+      .until(1_000)
+    played.take('write-reports')
+    played.hear(told('correction', { becomes: null }), lastEnd).until(1_400)
+    expect(played.asked).toEqual([])
+    played.step({ type: 'reports-written', runId: RUN, paths: [] }).until(1_800)
+    expect(played.take('write-reports')).toMatchObject([{ isEarly: false, judgement: { verdict: 'pass' } }])
   })
 
   test('does not tell so of what is no evidence against the pipeline', () => {
@@ -55,7 +83,7 @@ describe('the reporter', () => {
       told('violation-found', { violation: 'late', stream: 0, ranges: [3, 4] }),
     ]
     const played = reporter(...clean.slice(0, -1), ...delayed)
-    expect(played.caughtUp().until(1_000).take('tell-failing')).toEqual([])
+    expect(played.caughtUp().until(1_000).asked).toEqual([])
   })
 
   test('publishes a verdict although a report could not be written', () => {

@@ -2,7 +2,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { failingReasons, isSameJudgement, judge, type Judgement } from '../../shared/core/judge.ts'
+import { isSameJudgement, judge, judgeEarly, type Judgement } from '../../shared/core/judge.ts'
 import { ABANDON_AFTER_MS, admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
 
@@ -14,23 +14,17 @@ export interface WriteReports {
   readonly run: RunState
   readonly evidence: Evidence
   readonly judgement: Judgement
+  /** Of a run that is under way. */
+  readonly isEarly: boolean
   readonly atMs: number
 }
 
-/** Something stands against a run that is under way: nobody need wait for its verdict to know. Once a run. */
-export interface TellFailing {
-  readonly type: 'tell-failing'
-  readonly runId: string
-  readonly planName: string
-  readonly reasons: readonly string[]
-  readonly atMs: number
-}
-
-export type ReporterEffect = BusEffect | WriteReports | TellFailing
+export type ReporterEffect = BusEffect | WriteReports
 
 interface Reporting {
   readonly judgement: Judgement
-  readonly revision: number
+  /** Null before the verdict. */
+  readonly revision: number | null
   readonly factsHeard: number
 }
 
@@ -40,7 +34,7 @@ export interface ReporterState {
   readonly reporting: Map<string, Reporting>
   /** How many facts had been heard when a judged run was last judged again. */
   readonly judgedAgain: Map<string, number>
-  /** How many violations a run under way had when it was last looked at; infinite once it was told as failing. */
+  /** How many violations a run under way had when it was last looked at. */
   readonly lookedAt: Map<string, number>
 }
 
@@ -54,10 +48,10 @@ export const reporterCore: AgentCore<AgentBaseConfig, ReporterState, ReporterEve
     if (isBusEvent(event)) {
       const effects: ReporterEffect[] = foldWorks(state.works, event)
       if (event.type === 'tick' && state.works.base.caughtUp)
-        effects.push(...judgeWhatIsDone(state), ...amendVerdicts(state), ...tellWhatFails(state))
+        effects.push(...judgeWhatIsDone(state), ...amendVerdicts(state), ...reportWhatFails(state))
       return { state, effects }
     }
-    return { state, effects: publishVerdict(state, event.runId, event.paths) }
+    return { state, effects: publishReported(state, event.runId, event.paths) }
   },
 }
 
@@ -91,27 +85,30 @@ function amendVerdicts(state: ReporterState): ReporterEffect[] {
   return effects
 }
 
-function tellWhatFails({ works, lookedAt }: ReporterState): TellFailing[] {
-  const { book, nowMs } = works.base
+/** Nobody need wait for a verdict that can only be fail. Told again after a restart between report and fact. */
+function reportWhatFails(state: ReporterState): ReporterEffect[] {
+  const { works, reporting, lookedAt } = state
+  const { book } = works.base
   for (const runId of lookedAt.keys()) if (!works.evidence.has(runId)) lookedAt.delete(runId)
-  const told: TellFailing[] = []
+  const effects: ReporterEffect[] = []
   for (const [runId, evidence] of works.evidence) {
     const run = book.runs.get(runId)
-    if (run === undefined || run.judged !== null || evidence.violations.size <= (lookedAt.get(runId) ?? 0)) continue
-    const reasons = failingReasons(run, evidence)
-    lookedAt.set(runId, reasons.length > 0 ? Infinity : evidence.violations.size)
-    if (reasons.length > 0) told.push({ type: 'tell-failing', runId, planName: run.accepted.planName, reasons, atMs: nowMs })
+    if (run === undefined || run.judged !== null || run.failing !== null || reporting.has(runId)) continue
+    if (evidence.violations.size <= (lookedAt.get(runId) ?? 0)) continue
+    lookedAt.set(runId, evidence.violations.size)
+    const judgement = judgeEarly(book, run, evidence)
+    if (judgement !== null) effects.push(report(state, { run, evidence, judgement, revision: null }))
   }
-  return told
+  return effects
 }
 
 interface Judged extends Pick<WriteReports, 'run' | 'evidence' | 'judgement'> {
-  readonly revision: number
+  readonly revision: number | null
 }
 
 function report({ works, reporting }: ReporterState, { run, evidence, judgement, revision }: Judged): WriteReports {
   reporting.set(run.runId, { judgement, revision, factsHeard: evidence.heard })
-  return { type: 'write-reports', run, evidence, judgement, atMs: works.base.nowMs }
+  return { type: 'write-reports', run, evidence, judgement, isEarly: revision === null, atMs: works.base.nowMs }
 }
 
 /**
@@ -125,13 +122,18 @@ function isReadyToJudge({ works }: ReporterState, run: RunState): boolean {
   return allStagesDone(book, run, nowMs) || nowMs > admittedMs + run.resolved.plan.timeoutMs + ABANDON_AFTER_MS / 2
 }
 
-function publishVerdict({ works, reporting }: ReporterState, runId: string, paths: readonly string[]): ReporterEffect[] {
+function publishReported({ works, reporting }: ReporterState, runId: string, paths: readonly string[]): ReporterEffect[] {
   const reported = reporting.get(runId)
   const run = works.base.book.runs.get(runId)
   reporting.delete(runId)
   if (reported === undefined || run === undefined) return []
-  // Another reporter was faster.
-  if (run.judged !== null && run.judged.revision >= reported.revision) return []
   const { judgement, revision, factsHeard } = reported
-  return [say(works, { kind: 'run-judged', ...headOf(works, runId), ...judgement, revision, factsHeard, reports: [...paths] })]
+  const said = { ...headOf(works, runId), factsHeard, reports: [...paths] }
+  if (revision === null) {
+    const { verdict, reasons } = judgement
+    return run.failing === null && run.judged === null ? [say(works, { kind: 'run-failing', ...said, verdict, reasons })] : []
+  }
+  // Another reporter was faster.
+  if (run.judged !== null && run.judged.revision >= revision) return []
+  return [say(works, { kind: 'run-judged', ...said, ...judgement, revision })]
 }

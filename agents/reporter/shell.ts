@@ -46,14 +46,12 @@ export class ReporterShell implements Shell<ReporterEvent, ReporterEffect, Repor
   perform(effect: ReporterEffect, send: Send): void {
     switch (effect.type) {
       case 'write-reports':
-        this.#ports.annotator?.tell(effect)
         void this.#reports.write(effect).then((paths) => {
           send({ type: 'reports-written', runId: effect.run.runId, paths })
         })
+        if (effect.isEarly) return
+        this.#ports.annotator?.tell(effect)
         writeRunSpans(this.#ports.agent.tracing, effect)
-        return
-      case 'tell-failing':
-        this.#ports.alerter?.failing(effect)
         return
       case 'publish':
       case 'request':

@@ -167,6 +167,7 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
     case 'stage-started':
     case 'stage-ended':
     case 'part-ended':
+    case 'run-failing':
     case 'run-judged':
     case 'log-told':
       return

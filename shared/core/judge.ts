@@ -64,9 +64,11 @@ function heldAgainst(run: RunState, evidence: Evidence) {
   )
 }
 
-/** Why a run fails already, as far as is known while it is under way; a verdict can only come when its evidence is whole. */
-export const failingReasons = (run: RunState, evidence: Evidence): string[] =>
-  violationReasons(heldAgainst(run, evidence).counted).map(({ text }) => text)
+/** Of a run under way: null unless something stands against it, and then what is known of it so far. */
+export function judgeEarly(book: RunBook, run: RunState, evidence: Evidence): Judgement | null {
+  const reasons = violationReasons(heldAgainst(run, evidence).counted).map(({ text }) => text)
+  return reasons.length === 0 ? null : { ...judge(book, run, evidence), verdict: 'fail', reasons }
+}
 
 /** Of windows that nobody ran there is no evidence at all. */
 function judgeMissed({ accepted: { window } }: RunState): Judgement {

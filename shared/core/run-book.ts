@@ -41,6 +41,8 @@ export interface RunState {
   readonly accepted: Omit<Fact<'run-accepted'>, 'resolved'>
   readonly resolved: ResolvedRun
   readonly stages: Map<string, StageProgress>
+  /** That it can hardly pass any more, told before its verdict. */
+  failing: Fact<'run-failing'> | null
   /** The verdict; where it was amended, the latest. */
   judged: Fact<'run-judged'> | null
   /** When the first verdict was given: from then on the run was over. */
@@ -126,6 +128,11 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
       if (progress !== undefined) foldStage(progress, fact)
       return
     }
+    case 'run-failing': {
+      const run = book.runs.get(fact.runId)
+      if (run !== undefined) run.failing ??= fact
+      return
+    }
     case 'run-judged': {
       const run = book.runs.get(fact.runId)
       if (run === undefined || (run.judged !== null && run.judged.revision >= fact.revision)) return
@@ -148,7 +155,7 @@ function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
     return
   }
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, noProgress()]))
-  const run: RunState = { runId: fact.runId, accepted, resolved, stages, judged: null, judgedAtMs: null }
+  const run: RunState = { runId: fact.runId, accepted, resolved, stages, failing: null, judged: null, judgedAtMs: null }
   book.runs.set(fact.runId, run)
   foldSeriesRun(book, run)
   if (book.runs.size <= RUNS_KEPT_MAX) return

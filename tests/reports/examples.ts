@@ -58,5 +58,5 @@ export function exampleSource(name: string): ReportSource {
     pipelineVersions: 'example',
     lake: { catalog: 'http://127.0.0.1:19181', warehouse: null, s3: 'http://127.0.0.1:19900', s3Region: 'us-east-1' },
   }
-  return { run, evidence, judgement, atMs: published.atMs, environment }
+  return { run, evidence, judgement, isEarly: false, atMs: published.atMs, environment }
 }

@@ -5,8 +5,16 @@ import { simulate } from './world.ts'
 describe('the agents together, on a pipeline that is faithful', () => {
   test('accuse no faithful pipeline, whatever the schedule draws', () => {
     for (const seed of seeds) {
-      const { verdict, found } = simulate({ seed, defect: 'none' })
-      expect({ seed, verdict: verdict.verdict, found, reasons: verdict.reasons }).toEqual({ seed, verdict: 'pass', found: [], reasons: [] })
+      const { verdict, found, facts } = simulate({ seed, defect: 'none' })
+      const early = facts.filter(({ kind }) => kind === 'run-failing')
+      const { reasons } = verdict
+      expect({ seed, verdict: verdict.verdict, found, reasons, early }).toEqual({
+        seed,
+        verdict: 'pass',
+        found: [],
+        reasons: [],
+        early: [],
+      })
     }
   })
   test.each(['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober', 'chaos-injector'] as const)(

@@ -63,17 +63,21 @@ it('tells refusals, faults, ends of stages, clean-up and the verdict, and nothin
     revision: 0,
     reports: ['report.html'],
   }
-  const told = heard([...facts, faultStep('healed', 4_000), judged])
+  const failing = { ...judged, kind: 'run-failing' as const, verdict: 'fail' as const }
+  const told = heard([...facts, faultStep('healed', 4_000), failing, judged])
   const count = (kind: string) => told.filter((fact) => fact.kind === kind).length
-  expect(Object.fromEntries(['plan', 'accepted', 'stage', 'clean-up', 'fault', 'judged'].map((kind) => [kind, count(kind)]))).toEqual({
+  expect(
+    Object.fromEntries(['plan', 'accepted', 'stage', 'clean-up', 'fault', 'failing', 'judged'].map((kind) => [kind, count(kind)])),
+  ).toEqual({
     plan: 1,
     accepted: 1,
     stage: 5,
     'clean-up': 1,
     fault: 1,
+    failing: 1,
     judged: 1,
   })
-  expect(told).toHaveLength(10)
+  expect(told).toHaveLength(11)
   expect(told.at(-1)).toMatchObject({ verdict: judgement.verdict, reasons: judgement.reasons, reports: ['report.html'] })
   const refused = {
     kind: 'request-refused' as const,

@@ -61,6 +61,10 @@ function ofFact(fact: ResultMessage, runs: Runs): AuditFact[] {
       const isCleanUp = task === 'clean-up' || task === 'heal'
       return [{ kind: isCleanUp ? 'clean-up' : 'stage', key: `${kind}/${said.runId}/${said.stage}`, ...said, task }]
     }
+    case 'run-failing': {
+      const { kind, ...said } = fact
+      return [{ kind: 'failing', key: `${kind}/${said.runId}`, ...said }]
+    }
     case 'run-judged': {
       const { kind, hops, recoveries, ...said } = fact
       const found = hops.map(({ hop, expected, sighted, violations }) => ({ hop, expected, sighted, violations }))

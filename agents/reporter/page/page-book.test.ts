@@ -107,6 +107,15 @@ describe('what the page shows of a run', () => {
     expect(row()).toMatchObject({ phase: 'judged', verdict: 'fail', violations: 1, reason: '1 lost', judgedAtMs: 9 })
   })
 
+  test('fails as soon as it is told to, while it goes on', () => {
+    const { tell, view, row } = reader()
+    tell(...cleanFacts().slice(0, -1), lost(3), told('run-failing', { reports: ['/x/report.html'] }))
+    expect(view()).toMatchObject({ phase: 'running', verdict: 'fail', judgedAtMs: null, reports: ['report.html'] })
+    expect(row()).toMatchObject({ phase: 'running', verdict: 'fail', judgedAtMs: null })
+    tell(told('run-judged'))
+    expect(view()).toMatchObject({ phase: 'judged', verdict: 'pass' })
+  })
+
   test('keeps violations, faults and missing evidence after the verdict, when the reporter has dropped them', () => {
     const { tell, view, found, works } = reader()
     tell(

@@ -120,7 +120,7 @@ export function latestRun(book: RunBook, nowMs: number): RunState | null {
 }
 
 export const latestFailed = (book: RunBook): RunState | null =>
-  [...book.runs.values()].filter(({ judged }) => judged?.verdict === 'fail').sort(byRequest)[0] ?? null
+  [...book.runs.values()].filter(({ judged, failing }) => (judged ?? failing)?.verdict === 'fail').sort(byRequest)[0] ?? null
 
 function knownRun(pages: PageBook, { base }: RunWorks, run: RunState): KnownRun {
   const evidence = run.judged === null ? (pages.evidence.get(run.runId) ?? null) : null

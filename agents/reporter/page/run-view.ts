@@ -26,13 +26,13 @@ export interface KnownRun {
 }
 
 export function rowOf({ book, run, evidence, nowMs }: KnownRun): RowView {
-  const { judged, accepted } = run
+  const { judged, failing, accepted } = run
   const live = evidence === null ? 0 : standingViolations(evidence).reduce((sum, { standing }) => sum + standing.size, 0)
   return {
     runId: run.runId,
     plan: accepted.planName,
     phase: phaseOf(book, run, nowMs),
-    verdict: judged?.verdict ?? null,
+    verdict: (judged ?? failing)?.verdict ?? null,
     requestedAtMs: accepted.requestedAtMs,
     judgedAtMs: judged?.atMs ?? null,
     acknowledged: judged?.acknowledged ?? (evidence === null ? 0 : withoutMirror(run.resolved.plan.load, evidence.acknowledged).size),
@@ -54,7 +54,7 @@ export function phaseOf(book: RunBook, run: RunState, nowMs: number): RunPhase {
 export function runViewOf(known: KnownRun, jaegerUi: string | null): RunView {
   const { book, run, evidence, nowMs } = known
   const told = evidence ?? known.kept
-  const { accepted, resolved, judged } = run
+  const { accepted, resolved, judged, failing } = run
   const { plan } = resolved
   const phase = phaseOf(book, run, nowMs)
   const figures = judged ?? (evidence === null ? null : judge(book, run, evidence))
@@ -65,7 +65,7 @@ export function runViewOf(known: KnownRun, jaegerUi: string | null): RunView {
     plan: accepted.planName,
     description: plan.description,
     phase,
-    verdict: judged?.verdict ?? null,
+    verdict: (judged ?? failing)?.verdict ?? null,
     reasons: reasons.slice(0, REASONS_MAX),
     others: Math.max(0, reasons.length - REASONS_MAX),
     requestedBy: accepted.requestedBy,
@@ -86,7 +86,7 @@ export function runViewOf(known: KnownRun, jaegerUi: string | null): RunView {
     stages: stagesOf(run),
     faults: faultsOf(told?.faults ?? []),
     missing: (told?.missing ?? []).slice(0, MISSING_MAX).map(({ hop, reason }) => ({ hop, reason })),
-    reports: (judged?.reports ?? []).map((path) => basename(path)),
+    reports: ((judged ?? failing)?.reports ?? []).map((path) => basename(path)),
     traceUrl: traceUrlOf(jaegerUi, runTraceIdOf(run.runId)),
   }
 }

@@ -53,6 +53,7 @@ export interface RowView {
   readonly runId: string
   readonly plan: string
   readonly phase: RunPhase
+  /** Of a run that is not judged yet: that it fails, or null. */
   readonly verdict: Verdict | null
   readonly requestedAtMs: number
   readonly judgedAtMs: number | null
@@ -107,6 +108,7 @@ export interface RunView {
   readonly plan: string
   readonly description: string
   readonly phase: RunPhase
+  /** Of a run that is not judged yet: that it fails, or null. */
   readonly verdict: Verdict | null
   /** Why it is no pass, worst first. */
   readonly reasons: readonly string[]

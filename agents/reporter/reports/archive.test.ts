@@ -63,7 +63,7 @@ describe('the archive of a run that did not pass', () => {
   })
 
   const fetchRaw = () => Promise.resolve({ files: [{ name: 'raw-records.jsonl', content: '{}\n' }], leftOut: [] })
-  const write = async (facts: readonly RunFact[], saidLater: readonly RunFact[] = []) => {
+  const write = async (facts: readonly RunFact[], { saidLater = [] as readonly RunFact[], isEarly = false } = {}) => {
     const keeper = new FactKeeper()
     for (const fact of facts) keeper.hear(fact)
     const othersTold = () => {
@@ -81,10 +81,14 @@ describe('the archive of a run that did not pass', () => {
       othersTold,
       fetchRaw,
     }
-    const { paths, completed } = await writeReports(sourceOf(facts), ports)
+    const { paths, completed } = await writeReports({ ...sourceOf(facts), isEarly }, ports)
     await completed
     return paths
   }
+
+  it('is made once the run has its verdict', async () => {
+    expect(await write([...cleanFacts(), lost], { isEarly: true })).not.toContain(join(dir, SAMPLE_RUN_ID, 'artefacts.tar.gz'))
+  })
 
   it('holds the facts, from which the same verdict comes, the records, the reports and the log', async () => {
     const paths = await write([...cleanFacts(), lost])
@@ -115,7 +119,7 @@ describe('the archive of a run that did not pass', () => {
   it('holds what other agents had logged, as they say when they hear of the verdict', async () => {
     const said = { runId: SAMPLE_RUN_ID, agent: 'ingestion-checker', instance: 'a/1' }
     const [path] = (
-      await write([...cleanFacts(), lost], [told('log-told', { ...said, lines: ['{"msg":"slow"}'], linesLeftOut: 3 })])
+      await write([...cleanFacts(), lost], { saidLater: [told('log-told', { ...said, lines: ['{"msg":"slow"}'], linesLeftOut: 3 })] })
     ).slice(-1)
     const files = await unpacked(readFileSync(path ?? ''))
     const folder = `assay-${SAMPLE_RUN_ID}`

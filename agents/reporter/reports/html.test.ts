@@ -34,6 +34,12 @@ describe('HTML report', () => {
     expect(at).not.toContain(-1)
   })
 
+  it('says of a run that is under way that more is to come', () => {
+    const source = sourceOf([...cleanFacts(), lost])
+    expect(htmlReport({ ...source, isEarly: true })).toContain('The run is still under way')
+    expect(htmlReport(source)).not.toContain('The run is still under way')
+  })
+
   it('shows where to look: place, both looks, trace and commands', () => {
     const source = sourceOf([...cleanFacts(), lost])
     const page = htmlReport({ ...source, environment: { ...source.environment, jaegerUi: 'http://jaeger:16686/' } })

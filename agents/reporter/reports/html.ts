@@ -10,7 +10,7 @@ import { watcherSection } from './html-watcher.ts'
 import { markup, markupOf, raw, type Content, type Markup } from './markup.ts'
 import { pipelineDrawing } from './pipeline-drawing.ts'
 import { rulesSection } from './rules-held.ts'
-import { traceUrl, type ReportSource } from './report-source.ts'
+import { EARLY_NOTE, traceUrl, type ReportSource } from './report-source.ts'
 
 const REASONS_OPEN_MAX = 8
 
@@ -54,7 +54,7 @@ function head({ run, evidence, judgement, atMs }: ReportSource): Markup {
 `
 }
 
-function why({ judgement: { verdict, reasons } }: ReportSource): Markup {
+function why({ judgement: { verdict, reasons }, isEarly }: ReportSource): Markup {
   const rest = reasons.slice(REASONS_OPEN_MAX)
   const said: Content =
     reasons.length === 0
@@ -64,8 +64,9 @@ function why({ judgement: { verdict, reasons } }: ReportSource): Markup {
     verdict === 'inconclusive'
       ? markup`<p class="soft">Evidence is missing: this is neither a pass nor a finding against the pipeline.</p>\n`
       : null
+  const early = isEarly ? markup`<p class="soft">${EARLY_NOTE}</p>\n` : null
   return markup`<section aria-labelledby="why"><h2 id="why">Why</h2>
-${said}${doubt}</section>
+${said}${doubt}${early}</section>
 `
 }
 

@@ -28,6 +28,12 @@ describe('JSON report', () => {
     expect(report.snapshots.map(({ snapshotId }) => snapshotId)).toEqual(['8736928765648536223'])
   })
 
+  it('is early while the run is under way', () => {
+    const source = sourceOf(cleanFacts())
+    expect(reportSchema.parse(JSON.parse(jsonReport({ ...source, isEarly: true }))).early).toBe(true)
+    expect(reportSchema.parse(JSON.parse(jsonReport(source))).early).toBeUndefined()
+  })
+
   it('locates a lost canary at the hop before, where it was last seen', () => {
     const lost = violation({ violation: 'lost', hop: TRADES, stream: 1, ranges: [41, 41], partition: 3, offset: 812 })
     const [listed] = reportOf(sourceOf([...cleanFacts(), lost])).violations.listed

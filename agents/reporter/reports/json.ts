@@ -28,6 +28,7 @@ export const reportSchema = z.strictObject({
   runId: runIdText,
   planName: z.string(),
   verdict,
+  early: z.boolean().optional().describe('True while the run is under way: what stands against it so far.'),
   reasons: z.array(z.string()).describe('Why it is not a pass, worst first.'),
   request: z.strictObject({ requestedBy: z.string(), controlOffset: z.int(), window: seriesWindow.nullable() }),
   timings: z.strictObject({ requestedAtMs: z.int(), acceptedAtMs: z.int(), producedFromMs: at, producedUntilMs: at, judgedAtMs: z.int() }),
@@ -115,7 +116,7 @@ export type Report = z.infer<typeof reportSchema>
 
 /** The report as a value; `jsonReport` is its text. */
 export function reportOf(source: ReportSource): Report {
-  const { run, evidence, judgement, atMs, environment } = source
+  const { run, evidence, judgement, isEarly, atMs, environment } = source
   const { accepted, resolved } = run
   const audits = auditsOfReport(source)
   const produce = run.stages.get(resolved.plan.stages.find(({ task }) => task === 'produce')?.stage ?? '')
@@ -125,6 +126,7 @@ export function reportOf(source: ReportSource): Report {
     runId: run.runId,
     planName: accepted.planName,
     verdict: judgement.verdict,
+    ...(isEarly ? { early: true } : {}),
     reasons: judgement.reasons,
     request: { requestedBy: accepted.requestedBy, controlOffset: accepted.controlOffset, window: accepted.window },
     timings: {

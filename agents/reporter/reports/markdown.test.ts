@@ -19,6 +19,12 @@ describe('Markdown report', () => {
     expect(text).toContain(`assay verdict ${SAMPLE_RUN_ID}`)
   })
 
+  it('says of a run that is under way that more is to come', () => {
+    const source = sourceOf(cleanFacts())
+    expect(markdownReport({ ...source, isEarly: true })).toContain('The run is still under way')
+    expect(markdownReport(source)).not.toContain('The run is still under way')
+  })
+
   it('shows verdict, reason and place of a loss before anything else', () => {
     const lost = violation({
       violation: 'lost',

@@ -11,7 +11,7 @@ import { machineText } from './machine.ts'
 import { notChecked } from './not-checked.ts'
 import { oneLine } from './quoting.ts'
 import { RULE_COLUMNS, rulesTable } from './rules-held.ts'
-import { causesIn, traceUrl, type ReportSource } from './report-source.ts'
+import { causesIn, EARLY_NOTE, traceUrl, type ReportSource } from './report-source.ts'
 import { twoLooks } from './two-looks.ts'
 import { seenText, WATCHER_NOTE, WATCHER_UNKNOWN } from './watcher-text.ts'
 
@@ -48,7 +48,7 @@ function render(source: ReportSource, locatedMax: number): string {
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
 }
 
-function head({ run, evidence, judgement, atMs }: ReportSource): string {
+function head({ run, evidence, judgement, isEarly, atMs }: ReportSource): string {
   const { accepted } = run
   const { verdict, reasons, acknowledged } = judgement
   const seconds = ((atMs - accepted.requestedAtMs) / 1000).toFixed(1)
@@ -61,6 +61,7 @@ function head({ run, evidence, judgement, atMs }: ReportSource): string {
     '## Why',
     '',
   ]
+  if (isEarly) lines.push(EARLY_NOTE, '')
   if (reasons.length === 0) lines.push('Every acknowledged canary was seen at every hop: once, intact, in order, on time.')
   return [...lines, ...bullets(reasons.map(line))].join('\n')
 }

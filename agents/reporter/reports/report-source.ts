@@ -10,6 +10,8 @@ export interface ReportSource {
   readonly run: RunState
   readonly evidence: Evidence
   readonly judgement: Judgement
+  /** Of a run that is under way: what stands against it so far. */
+  readonly isEarly: boolean
   /** When it was judged, Unix ms. */
   readonly atMs: number
   readonly environment: ReportEnvironment
@@ -27,6 +29,10 @@ export interface ReportEnvironment extends LookPlaces {
   /** Where people open Jaeger in a browser. */
   readonly jaegerUi?: string | null
 }
+
+/** Above a report that says no more than what is known so far. */
+export const EARLY_NOTE =
+  'The run is still under way: it is told as soon as it can only fail. What was not looked at yet is not in here; the report of the verdict takes the place of this one.'
 
 const grouped = new WeakMap<Evidence, { readonly heard: number; readonly causes: readonly Cause[] }>()
 

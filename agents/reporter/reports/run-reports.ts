@@ -46,9 +46,9 @@ export function createRunReports({ agent, topology, reportsDir, nowMs, fetchRaw 
     hear(event) {
       if (event.type === 'fact') facts.hear(event.fact)
     },
-    async write({ run, evidence, judgement, atMs }) {
+    async write({ run, evidence, judgement, isEarly, atMs }) {
       const { paths, completed } = await writeReports(
-        { run, evidence, judgement, atMs, environment },
+        { run, evidence, judgement, isEarly, atMs, environment },
         { reportsDir, log, factsOf: (runId) => facts.of(runId), logLinesOf, othersTold, fetchRaw: fetchInTurn },
       )
       underWay.add(completed)

@@ -176,5 +176,5 @@ export function sourceOf(facts: readonly RunFact[]): ReportSource {
   if (judged === null) throw new Error('the facts hold no run-accepted')
   const { run, evidence, judgement } = judged
   const environment = { assayVersion: '0.1.0', host: 'box', pipelineKafka: '127.0.0.1:19092' }
-  return { run, evidence, judgement, atMs: SAMPLE_START_MS + 10_000, environment }
+  return { run, evidence, judgement, isEarly: false, atMs: SAMPLE_START_MS + 10_000, environment }
 }

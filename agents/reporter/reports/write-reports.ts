@@ -30,12 +30,12 @@ export interface WrittenReports {
 }
 
 /**
- * Writes every format, and the archive of a run that did not pass; gives the paths. A disk that is full must not cost
+ * Writes every format, and once it has its verdict the archive of a run that did not pass; gives the paths. A disk that is full must not cost
  * the verdict: what could not be written is logged, and left out of the list.
  */
 export async function writeReports(source: ReportSource, ports: ReportsPorts): Promise<WrittenReports> {
   const { reportsDir, log, factsOf, logLinesOf, othersTold, fetchRaw } = ports
-  const { run, judgement, atMs } = source
+  const { run, judgement, isEarly, atMs } = source
   const { runId } = run
   const paths: string[] = []
   const reports: ArchivedFile[] = []
@@ -58,7 +58,7 @@ export async function writeReports(source: ReportSource, ports: ReportsPorts): P
   }
   for (const { fileName, render } of reportFormats) note(await put(fileName, () => render(source)))
   let completed: Promise<unknown> = Promise.resolve()
-  if (judgement.verdict !== 'pass') {
+  if (judgement.verdict !== 'pass' && !isEarly) {
     const putArchive = (raw: RawEvidence | null) =>
       put(ARTEFACTS_FILE, () => {
         const files = artefactFiles({ source, facts: factsOf(runId), logLines: logLinesOf(runId), reports, raw })
@@ -67,6 +67,6 @@ export async function writeReports(source: ReportSource, ports: ReportsPorts): P
     note(await putArchive(null))
     completed = Promise.all([fetchRaw === null ? null : fetchRaw(source), othersTold()]).then(([raw]) => putArchive(raw))
   }
-  log.info({ runId, verdict: judgement.verdict, reasons: judgement.reasons, paths }, 'judged')
+  log.info({ runId, verdict: judgement.verdict, reasons: judgement.reasons, paths }, isEarly ? 'judged early' : 'judged')
   return { paths, completed: completed.then(() => undefined) }
 }

@@ -7,6 +7,8 @@ import type { Composed } from './composed.ts'
 /** What the results topic said since the beginning, as anyone outside the containers hears it. */
 export interface Heard {
   readonly judged: Map<string, Fact<'run-judged'>>
+  /** Told before their verdicts. */
+  readonly failing: Map<string, Fact<'run-failing'>>
   /** When the last stage of a run ended, by the clock of the agent that ended it, Unix ms. */
   readonly evidenceAtMs: Map<string, number>
   readonly violations: Fact<'violation-found'>[]
@@ -26,6 +28,7 @@ export async function listen(composed: Composed): Promise<Heard> {
     PIPELINE_REGISTRY_URL: `http://127.0.0.1:${composed.ports.REGISTRY_PORT}/apis/ccompat/v7`,
   }
   const judged: Heard['judged'] = new Map()
+  const failing: Heard['failing'] = new Map()
   const evidenceAtMs: Heard['evidenceAtMs'] = new Map()
   const startedAtMs: Heard['startedAtMs'] = new Map()
   const checkers: Heard['checkers'] = new Map()
@@ -38,6 +41,7 @@ export async function listen(composed: Composed): Promise<Heard> {
       if (fact.kind === 'run-accepted') startedAtMs.set(fact.runId, fact.requestedAtMs)
       // A later one amends the verdict.
       if (fact.kind === 'run-judged') judged.set(fact.runId, fact)
+      if (fact.kind === 'run-failing') failing.set(fact.runId, fact)
       if (fact.kind === 'stage-ended') evidenceAtMs.set(fact.runId, Math.max(fact.atMs, evidenceAtMs.get(fact.runId) ?? 0))
       if (fact.kind === 'violation-found') violations.push(fact)
       if (fact.kind === 'fault-changed') faults.push(fact)
@@ -46,7 +50,7 @@ export async function listen(composed: Composed): Promise<Heard> {
     },
     { environment },
   )
-  return { judged, evidenceAtMs, startedAtMs, violations, faults, checkers, close: () => topics.close() }
+  return { judged, failing, evidenceAtMs, startedAtMs, violations, faults, checkers, close: () => topics.close() }
 }
 
 const POLL_MS = 200

@@ -3,12 +3,17 @@ import { z } from 'zod'
 /** Of the report's published schema what is looked at here. */
 const report = z.object({
   runId: z.string(),
+  verdict: z.string(),
+  early: z.boolean().default(false),
   violations: z.object({ listed: z.array(z.object({ kind: z.string(), traceId: z.string() })) }),
 })
 
 /** What a person finds behind the link of an alert. */
 export interface FoundReport {
   readonly runId: string
+  readonly verdict: string
+  /** Told while the run is under way. */
+  readonly isEarly: boolean
   /** Of the first lost canary that is listed. */
   readonly traceId: string | null
 }
@@ -23,8 +28,8 @@ export async function reportBehind(link: string, reporterPort: number): Promise<
   const opened = await fetch(page).catch(() => null)
   const written = await fetch(`${page.href}/report.json`).catch(() => null)
   if (opened?.ok !== true || written?.ok !== true) return null
-  const { runId, violations } = report.parse(await written.json())
-  return { runId, traceId: violations.listed.find(({ kind }) => kind === 'lost')?.traceId ?? null }
+  const { runId, verdict, early, violations } = report.parse(await written.json())
+  return { runId, verdict, isEarly: early, traceId: violations.listed.find(({ kind }) => kind === 'lost')?.traceId ?? null }
 }
 
 export function linkFromHere(link: string, reporterPort: number): URL | null {

@@ -1,11 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { z } from 'zod'
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
-import { toldAlerts } from './alerts.ts'
 import type { Composed } from './composed.ts'
 import { findingsOf, until, type Heard } from './heard.ts'
-import { reportBehind } from './report-link.ts'
 
 export type Figure = readonly [what: string, value: string, isGood: boolean]
 
@@ -16,81 +13,14 @@ export interface Scene {
 }
 
 const FIRST_PASS_WITHIN_MS = 180_000
-const FAIL_WITHIN_MS = 30_000
-/** The timeout of plan `continuous`: by then a window is judged, whatever happens. Before, it is only told that it fails. */
-const VERDICT_WITHIN_MS = 150_000
-const WINDOW_MS = 60_000
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
+export const WINDOW_MS = 60_000
+export const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 
 /** From `docker compose up` to the first verdict. */
 export async function firstPass({ heard }: Scene, upAtMs: number): Promise<Figure[]> {
   await until('a first pass', 4 * FIRST_PASS_WITHIN_MS, () => [...heard.judged.values()].find(({ verdict }) => verdict === 'pass'))
   const tookMs = Date.now() - upAtMs
   return [['up to the first pass', seconds(tookMs), tookMs < FIRST_PASS_WITHIN_MS]]
-}
-
-/** A normaliser that skips records: verdict, alert, trace; then one that does not. */
-export async function plantedLoss({ composed, heard, note }: Scene): Promise<Figure[]> {
-  note('planting a loss in the normaliser …')
-  await composed.recreate('normaliser', { NORMALISER_DEFECT: 'skip', NORMALISER_DEFECT_EVERY: '97' })
-  const plantedAtMs = Date.now()
-  const lost = await until('a lost record is told', 4 * WINDOW_MS, () =>
-    heard.violations.find(({ violation, atMs }) => violation === 'lost' && atMs > plantedAtMs),
-  )
-  const told = async (status: Status) => alertOf(await composed.logs('webhook'), status)
-  const alert = await until('the alert is in the webhook', 2 * WINDOW_MS, () => told('firing'))
-  const failingAfterMs = Date.now() - plantedAtMs
-  const failed = await until('its run fails', 4 * WINDOW_MS, () => {
-    const verdict = heard.judged.get(lost.value.runId)
-    return verdict?.verdict === 'fail' ? verdict : null
-  })
-  const afterEvidenceMs = failed.value.atMs - (heard.evidenceAtMs.get(failed.value.runId) ?? 0)
-  const failedAfterMs = failed.value.atMs - plantedAtMs
-  const { report: link = '' } = alert.value.annotations
-  const report = await until(`the report behind ${link}`, 4 * WINDOW_MS, () => reportBehind(link, composed.ports.ASSAY_REPORTER_PORT))
-  const traceId = report.value.traceId ?? ''
-  const trace = await until('the trace of a lost canary is in Jaeger', 60_000, () => traceIn(composed, traceId))
-  note('taking the defect away …')
-  await composed.recreate('normaliser', { NORMALISER_DEFECT: 'none' })
-  const healedAtMs = Date.now()
-  const passed = await until('a pass again', 6 * WINDOW_MS, () =>
-    [...heard.judged.values()].find(
-      ({ verdict, runId }) =>
-        verdict === 'pass' && (heard.startedAtMs.get(runId) ?? 0) > healedAtMs - WINDOW_MS && runId !== failed.value.runId,
-    ),
-  )
-  const resolved = await until('the alert is resolved', 6 * WINDOW_MS, () => told('resolved'))
-  return [
-    ['planted loss to its first finding', seconds(lost.tookMs), true],
-    [
-      'planted loss to the alert that its run fails, in the webhook',
-      `${seconds(failingAfterMs)} (${alert.value.annotations['violation'] ?? ''})`,
-      failingAfterMs < FAIL_WITHIN_MS,
-    ],
-    ['planted loss to the failing verdict', seconds(failedAfterMs), failedAfterMs < VERDICT_WITHIN_MS],
-    ['evidence whole to the verdict', seconds(afterEvidenceMs), afterEvidenceMs < FAIL_WITHIN_MS],
-    ["the alert's link leads to the report of its run", report.value.runId, report.value.runId === alert.value.annotations['run']],
-    ['trace of the lost canary in that report, in Jaeger', `${traceId}, ${trace.value} spans`, trace.value > 0],
-    ['defect off to the next pass', seconds(passed.tookMs), true],
-    ['alert resolved', seconds(passed.tookMs + resolved.tookMs), true],
-  ]
-}
-
-type Status = 'firing' | 'resolved'
-
-/** The reporter's own alert about a loss, as the webhook got it. */
-function alertOf(log: string, status: Status) {
-  const isOfLoss = (violation = '') => violation.startsWith('lost')
-  return toldAlerts(log).find(
-    (alert) => alert.status === status && alert.labels['alertname'] === 'AssayRunFailed' && isOfLoss(alert.annotations['violation']),
-  )
-}
-
-async function traceIn(composed: Composed, traceId: string): Promise<number | null> {
-  const answer = await fetch(`http://127.0.0.1:${composed.ports.JAEGER_PORT}/api/traces/${traceId}`).catch(() => null)
-  if (answer?.ok !== true) return null
-  const { data } = z.object({ data: z.array(z.object({ spans: z.array(z.unknown()) })) }).parse(await answer.json())
-  return data[0]?.spans.length ?? null
 }
 
 const LEASE_MS = 10_000

@@ -83,7 +83,7 @@ const take = {
     }
     known.run = run
     known.isUnknown = false
-    if (before?.runId !== run.runId || (before.verdict === null && run.verdict !== null)) void lookForFiles(run.runId)
+    if (before?.runId !== run.runId || before.verdict !== run.verdict || before.judgedAtMs !== run.judgedAtMs) void lookForFiles(run.runId)
     if (before !== null) announce(before, run)
   },
   /** @param {PageEvents['violations']} found */
@@ -108,7 +108,7 @@ const byRequest = (a, b) => b.requestedAtMs - a.requestedAtMs || (a.runId < b.ru
  * @param {PageEvents['run']} run
  */
 function announce(before, run) {
-  if (before.runId === run.runId && before.phase === run.phase) return
+  if (before.runId === run.runId && before.phase === run.phase && before.verdict === run.verdict) return
   text(byId('told'), `Run of ${run.plan}: ${wordOf(run)}. ${run.reasons[0] ?? ''}`)
 }
 
@@ -162,7 +162,7 @@ function turn() {
   requestAnimationFrame(() => {
     isDrawing = false
     const rows = [...known.rows.values()].sort(byRequest)
-    const last = rows.find((row) => row.verdict !== null) ?? null
+    const last = rows.find((row) => row.judgedAtMs !== null) ?? null
     const { run, files, page, requests } = known
     const at = nowMs()
     const request = requests.find(({ runId }) => runId === asked && runId !== null) ?? null
