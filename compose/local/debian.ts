@@ -53,7 +53,8 @@ async function installed(command: string, packages: readonly string[], note: (li
     if (already !== undefined) return already
     await ensureLists(packages, note)
     note(`installing Debian's ${packages.join(', ')} …`)
-    await runTool('apt-get', ['-q', '-y', '--no-install-recommends', 'install', ...packages])
+    // Somebody else may be installing, too.
+    await runTool('apt-get', ['-q', '-y', '-o', 'DPkg::Lock::Timeout=300', '--no-install-recommends', 'install', ...packages])
     const path = onPath(command)
     if (path === undefined) throw new StackError('tool-missing', `${wish}: it was installed, and brought no such command`)
     return path

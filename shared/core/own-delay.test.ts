@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { judge } from './judge.ts'
+import { judge, judgeEarly } from './judge.ts'
 import { foldAll, TABLE, told, cleanFacts } from './told-run.fixture.ts'
 import type { RunFact } from '../../schemas/results.ts'
 
@@ -33,4 +33,13 @@ test('what is not of time counts, however long the generator held it back', () =
 
 test('held back alone, and on time everywhere, nothing is in doubt', () => {
   expect(judged(heldBack(2_300))).toEqual({ verdict: 'pass', reasons: [] })
+})
+
+test('of a run under way only what counts is told early', () => {
+  const early = (...facts: RunFact[]) => {
+    const { book, run, evidence } = foldAll([...cleanFacts().slice(0, -1), ...facts])
+    return judgeEarly(book, run, evidence)
+  }
+  expect(early(heldBack(2_300), late([3, 4]))).toBeNull()
+  expect(early(heldBack(2_300), late([8, 11]))).toMatchObject({ verdict: 'fail', reasons: [`2 late at ${TABLE}`] })
 })

@@ -5,6 +5,7 @@ const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')
 const evidence = at('shared/core/evidence.ts')
 const judge = at('shared/core/judge.ts')
+const reporter = at('agents/reporter/core.ts')
 const faults = at('shared/core/faults.ts')
 const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
@@ -108,6 +109,13 @@ export const mutants: readonly Mutant[] = [
   faults('a fault excuses nothing but what is told before the recovery', 'atMs > window.allowedUntilMs', 'atMs > window.untilMs'),
   faults('what a reader who was away did not see did not recover', "if (known?.phase === 'recovered') return []", ''),
   faults('a reader that never came back has seen all', 'if (ended === null) return `', 'if (ended === undefined) return `'),
+  judge(
+    'what is excused is told early',
+    'violationReasons(heldAgainst(run, evidence).counted)',
+    'violationReasons(standingViolations(evidence))',
+  ),
+  reporter('a run is told early after its verdict', 'run.failing === null && run.judged === null ?', 'run.failing === null ?'),
+  reporter('a run is told early again and again', 'run.judged !== null || run.failing !== null ||', 'run.judged !== null ||'),
   judge('no acknowledgement is a pass', "if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')", ''),
   judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
   judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),

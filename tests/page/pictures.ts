@@ -87,6 +87,18 @@ for (const { width, scheme } of looks) {
   process.stdout.write(`live-${width}-${scheme} ${complaints.join(' | ')}\n`)
   await page.context().close()
 }
+reporter.tell(live.violation({ violation: 'lost', hop: CLEAN, ranges: [641, 643], actual: 'in no partition, read up to 53,120', ...at }))
+for (const { width, scheme } of looks) {
+  const { page, complaints } = await openTab(browser, { width, scheme })
+  await page.goto(`${reporter.url}/runs/${live.runId}`)
+  await page.getByRole('heading', { name: 'Fail' }).waitFor()
+  await page.waitForTimeout(500)
+  await page.screenshot({ path: join(folder, `early-${width}-${scheme}.png`), fullPage: true })
+  await page.goto(`${reporter.url}/runs/${live.runId}/report.html`)
+  await page.screenshot({ path: join(folder, `early-report-${width}-${scheme}.png`), fullPage: true })
+  process.stdout.write(`early-${width}-${scheme} ${complaints.join(' | ')}\n`)
+  await page.context().close()
+}
 await browser.close()
 stopBeats()
 await reporter.stop()
