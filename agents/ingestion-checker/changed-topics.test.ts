@@ -64,8 +64,10 @@ const look = (played: Played, hop: string, said: Partial<LookLimits> = {}) =>
     askedAtMs: played.lastAsked('look-again')?.askedAtMs ?? -1,
     result: { ok: true, found: [], origin: [], limits: { topicIds, removed: [], compacted: false, unreadable: [], ...said } },
   })
-const progress = (played: Played) =>
-  played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: new Map([[0, 110]]), ends: new Map([[0, 110]]) })
+const progress = (played: Played) => {
+  const to = new Map([[0, 110]])
+  return played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: to, ends: to, askedAtMs: played.nowMs })
+}
 
 const accusations = (played: Played) =>
   standingViolations(foldAll(played.topic.filter(isRunFact)).evidence).map(
@@ -116,6 +118,15 @@ describe('a topic that is another one than before', () => {
     look(played, CLEAN, { topicIds: [{ hop: RAW, topicId: 'two' }] }).until(30_000)
     expect(accusations(played)).toEqual([`metadata-broken ${RAW} 0/0-0`])
     expect(doubts(played).join()).toContain(`${CLEAN}: what became of 6 canaries cannot be told`)
+  })
+
+  test('leaves what was lost before at that: nothing is waited for', () => {
+    const played = reads(begun(), RAW, seqs(0, 9)).until(3_000)
+    progress(reads(played, CLEAN, [0, 1, 2, 3, 5, 6, 7, 8, 9])).until(3_400)
+    logSeen(logSeen(look(played, CLEAN), RAW, 'one'), CLEAN, 'two').until(10_000)
+    expect(ends(played)).toEqual([])
+    expect(accusations(played.until(12_000)).sort()).toEqual([`lost ${CLEAN} 0/4-4`, `metadata-broken ${CLEAN} 0/0-0`])
+    expect(ends(played)).toEqual(['ok'])
   })
 
   test('is still another one for who was killed meanwhile', () => {

@@ -66,8 +66,15 @@ function reads(played: Played, hop: string, ...[last, { without = [], twice, fau
   })
 }
 
-const progress = (played: Played, committed: number, end: number) =>
-  played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: new Map([[0, committed]]), ends: new Map([[0, end]]) })
+const progress = (played: Played, ...[committed, end, askedAtMs = played.nowMs]: [committed: number, end: number, askedAtMs?: number]) =>
+  played.step({
+    type: 'progress-seen',
+    runId: RUN,
+    hop: CLEAN,
+    committed: new Map([[0, committed]]),
+    ends: new Map([[0, end]]),
+    askedAtMs,
+  })
 const askedAt = (played: Played) => played.lastAsked('look-again')?.askedAtMs ?? -1
 const look = (played: Played, hop: string, result: LookOutcome) =>
   played.step({ type: 'looked-again', runId: RUN, hop, askedAtMs: askedAt(played), result })
@@ -237,7 +244,15 @@ describe('the ingestion-checker', () => {
     reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
     look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing).until(13_000)
     expect(outcome(played)).toEqual([])
-    expect(outcome(played.until(13_400))).toEqual(['ok'])
+    expect(outcome(progress(played.until(13_400), 110, 110).until(13_600))).toEqual(['ok'])
+  })
+
+  test('does not end with its loss by progress that was asked for before its time was up, however late it is told', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 9), CLEAN, 9, { without: [4] }).until(3_000)
+    look(progress(endProduction(played), 110, 110).until(3_400), CLEAN, nothing).until(14_000)
+    expect(outcome(progress(played, 110, 110, 12_800).until(15_000))).toEqual([])
+    expect(outcome(progress(played, 110, 110, 13_200).until(16_000))).toEqual(['ok'])
   })
 
   test('says what it could not look at: a second look that fails again and again proves nothing', () => {

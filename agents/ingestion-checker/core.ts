@@ -84,7 +84,7 @@ function onWorldEvent(state: CheckerState, event: Exclude<CheckerEvent, BusEvent
     }
     case 'progress-seen': {
       const topic = work.topics.get(event.hop)
-      if (topic !== undefined) topic.loss.candidate ??= { committed: event.committed, ends: event.ends }
+      if (topic !== undefined) topic.loss.candidate ??= event
       return []
     }
     case 'log-seen': {
@@ -208,7 +208,7 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
       nowMs - topic.progressAskedMs >= PROGRESS_EVERY_MS
     ) {
       topic.progressAskedMs = nowMs
-      effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name })
+      effects.push({ type: 'look-at-progress', runId: run.runId, hop: topic.name, askedAtMs: nowMs })
     }
     const isDue = topic.logAskedMs <= (production(run)?.ended?.atMs ?? 0) || nowMs - topic.logAskedMs >= LOG_EVERY_MS
     if (topic.hop.kind === 'topic' && isDue) {

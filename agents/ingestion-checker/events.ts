@@ -4,7 +4,7 @@ import type { Shares } from '../../shared/core/shares.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { AuditEffect, AuditEvent } from './audit.ts'
 import type { LookLimits, SeenLog, TopicId } from './log-watch.ts'
-import type { Offsets } from './loss.ts'
+import type { Offsets, Progress } from './loss.ts'
 import type { ReadBatch } from './sighting.ts'
 
 export type CheckerEvent =
@@ -19,7 +19,7 @@ export type CheckerEvent =
     }
   | ({ readonly type: 'log-seen'; readonly runId: string; readonly hop: string } & SeenLog)
   | { readonly type: 'batch-read'; readonly runId: string; readonly hop: string; readonly reading: number; readonly batch: ReadBatch }
-  | { readonly type: 'progress-seen'; readonly runId: string; readonly hop: string; readonly committed: Offsets; readonly ends: Offsets }
+  | ({ readonly type: 'progress-seen'; readonly runId: string; readonly hop: string } & Progress)
   | {
       readonly type: 'looked-again'
       readonly runId: string
@@ -50,8 +50,8 @@ export type CheckerEffect =
       readonly resolved: ResolvedRun
     }
   | { readonly type: 'stop-reading'; readonly runId: string }
-  /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. */
-  | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string }
+  /** The committed offsets of the group that processes into this hop, and after them the ends of the hop's topic. When goes back with it. */
+  | { readonly type: 'look-at-progress'; readonly runId: string; readonly hop: string; readonly askedAtMs: number }
   /** How the topic stands: its id, and what of it is left. `asked`, our positions, and when go back with it. */
   | { readonly type: 'look-at-log'; readonly runId: string; readonly hop: string; readonly asked: Offsets; readonly askedAtMs: number }
   | {

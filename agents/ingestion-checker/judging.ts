@@ -24,7 +24,7 @@ const LOOKS_FAILED_MAX = 5
 export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
-  const broken = topic.log.broken ?? (before === null ? null : (work.topics.get(before)?.log.broken ?? null))
+  const broken = brokenAt(work, topic, before)
   if (broken !== null) return closeBrokenLog(works, { run, topic, segments: segmentsBefore(evidence, before) }, broken)
   const read = readTo(works, { run, topic })
   if (isProcessed(topic.hop)) adoptProgress(topic.loss, read)
@@ -51,6 +51,10 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
     },
   ]
 }
+
+/** Why nothing can be proven here any more. */
+const brokenAt = (work: CheckerWork, topic: TopicWork, before: string | null): string | null =>
+  topic.log.broken ?? (before === null ? null : (work.topics.get(before)?.log.broken ?? null))
 
 const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
   before === null ? evidence.ledger : hopEvidence(evidence, before).segments
@@ -192,7 +196,7 @@ function endParts(works: RunWorks, { run, work }: { run: RunState; work: Checker
   })
 }
 
-function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: number): boolean {
+function isTopicDone(works: RunWorks, { run, work, topic }: TopicContext, producedMs: number): boolean {
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
   if (topic.pending.covered.size > 0 || topic.backlog.length > 0 || topic.loss.looking.length > 0) return false
@@ -206,8 +210,12 @@ function isTopicDone(works: RunWorks, { run, topic }: TopicContext, producedMs: 
       !topic.loss.cleared.has(segment) && withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(missed).size > 0,
   )
   if (open) return false
-  // A lost one may still turn up: whoever closes too early calls the late lost.
-  return lost.size === 0 || works.base.nowMs > producedMs + topic.hop.giveUpAfterMs
+  if (lost.size === 0) return true
+  // A lost one may still turn up: whoever closes too early calls the late lost. So does who closes before all that came in this
+  // time was read: for a while nobody may have read its partition.
+  const openUntilMs = producedMs + topic.hop.giveUpAfterMs
+  const isReadOn = isProcessed(topic.hop) && brokenAt(work, topic, before) === null
+  return (isReadOn ? topic.loss.provenAskedMs : works.base.nowMs) > openUntilMs
 }
 
 /** Canaries that must not be (their write failed for certain, or was never meant), and those that two instances saw: at the first hop that has them. */

@@ -20,6 +20,7 @@ describe('progress', () => {
       [0, 10],
       [1, 5],
     ]),
+    askedAtMs: 700,
   }
 
   test.each([
@@ -44,7 +45,9 @@ describe('progress', () => {
     const watch = newLossWatch()
     watch.candidate = progress
     adoptProgress(watch, new Map(positions))
-    expect([watch.proven.get(0), watch.candidate]).toEqual(adopted ? [50, null] : [undefined, progress])
+    expect([watch.proven.get(0), watch.provenAskedMs, watch.candidate]).toEqual(
+      adopted ? [50, 700, null] : [undefined, -Infinity, progress],
+    )
   })
 
   test('has passed a segment when it stands behind its last offset, in every partition', () => {

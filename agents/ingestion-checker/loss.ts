@@ -12,6 +12,7 @@ export type Offsets = ReadonlyMap<number, number>
 export interface Progress {
   readonly committed: Offsets
   readonly ends: Offsets
+  readonly askedAtMs: number
 }
 
 /** What is known about loss at one hop. Segments are those of the hop before (the ledger, for the first). */
@@ -20,6 +21,8 @@ export interface LossWatch {
   /** Told by the pipeline, waiting until our own reading has come as far. */
   candidate: Progress | null
   proven: Offsets
+  /** When that was asked for: our reading has come as far as the topic went then. */
+  provenAskedMs: number
   /** The progress for which the segments that it has passed in part were looked at. */
   partsLookedAt: Offsets | null
   /** Suspects of the look under way, and when it was asked for. */
@@ -39,6 +42,7 @@ export const newLossWatch = (): LossWatch => ({
   cleared: new Set(),
   candidate: null,
   proven: new Map(),
+  provenAskedMs: -Infinity,
   partsLookedAt: null,
   looking: [],
   lookedAtMs: 0,
@@ -56,6 +60,7 @@ export function adoptProgress(watch: LossWatch, positions: Offsets): void {
   if (candidate === null) return
   for (const [partition, end] of candidate.ends) if ((positions.get(partition) ?? 0) < end) return
   watch.proven = candidate.committed
+  watch.provenAskedMs = candidate.askedAtMs
   watch.candidate = null
 }
 

@@ -41,12 +41,12 @@ function othersTell(played: Played, hops: readonly string[]): Played {
     .hear(told('canaries-intended', { canaries }), told('canaries-produced', { acknowledged: canaries, offsets }))
     .hear(...hops.flatMap((hop) => [sighted(hop, A, [0, 9]), sighted(hop, B, [0, 9])]))
 }
-const committed = (played: Played) => {
+const committed = (played: Played, endOfB = 110) => {
   const to = new Map([
     [A, 110],
-    [B, 110],
+    [B, endOfB],
   ])
-  return played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: to, ends: to })
+  return played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: to, ends: to, askedAtMs: played.nowMs })
 }
 const endProduction = (played: Played) =>
   [RAW, CLEAN].reduce(
@@ -138,6 +138,22 @@ describe('a checker among several', () => {
       .hear(lost, sighted(RAW, B, [0, 9]))
       .until(600)
     expect(played.saidOf('correction')).toMatchObject([{ violation: 'lost', becomes: null, stream: 1, ranges: [4, 4] }])
+  })
+
+  test('closes no hop with losses while nobody reads one of its partitions: what was lost may have come there', () => {
+    const lost = told('violation-found', { violation: 'lost', hop: CLEAN, stream: 1, ranges: [4, 4] })
+    const played = othersTell(sharing(judgeOf(1)), [RAW])
+      .hear(sighted(CLEAN, A, [0, 9]), sighted(CLEAN, B, [0, 3, 5, 9]), lost, told('part-ended', { stage: 'sight', part: RAW }))
+      .until(400)
+    committed(endProduction(played)).until(11_000)
+    // The other was killed; the topic has gone on in its partition.
+    committed(played, 111).until(20_000)
+    expect([partsOf(played), endsOf(played)]).toEqual([[], []])
+    const late = [{ stream: 1, ranges: [4, 4] }]
+    const covered = [{ partition: B, offsetFirst: 110, offsetLast: 110 }]
+    played.hear(told('hop-sighted', { hop: CLEAN, instance: 'another', covered, canaries: late, late })).until(20_400)
+    expect(played.saidOf('correction')).toMatchObject([{ violation: 'lost', becomes: 'late', hop: CLEAN, stream: 1, ranges: [4, 4] }])
+    expect([partsOf(played), endsOf(played)]).toEqual([[CLEAN], ['ok']])
   })
 
   test('is done with a stage that another has ended', () => {

@@ -182,7 +182,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
     await Promise.all(readings.map((reading) => reading.close()))
   }
 
-  async #lookAtProgress({ runId, hop }: Effect<'look-at-progress'>, send: Send): Promise<void> {
+  async #lookAtProgress({ runId, hop, askedAtMs }: Effect<'look-at-progress'>, send: Send): Promise<void> {
     const processed = this.#hop(hop)
     if (processed?.kind !== 'topic' || processed.processedBy === null) return
     const { hops } = this.#ports.topology
@@ -194,7 +194,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       // In this order: whatever was committed before is in the topic up to the ends read after.
       // What an open transaction holds back is not read by us, and hence not passed by.
       const ends = await this.#logOf(processed).ends()
-      send({ type: 'progress-seen', runId, hop, committed, ends })
+      send({ type: 'progress-seen', runId, hop, committed, ends, askedAtMs })
     } catch (error) {
       send({ type: 'trouble', runId, hop, reason: error instanceof Error ? error.message : String(error) })
     }

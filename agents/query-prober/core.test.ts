@@ -187,6 +187,23 @@ test('the last pass waits until the topics have been read as far as the table', 
   expect(story.compared(WINDOW)).toBe(200)
 })
 
+test('the last pass covers what nobody vouches for as well: it waits until topics are read to their end, and the table holds what they had', () => {
+  const story = new Story()
+  story.tell({ kind: 'canaries-intended', hop: 'topic:raw', canaries: both(0, 99), placeFirst: 0, shiftMs: 0 })
+  story.produced(both(0, 29))
+  story.snapshot(both(0, 29))
+  story.end('produce')
+  story.run(5_000)
+  story.sighted(both(30, 59))
+  story.end('sight')
+  story.run(5_000)
+  expect(story.hasEnded).toBe(false)
+  story.snapshot(both(30, 59))
+  story.run(30_000)
+  expect(story.ended?.outcome).toBe('ok')
+  expect(story.compared(WINDOW)).toBe(120)
+})
+
 const down: ApiUnderTest = () => ({ status: null, isJson: false, snapshotId: null, error: 'connect ECONNREFUSED' })
 
 test('an endpoint that never answers is unavailable for every canary, and the stage ends', () => {

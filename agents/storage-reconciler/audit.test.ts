@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { emptyPrint, withParts } from '../../shared/core/audit-print.ts'
 import { record } from '../../shared/core/audited-sides.fixture.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
@@ -25,8 +25,8 @@ const seen = (said: Partial<Seen> = {}): Seen => ({
   ...said,
 })
 
-/** The topic has told its only window, of forty records. */
-function begun(plan: object = auditPlan) {
+/** The topic has told its only window, of forty offsets; its last record stands at the last of them, unless said otherwise. */
+function begun(plan: object = auditPlan, lastRecord: number | null = 39) {
   const played = new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)
     .hear(accepted(plan))
     .caughtUp()
@@ -36,7 +36,7 @@ function begun(plan: object = auditPlan) {
   expect(played.take('audit-look')).toEqual([{ type: 'audit-look', ...at, afterSnapshotId: '7' }])
   return played
     .step(seen())
-    .hear(told('audit-due'), told('audit-window', { side: 'topic', ...interval, prints: prints(), fields, lastRecord: 39 }))
+    .hear(told('audit-due'), told('audit-window', { side: 'topic', ...interval, prints: prints(), fields, lastRecord }))
 }
 
 test('the columns of the table are told once', () => {
@@ -55,6 +55,34 @@ test('a window is compared when rows as far as its last record are there, and no
   played.step({ type: 'audit-prints-read', ...at, prints: [read()] }).until(7_000)
   expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ stage: 'audit-tables', outcome: 'ok' })])
   expect(played.saidOf('violation-found')).toEqual([])
+})
+
+describe('where a window holds no record at its end, a row too many may be on its way:', () => {
+  const upTo = (offset: number) => seen({ stored: new Map([[0, offset]]) })
+  /** Whether it is compared while the table, whenever it is asked about, stands so. */
+  const isCompared = (played: ReturnType<typeof begun>, stands: Seen, untilMs: number) => {
+    while (played.nowMs < untilMs) played.step(stands).until(played.nowMs + 1_000)
+    return played.take('audit-prints').length > 0
+  }
+
+  test('a window is compared as soon as there are rows from beyond it', () => {
+    const played = begun(auditPlan, 37)
+    expect(isCompared(played, upTo(37), 4_400)).toBe(false)
+    expect(isCompared(played, upTo(44), 5_400)).toBe(true)
+  })
+
+  test('one behind which none come, when its time is over since the table came as far as its last record', () => {
+    const played = begun(auditPlan, 37)
+    expect(isCompared(played, upTo(36), 6_400)).toBe(false)
+    expect(isCompared(played, upTo(37), 15_400)).toBe(false)
+    expect(isCompared(played, upTo(37), 18_400)).toBe(true)
+  })
+
+  test('one without a record, when its time is over since the topic told it', () => {
+    const played = begun(auditPlan, null)
+    expect(isCompared(played, seen(), 9_400)).toBe(false)
+    expect(isCompared(played, seen(), 12_400)).toBe(true)
+  })
 })
 
 test('where no row proves it, the sink must have read beyond, had its time, and committed since', () => {

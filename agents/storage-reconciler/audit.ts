@@ -55,7 +55,8 @@ export type TableAuditEffect =
 interface TableAuditWork extends AuditHopWork {
   lookAskedMs: number
   committedAtMs: number
-  readonly stored: Map<number, number>
+  /** The greatest source offset in a row, by partition, and when it was seen first. */
+  readonly stored: Map<number, { readonly offset: number; readonly sinceMs: number }>
   /** How far the sink had come, each time that was seen to move. */
   readonly sink: { readonly atMs: number; readonly offsets: Offsets }[]
 }
@@ -148,13 +149,17 @@ function asked(work: TableAuditWork, effect: TableAuditEffect): Effects {
 }
 
 /**
- * Whether all that the topic has there must be in the table: rows from as far on are; or the sink has read beyond, had
- * the time it is given, and has committed since.
+ * Whether all that the table will have there must be in it: rows from its end or beyond are; or the sink has read beyond the
+ * last record, had the time it is given, and has committed since. Rows as far as the last record do not prove it alone: at the
+ * offsets behind, where the topic holds none, a row that is one too many may be on its way, and is given that time as well.
  */
-function isPassed(works: RunWorks, { hop, work }: AtTable, { partition, lastRecord }: WantedPrints): boolean {
-  if (lastRecord === null || (work.stored.get(partition) ?? -1) >= lastRecord) return true
+function isPassed(works: RunWorks, { hop, work }: AtTable, { partition, offsetLast, lastRecord, toldAtMs }: WantedPrints): boolean {
+  const { offset, sinceMs } = work.stored.get(partition) ?? { offset: -1, sinceMs: 0 }
+  if (offset >= offsetLast) return true
+  const hadItsTime = (atMs: number) => works.base.nowMs > atMs + hop.hop.giveUpAfterMs
+  if (lastRecord === null || offset >= lastRecord) return hadItsTime(Math.max(sinceMs, toldAtMs))
   const passed = work.sink.find(({ offsets }) => (offsets.get(partition) ?? 0) > lastRecord)
-  return passed !== undefined && works.base.nowMs > passed.atMs + hop.hop.giveUpAfterMs && work.committedAtMs > passed.atMs
+  return passed !== undefined && hadItsTime(passed.atMs) && work.committedAtMs > passed.atMs
 }
 
 export function onAuditEvent({ works, audits }: TableAuditing, event: TableAuditEvent): Effects {
@@ -194,10 +199,12 @@ function noteProgress(
   { run, work }: { run: RunState; work: TableAuditWork },
   { hop, columns, snapshotId, committedAtMs, stored, sink }: Extract<TableAuditEvent, { type: 'audit-table-seen' }>,
 ): Effects {
+  const { nowMs } = works.base
   work.committedAtMs = Math.max(work.committedAtMs, committedAtMs)
-  for (const [partition, offset] of stored) work.stored.set(partition, Math.max(work.stored.get(partition) ?? -1, offset))
+  for (const [partition, offset] of stored)
+    if (offset > (work.stored.get(partition)?.offset ?? -1)) work.stored.set(partition, { offset, sinceMs: nowMs })
   const known = work.sink.at(-1)?.offsets
-  if ([...sink].some(([partition, next]) => next > (known?.get(partition) ?? -1))) work.sink.push({ atMs: works.base.nowMs, offsets: sink })
+  if ([...sink].some(([partition, next]) => next > (known?.get(partition) ?? -1))) work.sink.push({ atMs: nowMs, offsets: sink })
   if (evidenceOf(works, run.runId).audits.get(hop)?.scope != null) return []
   return [say(works, { kind: 'audit-scoped', ...headOf(works, run.runId), hop, columns: [...columns], snapshotId })]
 }
@@ -213,7 +220,7 @@ function tellOpen(works: RunWorks, { run, hop, work }: AtTable, now: AuditState)
     told?.scope == null ? 'the table was not seen' : '',
     behind === undefined
       ? ''
-      : `the table has not been seen to hold partition ${behind.partition} as far as offset ${String(behind.lastRecord)}, but to ${work.stored.get(behind.partition) ?? 'none'}`,
+      : `the table has not been seen to hold partition ${behind.partition} as far as offset ${behind.offsetLast}, but to ${work.stored.get(behind.partition)?.offset ?? 'none'}`,
     work.trouble ?? '',
   ]
   return [sayMissing(works, { runId: run.runId, hop: hop.name }, parts.filter((part) => part !== '').join('; '))]

@@ -167,6 +167,13 @@ describe('a row that is not there', () => {
     expect(accusations(played)).toEqual(['lost 0/4-4'])
   })
 
+  test('is lost once rows of others from behind it are stored, though no later one of its stream ever came', () => {
+    const played = reads(sighted(begun(), 9), readingOf('8', 0, 3)).until(400)
+    expect(played.take('look-again')).toEqual([])
+    reads(played, readingOf('9', 10, 12, { canaries: [] })).until(600)
+    expect(played.take('look-again')).toMatchObject([{ suspects: [4, 5, 6, 7, 8, 9].map((seq) => ({ stream: 0, seq })) }])
+  })
+
   test.each([
     ['whose place nobody knows', []],
     ['that stands in the topic behind all that is stored', [{ ...at(4), offset: 7 }]],

@@ -1,6 +1,6 @@
-import type { ViolationKind } from '../../schemas/parts.ts'
+import type { OffsetRange, ViolationKind } from '../../schemas/parts.ts'
 import { mix32 } from '../core/prng.ts'
-import type { SimPipeline } from './pipeline.ts'
+import type { SimPipeline, SimSnapshot } from './pipeline.ts'
 
 /** What a sink may do wrong to records of others; it shows at the table. */
 export const otherDefects = {
@@ -107,4 +107,18 @@ export function storedOffsets(pipeline: SimPipeline, defect: OtherDefect | 'none
     if (last >= 0) stored.set(partition, last)
   }
   return stored
+}
+
+/** Least and greatest source offset, by partition, of the rows that a snapshot added, whoever wrote the records. */
+export function addedOffsets(pipeline: SimPipeline, { parentId, rows, sunk }: SimSnapshot, defect: OtherDefect | 'none'): OffsetRange[] {
+  const before = pipeline.snapshots.find(({ snapshotId }) => snapshotId === parentId)?.sunk ?? []
+  return sunk.flatMap((end, partition) => {
+    const canaries = new Set(pipeline.normalised[partition]?.entries.map(({ offset }) => offset))
+    const offsets = rows.filter((row) => row.partition === partition).map(({ offset }) => offset)
+    const begun = before[partition] ?? 0
+    // A topic that was made again is read from its beginning.
+    for (let offset = begun > end ? 0 : begun; offset < end; offset++)
+      if (!canaries.has(offset) && rowsOfOther(partition, offset, defect).length > 0) offsets.push(offset)
+    return offsets.length === 0 ? [] : [{ partition, offsetFirst: Math.min(...offsets), offsetLast: Math.max(...offsets) }]
+  })
 }

@@ -25,6 +25,8 @@ export interface Planted {
 }
 
 export const DELAY_MS = 7_000
+/** Records that change places do so within this time: who is kept back for longer is late, and not out of order. */
+export const SWAP_WITHIN_MS = 1_000
 const DEFECT_ONE_IN = 12
 /** Records of others keep offsets moving, as they do in a live topic. */
 const OTHERS_EVERY_MS = 400
@@ -146,9 +148,13 @@ export class SimPipeline {
 
   /** Never near the end: a swap needs a later record, a proof of progress something that passes. */
   #errs(kind: PlantedDefect, record: SimRecord): boolean {
-    if (this.#defect !== kind || record.seq > 6 || !this.#prng.chance(1, DEFECT_ONE_IN)) return false
+    if (!this.#isDrawn(kind, record)) return false
     this.planted.push({ stream: record.stream, seq: record.seq })
     return true
+  }
+
+  #isDrawn(kind: PlantedDefect, { seq }: SimRecord): boolean {
+    return this.#defect === kind && seq <= 6 && this.#prng.chance(1, DEFECT_ONE_IN)
   }
 
   #partitionOf(stream: number): number {
@@ -170,8 +176,8 @@ export class SimPipeline {
       })
       return
     }
-    if (!this.#held.has(record.stream) && this.#errs('reorder', record)) {
-      this.#held.set(record.stream, record)
+    if (!this.#held.has(record.stream) && this.#isDrawn('reorder', record)) {
+      this.#hold(record)
       return
     }
     const fault = this.#errs('change', record)
@@ -186,7 +192,18 @@ export class SimPipeline {
     const swapped = this.#held.get(record.stream)
     if (swapped === undefined) return
     this.#held.delete(record.stream)
+    this.planted.push({ stream: swapped.stream, seq: swapped.seq })
     this.#emit(swapped)
+  }
+
+  /** Until the next of its stream has gone before it. Where none comes, its writer being gone, it keeps its place, and nothing is planted. */
+  #hold(record: SimRecord): void {
+    this.#held.set(record.stream, record)
+    this.#clock.later(SWAP_WITHIN_MS, () => {
+      if (this.#held.get(record.stream) !== record) return
+      this.#held.delete(record.stream)
+      this.#emit(record)
+    })
   }
 
   /** Writes on, and acknowledges a moment later what it wrote. */

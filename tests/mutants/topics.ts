@@ -46,6 +46,12 @@ export const topicMutants: readonly Mutant[] = [
   ),
   judging('an answer to an earlier look is taken for this one', 'askedAtMs !== topic.loss.lookedAtMs', 'askedAtMs < 0'),
   judging('a stage ends before its topics were looked at once more', 'topic.logSeenMs < producedMs', 'topic.logSeenMs < 0'),
+  judging(
+    'a lost one is done with, though nobody has read on',
+    '(isReadOn ? topic.loss.provenAskedMs : works.base.nowMs)',
+    'works.base.nowMs',
+  ),
+  judging('a topic that was made again is waited for', ' && brokenAt(work, topic, before) === null', ''),
   judging('what nobody can read is lost', 'const records = missing.filter(isUnreadable)', 'const records = missing.filter(() => false)'),
   sighting('order holds across partitions', 'const behind = raiseLast(lasts, `${partition}/', 'const behind = raiseLast(lasts, `0/'),
 ]

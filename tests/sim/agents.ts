@@ -111,7 +111,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         later(prng.below(100), () => {
           const ends = new Map(pipeline[topicOf(effect.hop)].map((log, partition) => [partition, log.end]))
           later(prng.below(100), () => {
-            send({ type: 'progress-seen', runId: effect.runId, hop: effect.hop, committed, ends })
+            send({ type: 'progress-seen', runId: effect.runId, hop: effect.hop, committed, ends, askedAtMs: effect.askedAtMs })
           })
         })
         return

@@ -1,8 +1,9 @@
 import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
-import type { Located, OffsetRange } from '../../schemas/parts.ts'
+import type { Located } from '../../schemas/parts.ts'
 import { isBusEffect } from '../../shared/core/bus-events.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { addedOffsets, type OtherDefect } from '../../shared/sim/all-traffic.ts'
 import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
 import { auditTable } from './audit-shells.ts'
 import type { ShellContext, SimAgent } from './host.ts'
@@ -76,7 +77,7 @@ const isRemoved = ({ snapshots }: SimPipeline, { stream, seq }: Located) =>
   snapshots.some(({ removed }) => removed.some((row) => row.stream === stream && row.seq === seq))
 
 function followForEver(
-  { pipelineOf, prng, later, stopped }: ShellContext,
+  { pipelineOf, prng, later, stopped, otherDefect }: ShellContext,
   effect: Extract<ReconcilerEffect, { type: 'follow' }>,
   send: (event: ReconcilerEvent) => void,
 ): void {
@@ -87,24 +88,21 @@ function followForEver(
     if (stopped.get(effect.runId) !== stops) return
     for (const snapshot of pipeline.snapshots.slice(after)) {
       after = Number(snapshot.snapshotId)
-      send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, pipeline) })
+      send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, { pipeline, otherDefect }) })
     }
     later(100 + prng.below(400), poll)
   }
   later(prng.below(300), poll)
 }
 
-function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReading {
+function readingOf(
+  snapshot: SimSnapshot,
+  { pipeline, otherDefect }: { pipeline: SimPipeline; otherDefect: OtherDefect | 'none' },
+): SnapshotReading {
   const canaries = new CanarySet()
   const repeats: Located[] = []
-  const sourceOffsets: OffsetRange[] = []
   for (const row of snapshot.rows)
     if (!canaries.add(row.stream, row.seq)) repeats.push({ stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset })
-  for (const partition of pipeline.normalised.keys()) {
-    const offsets = snapshot.rows.filter((row) => row.partition === partition).map(({ offset }) => offset)
-    // Rows of others come with every snapshot, and with them offsets.
-    if (offsets.length > 0) sourceOffsets.push({ partition, offsetFirst: Math.min(...offsets), offsetLast: Math.max(...offsets) })
-  }
   return {
     snapshotId: snapshot.snapshotId,
     parentId: snapshot.parentId,
@@ -129,7 +127,7 @@ function readingOf(snapshot: SimSnapshot, pipeline: SimPipeline): SnapshotReadin
         expected: '1',
         actual: '2',
       })),
-    sourceOffsets,
+    sourceOffsets: addedOffsets(pipeline, snapshot, otherDefect),
     metadataFaults: [],
     rules: rulesOf(snapshot),
   }

@@ -1,8 +1,10 @@
 import type { ViolationKind } from '../../../schemas/parts.ts'
 import { CanarySet } from '../../../shared/core/canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence } from '../../../shared/core/evidence.ts'
+import { unknownOf } from '../../../shared/core/judge.ts'
 import { withoutMirror } from '../../../shared/core/mirror.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
+import { hopBefore } from '../../../shared/core/run-work.ts'
 import { hopName } from '../../../topology/topology.ts'
 
 /** What an answer may be judged by. */
@@ -70,12 +72,17 @@ export function isSettled(evidence: Evidence, run: RunState, api: string): boole
   const { undecided } = askableAt(evidence, run, api)
   if (undecided.size > 0) return false
   if (haveEnded(run, 'reconcile-table')) return true
+  const { load } = run.resolved.plan
+  // What nobody vouches for is owed where it was seen: that is known once nobody sights topics any more.
+  if (withoutMirror(load, unknownOf(evidence)).size > 0 && !haveEnded(run, 'sight-topics')) return false
   const table = tableOf(run, api)
-  const acknowledged = withoutMirror(run.resolved.plan.load, evidence.acknowledged)
-  const open = table === null ? new CanarySet() : acknowledged.minus(hopEvidence(evidence, table).sighted)
+  if (table === null) return true
+  const owed = CanarySet.of(evidence.acknowledged.toWire())
+  const before = hopBefore(run, table)
+  if (before !== null) owed.addAll(hopEvidence(evidence, before).sighted.toWire())
   const lost = new CanarySet()
   for (const { violation, stream, standing } of standingViolations(evidence)) {
     if (violation === 'lost') lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
-  return open.minus(lost).size === 0
+  return withoutMirror(load, owed).minus(hopEvidence(evidence, table).sighted).minus(lost).size === 0
 }
