@@ -1,12 +1,11 @@
-import { AssayError } from '../core/errors.ts'
 import { parseCanaryId, RUN_ID_LENGTH, SEQ_DIGITS, STREAMS_MAX, STREAM_DIGITS } from '../core/identity.ts'
 import { TurnReader, type Turns } from './identity-turns.ts'
 import { PLAIN, isDictionaryEncoding, type Page } from './parquet-pages.ts'
+import type { StreamNames } from './stream-names.ts'
 import { beyondDictionary, countOf, dictionaryIndices, presenceOf, spread } from './parquet-values.ts'
 
 /** The stream of a row whose identity is none of the layout. */
 export const NO_STREAM = -1
-export const MAX_STREAMS = 20_000
 /** With more runs than these the engine's way is taken: each has a table of 40 kB here. */
 const RUNS_MAX = 500
 
@@ -17,22 +16,21 @@ const LAST_BYTE = 0xff << 24
 const HIGH_HALVES = 0xf0f0_f0f0 | 0
 const TO_CARRY = 0x0606_0606
 
-/** Identities of some rows: streams by their number in `IdentityColumn.streams`, NO_STREAM for what is none. */
+/** Identities of some rows: streams by their number in `StreamNames`, NO_STREAM for what is none. */
 export interface Identities {
   readonly streams: Int32Array
   readonly seqs: Float64Array
 }
 
-/** Rows are read one by one until so many show whether they take turns. */
-const ROWS_BETWEEN_TURNS = 512
+/** Rows are read one by one until so many show whether they take turns; more each time they do not. */
+const ROWS_BETWEEN_TURNS = { least: 512, most: 65_536 }
 
 /**
  * Identities straight from the bytes of Parquet pages. The engine makes a string of each, checks its UTF-8 and cuts it in
  * pieces; here several characters at a time are compared or made a number of, and nothing is allocated. Every character is looked at.
  */
 export class IdentityColumn {
-  /** In the order they were first seen. */
-  readonly streams: { readonly runId: string; readonly stream: number }[] = []
+  readonly #names: StreamNames
   readonly #runs = new Map<string, Int32Array>()
   #dictionary: Identities = { streams: new Int32Array(), seqs: new Float64Array() }
   /**
@@ -44,6 +42,11 @@ export class IdentityColumn {
   #runId = ''
   #runStreams: Int32Array | null = null
   readonly #turnReader = new TurnReader()
+  #rowsBetweenTurns = ROWS_BETWEEN_TURNS.least
+
+  constructor(names: StreamNames) {
+    this.#names = names
+  }
 
   /** Writes the identities of a page, and returns how many. `onTurns` is told of rows in which streams take turns, in their order. */
   read(page: Page, out: Identities, onTurns?: (turns: Turns) => void): number {
@@ -81,13 +84,14 @@ export class IdentityColumn {
     const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
     const rowBytes = 4 + ID_LENGTH
     for (let row = 0, at = 0; row < count;) {
-      const until = onTurns === undefined ? count : Math.min(count, row + ROWS_BETWEEN_TURNS)
+      const until = onTurns === undefined ? count : Math.min(count, row + this.#rowsBetweenTurns)
       const done = this.#rowsOfRun(view, { out, count: until, row, at })
       row = done.row
       at = done.at
       if (row === count) return
       if (row === until) {
         const turns = this.#turnReader.read({ values, rowBytes, ...out, count }, row, at)
+        this.#rowsBetweenTurns = turns === null ? Math.min(2 * this.#rowsBetweenTurns, ROWS_BETWEEN_TURNS.most) : ROWS_BETWEEN_TURNS.least
         if (turns === null) continue
         onTurns?.(turns)
         row += turns.turns * turns.period
@@ -154,15 +158,11 @@ export class IdentityColumn {
   }
 
   #newStream(table: Int32Array, stream: number): number {
-    if (this.streams.length >= MAX_STREAMS) throw tooMany()
-    const at = this.streams.push({ runId: this.#runId, stream }) - 1
+    const at = this.#names.numberOf({ runId: this.#runId, stream })
     table[stream] = at
     return at
   }
 }
-
-const tooMany = () =>
-  new AssayError('LIMIT_REACHED', `identity scan: expected at most ${MAX_STREAMS} streams in one set of files, got more`)
 
 /** Of bytes of 0 to 9, the first lowest: pairs of them, then the pair of pairs. */
 function fourDigits(bytes: number): number {

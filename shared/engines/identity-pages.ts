@@ -1,24 +1,24 @@
-import { open } from 'node:fs/promises'
-import { AssayError } from '../core/errors.ts'
 import { IdentityColumn, NO_STREAM } from './identity-column.ts'
-import { pagesOf, type Page } from './parquet-pages.ts'
-import { rowGroupsOf, type ColumnChunk, type RowGroup } from './parquet-groups.ts'
-import { IntegerColumn } from './parquet-values.ts'
+import { isForEngine, newSlot, readGroup, type GroupRows, type Reading } from './identity-group.ts'
+import { rowsByThreads } from './identity-threads.ts'
+import { rowGroupsOf, type RowGroup } from './parquet-groups.ts'
 import type { DuckDb } from './duckdb.ts'
 import type { IdentityScanInput } from './identity-scan.ts'
-import type { Turns } from './identity-turns.ts'
 import { SeqMarks } from './seq-marks.ts'
 import { PARTITIONS_MAX, SeqOrder, type OutOfOrder, type PlacedRows } from './seq-order.ts'
+import { StreamNames } from './stream-names.ts'
 
+/** From so many rows on threads of their own are worth their start. */
+const ROWS_FOR_THREADS = 2_000_000
 /** Beyond, the engine names them. */
 const REPEATS_MAX = 100_000
-/** Row groups whose pages are decompressed ahead of the one looked at. */
-const AHEAD = 2
+/** A canary that is there twice mostly stands there at once: so many rows before are looked at for the first one. */
+const ROWS_LOOKED_BACK = 1_024
 
 export interface PageScan {
   readonly rowCount: number
   readonly malformedCount: number
-  readonly column: IdentityColumn
+  readonly names: StreamNames
   readonly marks: SeqMarks
   readonly repeatCount: number
   /** Rows of canaries of which there are several, the first of each too. */
@@ -50,7 +50,7 @@ export async function scanPages(db: DuckDb, input: IdentityScanInput): Promise<P
     const scan = new Scan(input)
     for await (const rows of rowsOf(groups, scan.reading)) scan.add(rows)
     if (scan.repeatCount > REPEATS_MAX) return null
-    if (scan.repeatCount > 0) for await (const rows of rowsOf(scan.groupsWithRepeats, scan.reading)) scan.addRepeats(rows)
+    for await (const rows of rowsOf(scan.takeFarRepeats(), scan.reading)) scan.addRepeats(rows)
     return scan
   } catch (error) {
     if (isForEngine(error)) return null
@@ -58,33 +58,31 @@ export async function scanPages(db: DuckDb, input: IdentityScanInput): Promise<P
   }
 }
 
-/** What is not as it should be, of zlib or of the file system: the engine reads the files anew, and says so in its own words. */
-const isForEngine = (error: unknown) =>
-  error instanceof RangeError || (error instanceof Error && 'code' in error && !(error instanceof AssayError))
-
-interface Reading {
-  readonly column: IdentityColumn
-  readonly withPlaces: boolean
-}
-
-interface GroupRows extends PlacedRows {
-  readonly group: RowGroup
-  /** Rows that need not be looked at one by one, in their order. */
-  readonly turns: readonly Turns[]
+/** The rows of each group in turn. What they stand in is used again for later groups. */
+async function* rowsOf(groups: readonly RowGroup[], reading: Reading): AsyncGenerator<GroupRows> {
+  if (groups.reduce((sum, { rowCount }) => sum + rowCount, 0) >= ROWS_FOR_THREADS) {
+    yield* rowsByThreads(groups, reading)
+    return
+  }
+  const slot = newSlot(groups, reading.withPlaces)
+  const column = new IdentityColumn(reading.names)
+  for (const group of groups) yield { group, count: group.rowCount, ...slot, turns: await readGroup(group, column, slot) }
 }
 
 class Scan implements PageScan {
-  readonly column = new IdentityColumn()
+  readonly names = new StreamNames()
   readonly marks = new SeqMarks()
   readonly order = new SeqOrder()
   readonly offsets = new Map<number, OffsetsOf>()
-  readonly repeated: RepeatedRow[] = []
+  repeated: RepeatedRow[] = []
   rowCount = 0
   malformedCount = 0
   repeatCount = 0
   readonly #input: IdentityScanInput
   readonly #ofPartition: OffsetsOf[] = []
   readonly #again = new SeqMarks()
+  /** Rows of this group that are in `repeated`. */
+  readonly #named = new Set<number>()
   readonly #pagesAgain = new Set<number>()
   readonly #touched: { group: RowGroup; pages: ReadonlySet<number> }[] = []
 
@@ -93,10 +91,12 @@ class Scan implements PageScan {
   }
 
   get reading(): Reading {
-    return { column: this.column, withPlaces: this.#input.kafka !== null }
+    return { names: this.names, withPlaces: this.#input.kafka !== null }
   }
 
-  get groupsWithRepeats(): RowGroup[] {
+  /** The row groups that may hold rows of canaries whose first was not near; what was named of these is named anew. */
+  takeFarRepeats(): RowGroup[] {
+    this.repeated = this.repeated.filter(({ stream, seq }) => !this.#again.has(stream, seq))
     return this.#touched.filter(({ pages }) => !pages.isDisjointFrom(this.#pagesAgain)).map(({ group }) => group)
   }
 
@@ -104,10 +104,14 @@ class Scan implements PageScan {
     const { count, streams, seqs, turns, group } = rows
     this.rowCount += count
     this.marks.beginTouching()
+    this.#named.clear()
     let row = 0
     for (const taken of turns) {
       this.#mark(rows, row, taken.row)
-      for (let i = taken.row; i < taken.row + taken.period; i++) this.#markTurns(streams[i] as number, seqs[i] as number, taken.turns)
+      for (let first = taken.row; first < taken.row + taken.period; first++) {
+        if (this.marks.markAll(streams[first] as number, seqs[first] as number, taken.turns)) continue
+        for (let turn = 0; turn < taken.turns; turn++) this.#mark(rows, first + turn * taken.period, first + turn * taken.period + 1)
+      }
       row = taken.row + taken.period * taken.turns
     }
     this.#mark(rows, row, count)
@@ -117,24 +121,39 @@ class Scan implements PageScan {
     if (this.#input.order === true) this.order.add(rows)
   }
 
-  #mark({ streams, seqs }: GroupRows, first: number, end: number): void {
+  #mark(rows: GroupRows, first: number, end: number): void {
+    const { streams, seqs } = rows
     for (let row = first; row < end; row++) {
       const stream = streams[row] as number
       if (stream === NO_STREAM) this.malformedCount++
-      else if (!this.marks.mark(stream, seqs[row] as number)) this.#repeat(stream, seqs[row] as number)
+      else if (!this.marks.mark(stream, seqs[row] as number)) this.#repeat(rows, row)
     }
   }
 
-  #markTurns(stream: number, first: number, count: number): void {
-    if (this.marks.markAll(stream, first, count)) return
-    for (let seq = first; seq < first + count; seq++) if (!this.marks.mark(stream, seq)) this.#repeat(stream, seq)
-  }
-
-  #repeat(stream: number, seq: number): void {
+  /** One of which the first is near is named at once; the others when the row groups are read again that may hold the first. */
+  #repeat(rows: GroupRows, row: number): void {
     this.repeatCount++
     if (this.repeatCount > REPEATS_MAX) return
+    const { streams, seqs } = rows
+    const stream = streams[row] as number
+    const seq = seqs[row] as number
+    if (!this.#again.has(stream, seq)) {
+      for (let before = row - 1; before >= Math.max(0, row - ROWS_LOOKED_BACK); before--) {
+        if (seqs[before] !== seq || streams[before] !== stream) continue
+        this.#name(rows, before)
+        this.#name(rows, row)
+        return
+      }
+    }
     this.#again.mark(stream, seq)
     this.#pagesAgain.add(SeqMarks.pageOf(stream, seq))
+  }
+
+  #name({ streams, seqs, partitions, offsets, group }: GroupRows, row: number): void {
+    if (this.#named.has(row)) return
+    this.#named.add(row)
+    const place = { partition: partitions[row] ?? Number.NaN, offset: offsets[row] ?? Number.NaN }
+    this.repeated.push({ stream: streams[row] as number, seq: seqs[row] as number, ...place, path: group.path, row: group.rowFirst + row })
   }
 
   #addOffsets({ count, partitions, offsets }: PlacedRows): void {
@@ -157,90 +176,14 @@ class Scan implements PageScan {
     return known
   }
 
-  addRepeats({ count, streams, seqs, partitions, offsets, group }: GroupRows): void {
-    for (let row = 0; row < count; row++) {
-      const stream = streams[row] as number
-      const seq = seqs[row] as number
-      if (stream === NO_STREAM || !this.#again.has(stream, seq)) continue
+  addRepeats(rows: GroupRows): void {
+    this.#named.clear()
+    for (let row = 0; row < rows.count; row++) {
+      const stream = rows.streams[row] as number
+      if (stream === NO_STREAM || !this.#again.has(stream, rows.seqs[row] as number)) continue
       // A few identities may stand for very many rows.
       if (this.repeated.length > 3 * REPEATS_MAX) throw new RangeError('too many rows of repeated identities')
-      const place = { partition: partitions[row] ?? Number.NaN, offset: offsets[row] ?? Number.NaN }
-      this.repeated.push({ stream, seq, ...place, path: group.path, row: group.rowFirst + row })
+      this.#name(rows, row)
     }
-  }
-}
-
-/** The rows of each group in turn. What they stand in is used again for the next group. */
-async function* rowsOf(groups: readonly RowGroup[], reading: Reading): AsyncGenerator<GroupRows> {
-  const largest = Math.max(0, ...groups.map(({ rowCount }) => rowCount))
-  const [streams, seqs] = [new Int32Array(largest), new Float64Array(largest)]
-  const [partitions, offsets] = reading.withPlaces ? [new Float64Array(largest), new Float64Array(largest)] : [noNumbers, noNumbers]
-  for await (const { group, identity, partition, offset } of pagesAhead(groups, reading)) {
-    let rows = 0
-    const turns: Turns[] = []
-    for (const page of identity) {
-      const first = rows
-      const out = { streams: streams.subarray(first), seqs: seqs.subarray(first) }
-      rows += reading.column.read(await page, out, (taken) => turns.push({ ...taken, row: first + taken.row }))
-    }
-    if (rows !== group.rowCount) throw new RangeError(`expected ${group.rowCount} rows, got ${rows}`)
-    await readIntegers(partition, { out: partitions, group, chunk: group.partition })
-    await readIntegers(offset, { out: offsets, group, chunk: group.offset })
-    yield { group, count: rows, streams, seqs, turns, partitions, offsets }
-  }
-}
-
-const noNumbers = new Float64Array()
-
-async function readIntegers(
-  pages: readonly Promise<Page>[] | null,
-  { out, group, chunk }: { out: Float64Array; group: RowGroup; chunk: ColumnChunk | null },
-): Promise<void> {
-  if (pages === null || chunk === null) return
-  const column = new IntegerColumn(chunk.type === 'INT64')
-  let rows = 0
-  for (const page of pages) rows += column.read(await page, out.subarray(rows))
-  if (rows !== group.rowCount) throw new RangeError(`expected ${group.rowCount} rows, got ${rows}`)
-}
-
-interface GroupPages {
-  readonly group: RowGroup
-  readonly identity: readonly Promise<Page>[]
-  readonly partition: readonly Promise<Page>[] | null
-  readonly offset: readonly Promise<Page>[] | null
-}
-
-/** While one group is looked at, the pages of the next are decompressed on other threads. */
-async function* pagesAhead(groups: readonly RowGroup[], { withPlaces }: Reading): AsyncGenerator<GroupPages> {
-  const ahead: Promise<GroupPages>[] = []
-  for (const group of groups) {
-    ahead.push(...settledLater([openGroup(group, withPlaces)]))
-    if (ahead.length > AHEAD) yield await (ahead.shift() as Promise<GroupPages>)
-  }
-  for (const pages of ahead) yield await pages
-}
-
-/** They are awaited in their turn: one that fails earlier is not unheard of. */
-function settledLater<T>(promises: Promise<T>[]): Promise<T>[] {
-  for (const promise of promises) promise.catch(() => undefined)
-  return promises
-}
-
-async function openGroup(group: RowGroup, withPlaces: boolean): Promise<GroupPages> {
-  const file = await open(group.path)
-  try {
-    const pages = async (chunk: ColumnChunk) => {
-      const bytes = Buffer.allocUnsafeSlow(chunk.sizeBytes)
-      const { bytesRead } = await file.read(bytes, 0, chunk.sizeBytes, chunk.first)
-      return settledLater([...pagesOf(bytes.subarray(0, bytesRead), chunk)])
-    }
-    return {
-      group,
-      identity: await pages(group.identity),
-      partition: withPlaces && group.partition !== null ? await pages(group.partition) : null,
-      offset: withPlaces && group.offset !== null ? await pages(group.offset) : null,
-    }
-  } finally {
-    await file.close()
   }
 }

@@ -4,13 +4,13 @@ import { MAX_REPEATS_LISTED } from './identity-sql.ts'
 
 /** What a scan of pages found, as a scan by the engine says it. Out of order without the streams that `tangledStreams` names. */
 export function scanOfPages(pages: PageScan): IdentityScan {
-  const { rowCount, malformedCount, repeatCount, column, order, marks } = pages
-  const nameOf = (stream: number) => column.streams[stream] as { runId: string; stream: number }
+  const { rowCount, malformedCount, repeatCount, names, order, marks } = pages
+  const nameOf = (stream: number) => names.list[stream] as { runId: string; stream: number }
   return {
     rowCount,
     canaryCount: rowCount,
     malformedCount,
-    streams: column.streams
+    streams: names.list
       .map(({ runId, stream }, at) => ({ runId, stream, seqs: marks.ranges(at) }))
       .filter(({ seqs }) => seqs.length > 0)
       .sort((a, b) => byText(a.runId, b.runId) || a.stream - b.stream),
@@ -25,11 +25,11 @@ export function scanOfPages(pages: PageScan): IdentityScan {
   }
 }
 
-export const tangledStreams = ({ order, column }: PageScan) => column.streams.filter((_, at) => order.tangled.has(at))
+export const tangledStreams = ({ order, names }: PageScan) => names.list.filter((_, at) => order.tangled.has(at))
 
 /** All rows of an identity but the first, by partition and offset, where those are known. */
-function repeatsOf({ repeated, column }: PageScan): RepeatSeen[] {
-  const rows = repeated.map((row) => ({ ...row, ...(column.streams[row.stream] as { runId: string; stream: number }) })).sort(byPlace)
+function repeatsOf({ repeated, names }: PageScan): RepeatSeen[] {
+  const rows = repeated.map((row) => ({ ...row, ...(names.list[row.stream] as { runId: string; stream: number }) })).sort(byPlace)
   return rows.flatMap(({ runId, stream, seq, partition, offset, path }, i): RepeatSeen[] => {
     const before = rows[i - 1]
     if (before?.runId !== runId || before.stream !== stream || before.seq !== seq) return []

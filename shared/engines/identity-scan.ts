@@ -4,7 +4,6 @@ import { AssayError } from '../core/errors.ts'
 import { parseCanaryId, SEQ_DIGITS, STREAM_DIGITS } from '../core/identity.ts'
 import { parquetFiles, quoteIdentifier } from './duckdb.ts'
 import type { DuckDb, SqlValue } from './duckdb.ts'
-import { MAX_STREAMS } from './identity-column.ts'
 import { scanPages } from './identity-pages.ts'
 import {
   IDENTITY_CHARS,
@@ -18,6 +17,7 @@ import {
 } from './identity-sql.ts'
 import { scanOfPages, tangledStreams } from './identity-results.ts'
 import { addBits } from './seq-marks.ts'
+import { MAX_STREAMS } from './stream-names.ts'
 
 export interface IdentityScanInput {
   /** Local Parquet files; none is a scan of nothing. */

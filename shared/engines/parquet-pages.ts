@@ -1,5 +1,4 @@
-import { promisify } from 'node:util'
-import { gunzip, zstdDecompress } from 'node:zlib'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { CompactReader, I32 } from './page-checksums.ts'
 
 /** Of one page, decompressed; one that is larger is left to the engine. */
@@ -12,6 +11,8 @@ export interface Page {
   readonly encoding: number
   readonly levels: Buffer | null
   readonly values: Buffer
+  /** Lets go of what it stands in, which for the collector of garbage would be late; nothing of the page is read after it. */
+  release(): void
 }
 
 export const PLAIN = 0
@@ -19,28 +20,26 @@ export const PLAIN = 0
 export const isDictionaryEncoding = (encoding: number) => encoding === 2 || encoding === 8
 const RLE = 3
 
-type Decompress = (bytes: Buffer, sizeBytes: number) => Promise<Buffer>
+type Decompress = (bytes: Buffer, sizeBytes: number) => Buffer
 
-const zstd = promisify(zstdDecompress) as (bytes: Buffer, options: { chunkSize: number }) => Promise<Buffer>
-const gzip = promisify(gunzip) as (bytes: Buffer, options: { chunkSize: number }) => Promise<Buffer>
 /** One chunk that takes all of it: zstd then decodes straight into it. The rest shows that there is no more. */
 const roomFor = (sizeBytes: number) => ({ chunkSize: Math.max(64, sizeBytes + 64) })
 
 /**
- * By the name Parquet gives the codec. Those of Node run on its thread pool, beside whoever waits. Snappy is left to the engine:
+ * By the name Parquet gives the codec. Snappy is left to the engine:
  * our own decoder is JavaScript, and slower than the engine's whole scan.
  */
 export const codecs: ReadonlyMap<string, Decompress> = new Map<string, Decompress>([
-  ['UNCOMPRESSED', (bytes) => Promise.resolve(bytes)],
-  ['ZSTD', (bytes, sizeBytes) => zstd(bytes, roomFor(sizeBytes))],
-  ['GZIP', (bytes, sizeBytes) => gzip(bytes, roomFor(sizeBytes))],
+  ['UNCOMPRESSED', (bytes) => bytes],
+  ['ZSTD', (bytes, sizeBytes) => zstdDecompressSync(bytes, roomFor(sizeBytes))],
+  ['GZIP', (bytes, sizeBytes) => gunzipSync(bytes, roomFor(sizeBytes))],
 ])
 
 /**
- * The pages of a column chunk of a flat column, each being decompressed while the next is found. Throws RangeError, or
+ * The pages of a column chunk of a flat column. Throws RangeError, or
  * what zlib throws, for what is not as Parquet has it or is of a kind not known here.
  */
-export function* pagesOf(chunk: Buffer, { codec, isOptional }: { codec: string; isOptional: boolean }): Generator<Promise<Page>> {
+export function* pagesOf(chunk: Buffer, { codec, isOptional }: { codec: string; isOptional: boolean }): Generator<Page> {
   const decompress = codecs.get(codec)
   if (decompress === undefined) throw new RangeError(`codec ${codec}`)
   for (let at = 0; at < chunk.length;) {
@@ -62,28 +61,39 @@ interface PageBody {
   readonly isOptional: boolean
 }
 
-async function pageOf(header: PageHeader, { body, decompress, isOptional }: PageBody): Promise<Page> {
+function pageOf(header: PageHeader, { body, decompress, isOptional }: PageBody): Page {
   const { count, encoding, sizeBytes } = header
-  const bytes = await whole(decompress, { body, sizeBytes })
-  if (header.kind === 'dictionary') return { kind: 'dictionary', count, encoding, levels: null, values: bytes }
-  if (!isOptional) return { kind: 'values', count, encoding, levels: null, values: bytes }
+  const bytes = whole(decompress, { body, sizeBytes })
+  const release = () => {
+    freed(bytes, body)
+  }
+  if (header.kind === 'dictionary') return { kind: 'dictionary', count, encoding, levels: null, values: bytes, release }
+  if (!isOptional) return { kind: 'values', count, encoding, levels: null, values: bytes, release }
   if (header.levelEncoding !== RLE) throw new RangeError(`levels in encoding ${header.levelEncoding}`)
   const levelsEnd = 4 + bytes.readUInt32LE(0)
-  return { kind: 'values', count, encoding, levels: bytes.subarray(4, levelsEnd), values: bytes.subarray(levelsEnd) }
+  return { kind: 'values', count, encoding, levels: bytes.subarray(4, levelsEnd), values: bytes.subarray(levelsEnd), release }
 }
 
 /** In version 2 levels stand in front, never compressed. */
-async function pageOfVersion2(header: PageHeader, { body, decompress, isOptional }: PageBody): Promise<Page> {
+function pageOfVersion2(header: PageHeader, { body, decompress, isOptional }: PageBody): Page {
   const { count, encoding, levelBytes, sizeBytes } = header
   const packed = body.subarray(levelBytes)
-  const values = header.isCompressed ? await whole(decompress, { body: packed, sizeBytes: sizeBytes - levelBytes }) : packed
-  return { kind: 'values', count, encoding, levels: isOptional ? body.subarray(0, levelBytes) : null, values }
+  const values = header.isCompressed ? whole(decompress, { body: packed, sizeBytes: sizeBytes - levelBytes }) : packed
+  return { kind: 'values', count, encoding, levels: isOptional ? body.subarray(0, levelBytes) : null, values, release: () => undefined }
 }
 
-async function whole(decompress: Decompress, { body, sizeBytes }: { body: Buffer; sizeBytes: number }): Promise<Buffer> {
+/** Below, several may share what they stand in. */
+const OWN_BYTES_MIN = 64 * 1024
+
+/** Frees the memory behind a page that was decompressed. */
+function freed({ buffer, byteLength }: Buffer, compressed: Buffer): void {
+  if (buffer !== compressed.buffer && byteLength >= OWN_BYTES_MIN && buffer instanceof ArrayBuffer) buffer.transfer(0)
+}
+
+function whole(decompress: Decompress, { body, sizeBytes }: { body: Buffer; sizeBytes: number }): Buffer {
   // A page of nulls alone.
   if (sizeBytes === 0) return body.subarray(0, 0)
-  const bytes = await decompress(body, sizeBytes)
+  const bytes = decompress(body, sizeBytes)
   if (bytes.length !== sizeBytes) throw new RangeError(`expected a page of ${sizeBytes} bytes, got ${bytes.length}`)
   return bytes
 }

@@ -58,9 +58,20 @@ function unpack(bytes: Buffer, { at, width, out, first, last }: Packed): void {
   }
 }
 
+/** As it mostly is where a column may hold nulls and does not. */
+function isOneRunOfOnes(levels: Buffer, count: number): boolean {
+  let head = 0
+  for (let at = 0, shift = 0; at < levels.length; at++, shift += 7) {
+    const byte = levels[at] as number
+    head += (byte & 127) * 2 ** shift
+    if (byte < 128) return head % 2 === 0 && head / 2 >= count && levels[at + 1] === 1
+  }
+  return false
+}
+
 /** Which values of a page are there; null where all are. */
 export function presenceOf({ levels, count }: Page): Uint32Array | null {
-  if (levels === null) return null
+  if (levels === null || isOneRunOfOnes(levels, count)) return null
   const present = decodeHybrid(levels, 1, count)
   return present.includes(0) ? present : null
 }
