@@ -5,7 +5,8 @@ import { rowGroupsOf, type RowGroup } from './parquet-groups.ts'
 import type { DuckDb } from './duckdb.ts'
 import type { IdentityScanInput } from './identity-scan.ts'
 import { SeqMarks } from './seq-marks.ts'
-import { PARTITIONS_MAX, SeqOrder, type OutOfOrder, type PlacedRows } from './seq-order.ts'
+import { OffsetSpans } from './offset-spans.ts'
+import { SeqOrder, type OutOfOrder } from './seq-order.ts'
 import { StreamNames } from './stream-names.ts'
 
 /** From so many rows on threads of their own are worth their start. */
@@ -23,15 +24,8 @@ export interface PageScan {
   readonly repeatCount: number
   /** Rows of canaries of which there are several, the first of each too. */
   readonly repeated: readonly RepeatedRow[]
-  /** By partition: least and greatest offset, rows. */
-  readonly offsets: ReadonlyMap<number, Readonly<OffsetsOf>>
+  readonly offsets: OffsetSpans
   readonly order: SeqOrder
-}
-
-interface OffsetsOf {
-  first: number
-  last: number
-  rows: number
 }
 
 export interface RepeatedRow extends OutOfOrder {
@@ -73,13 +67,12 @@ class Scan implements PageScan {
   readonly names = new StreamNames()
   readonly marks = new SeqMarks()
   readonly order = new SeqOrder()
-  readonly offsets = new Map<number, OffsetsOf>()
+  readonly offsets = new OffsetSpans()
   repeated: RepeatedRow[] = []
   rowCount = 0
   malformedCount = 0
   repeatCount = 0
   readonly #input: IdentityScanInput
-  readonly #ofPartition: OffsetsOf[] = []
   readonly #again = new SeqMarks()
   /** Rows of this group that are in `repeated`. */
   readonly #named = new Set<number>()
@@ -117,7 +110,7 @@ class Scan implements PageScan {
     this.#mark(rows, row, count)
     this.#touched.push({ group, pages: this.marks.touched })
     if (this.#input.kafka === null) return
-    this.#addOffsets(rows)
+    this.offsets.add(rows)
     if (this.#input.order === true) this.order.add(rows)
   }
 
@@ -154,26 +147,6 @@ class Scan implements PageScan {
     this.#named.add(row)
     const place = { partition: partitions[row] ?? Number.NaN, offset: offsets[row] ?? Number.NaN }
     this.repeated.push({ stream: streams[row] as number, seq: seqs[row] as number, ...place, path: group.path, row: group.rowFirst + row })
-  }
-
-  #addOffsets({ count, partitions, offsets }: PlacedRows): void {
-    for (let row = 0; row < count; row++) {
-      const partition = partitions[row] as number
-      if (Number.isNaN(partition)) continue
-      const known = this.#ofPartition[partition] ?? this.#newPartition(partition)
-      const offset = offsets[row] as number
-      known.rows++
-      if (offset < known.first) known.first = offset
-      if (offset > known.last) known.last = offset
-    }
-  }
-
-  #newPartition(partition: number): OffsetsOf {
-    if (partition < 0 || partition >= PARTITIONS_MAX) throw new RangeError(`partition ${partition}`)
-    const known = { first: Infinity, last: -Infinity, rows: 0 }
-    this.offsets.set(partition, known)
-    this.#ofPartition[partition] = known
-    return known
   }
 
   addRepeats(rows: GroupRows): void {

@@ -1,6 +1,7 @@
 import type { RepeatedRow, PageScan } from './identity-pages.ts'
 import type { IdentityScan, RepeatSeen } from './identity-scan.ts'
 import { MAX_REPEATS_LISTED } from './identity-sql.ts'
+import type { StreamName } from './stream-names.ts'
 
 /** What a scan of pages found, as a scan by the engine says it. Out of order without the streams that `tangledStreams` names. */
 export function scanOfPages(pages: PageScan): IdentityScan {
@@ -13,13 +14,15 @@ export function scanOfPages(pages: PageScan): IdentityScan {
     streams: names.list
       .map(({ runId, stream }, at) => ({ runId, stream, seqs: marks.ranges(at) }))
       .filter(({ seqs }) => seqs.length > 0)
-      .sort((a, b) => byText(a.runId, b.runId) || a.stream - b.stream),
+      .sort(byName),
     repeatCount,
-    repeats: repeatsOf(pages).slice(0, MAX_REPEATS_LISTED),
-    offsets: [...pages.offsets]
-      .filter(([, { first }]) => first !== Infinity)
-      .map(([partition, { first, last, rows }]) => ({ partition, offsetFirst: first, offsetLast: last, rowCount: rows }))
-      .sort((a, b) => a.partition - b.partition),
+    repeats: repeatsOf(pages),
+    offsets: pages.offsets.spans.map(({ partition, first, last, rows }) => ({
+      partition,
+      offsetFirst: first,
+      offsetLast: last,
+      rowCount: rows,
+    })),
     outOfOrderCount: order.count,
     outOfOrder: order.found.map((row) => ({ ...row, ...nameOf(row.stream) })).slice(0, MAX_REPEATS_LISTED),
   }
@@ -27,29 +30,27 @@ export function scanOfPages(pages: PageScan): IdentityScan {
 
 export const tangledStreams = ({ order, names }: PageScan) => names.list.filter((_, at) => order.tangled.has(at))
 
-/** All rows of an identity but the first, by partition and offset, where those are known. */
+/** All rows of an identity but the first, by partition and offset, where those are known; the first MAX_REPEATS_LISTED. */
 function repeatsOf({ repeated, names }: PageScan): RepeatSeen[] {
-  const rows = repeated.map((row) => ({ ...row, ...(names.list[row.stream] as { runId: string; stream: number }) })).sort(byPlace)
-  return rows.flatMap(({ runId, stream, seq, partition, offset, path }, i): RepeatSeen[] => {
-    const before = rows[i - 1]
-    if (before?.runId !== runId || before.stream !== stream || before.seq !== seq) return []
-    return [{ runId, stream, seq, partition: numberOrNull(partition), offset: numberOrNull(offset), path }]
-  })
+  const nameOf = ({ stream }: RepeatedRow) => names.list[stream] as StreamName
+  const repeats: RepeatSeen[] = []
+  let before: RepeatedRow | null = null
+  for (const row of [...repeated].sort((a, b) => byName(nameOf(a), nameOf(b)) || byPlace(a, b))) {
+    const { stream, seq, partition, offset, path } = row
+    const isRepeat = before?.stream === stream && before.seq === seq
+    before = row
+    if (!isRepeat) continue
+    repeats.push({ ...nameOf(row), seq, partition: numberOrNull(partition), offset: numberOrNull(offset), path })
+    if (repeats.length === MAX_REPEATS_LISTED) break
+  }
+  return repeats
 }
 
-type Row = RepeatedRow & { readonly runId: string }
+const byName = (a: StreamName, b: StreamName) => byText(a.runId, b.runId) || a.stream - b.stream
 
 /** Nulls last, as the engine has it. */
-function byPlace(a: Row, b: Row): number {
-  return (
-    byText(a.runId, b.runId) ||
-    a.stream - b.stream ||
-    a.seq - b.seq ||
-    byNumber(a.partition, b.partition) ||
-    byNumber(a.offset, b.offset) ||
-    byText(a.path, b.path) ||
-    a.row - b.row
-  )
+function byPlace(a: RepeatedRow, b: RepeatedRow): number {
+  return a.seq - b.seq || byNumber(a.partition, b.partition) || byNumber(a.offset, b.offset) || byText(a.path, b.path) || a.row - b.row
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

@@ -9,6 +9,8 @@ import type { StreamName } from './stream-names.ts'
 const THREADS_MAX = 4
 /** While one group is looked at, a thread reads the next. */
 const SLOTS_PER_THREAD = 2
+/** What a thread keeps is small, and what it reads into is outside of its heap. */
+const THREAD_MEMORY = { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 128 }
 /** They outlive a scan, since what they run is compiled by then. */
 const ENDED_AFTER_MS = 30_000
 
@@ -91,7 +93,7 @@ class ThreadReader {
 }
 
 class Thread {
-  readonly #worker = new Worker(new URL('./identity-thread.ts', import.meta.url))
+  readonly #worker = new Worker(new URL('./identity-thread.ts', import.meta.url), { resourceLimits: THREAD_MEMORY })
   readonly #asked: PromiseWithResolvers<ReadAnswer>[] = []
   #failure: Error | null = null
 

@@ -1,3 +1,5 @@
+import { MAX_STREAMS } from './stream-names.ts'
+
 /** A row that stands behind one of a greater seq: a row of its stream and partition with a lesser offset has it. */
 export interface OutOfOrder {
   readonly stream: number
@@ -19,12 +21,6 @@ const LISTED_MAX = 10_000
 /** Kafka's own limit of partitions is far below. */
 export const PARTITIONS_MAX = 65_536
 
-interface Newest {
-  offset: number
-  /** The greatest seq up to there. */
-  seq: number
-}
-
 /**
  * Finds rows out of order in one pass, group by group. It holds the newest row of each stream and partition, which is
  * enough while what comes later in the files came later to the topic; a group that is sorted otherwise is sorted by
@@ -32,9 +28,12 @@ interface Newest {
  */
 export class SeqOrder {
   readonly tangled = new Set<number>()
-  readonly #newest = new Map<number, Newest>()
-  readonly #partition: number[] = []
-  readonly #current: Newest[] = []
+  /** Of streams and partitions that were turned away from: the newest offset, and the greatest seq up to there. */
+  readonly #newest = new Map<number, readonly [offset: number, seq: number]>()
+  /** The same of each stream's partition at hand. */
+  readonly #partition = new Int32Array(MAX_STREAMS).fill(-1)
+  readonly #offset = new Float64Array(MAX_STREAMS).fill(-1)
+  readonly #seq = new Float64Array(MAX_STREAMS).fill(-1)
   readonly #counts = new Map<number, number>()
   #found: OutOfOrder[] = []
   readonly #lastOffsets = new Float64Array(PARTITIONS_MAX)
@@ -73,25 +72,21 @@ export class SeqOrder {
     const offset = offsets[row] as number
     const seq = seqs[row] as number
     if (stream < 0 || Number.isNaN(partition) || Number.isNaN(offset)) return
-    const newest = this.#partition[stream] === partition ? (this.#current[stream] as Newest) : this.#turnTo(stream, partition)
-    if (offset <= newest.offset) this.tangled.add(stream)
-    newest.offset = offset
-    if (seq >= newest.seq) newest.seq = seq
+    if (this.#partition[stream] !== partition) this.#turnTo(stream, partition)
+    if (offset <= (this.#offset[stream] as number)) this.tangled.add(stream)
+    this.#offset[stream] = offset
+    if (seq >= (this.#seq[stream] as number)) this.#seq[stream] = seq
     else this.#find({ stream, seq, partition, offset })
   }
 
-  #turnTo(stream: number, partition: number): Newest {
+  #turnTo(stream: number, partition: number): void {
     if (partition < 0 || partition >= PARTITIONS_MAX) throw new RangeError(`partition ${partition}`)
-    const key = stream * PARTITIONS_MAX + partition
-    let newest = this.#newest.get(key)
-    if (newest === undefined) this.#newest.set(key, (newest = { offset: -1, seq: -1 }))
-    while (this.#partition.length <= stream) {
-      this.#partition.push(-1)
-      this.#current.push(newest)
-    }
+    const before = this.#partition[stream] as number
+    if (before >= 0) this.#newest.set(keyOf(stream, before), [this.#offset[stream] as number, this.#seq[stream] as number])
+    const [offset, seq] = this.#newest.get(keyOf(stream, partition)) ?? [-1, -1]
     this.#partition[stream] = partition
-    this.#current[stream] = newest
-    return newest
+    this.#offset[stream] = offset
+    this.#seq[stream] = seq
   }
 
   #find(row: OutOfOrder): void {
@@ -99,6 +94,8 @@ export class SeqOrder {
     if (this.#found.length < LISTED_MAX) this.#found.push(row)
   }
 }
+
+const keyOf = (stream: number, partition: number) => stream * PARTITIONS_MAX + partition
 
 function sortedByOffset({ count, offsets }: PlacedRows): Uint32Array {
   const rows = Uint32Array.from({ length: count }, (_, row) => row).filter((row) => !Number.isNaN(offsets[row]))
