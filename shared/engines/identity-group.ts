@@ -22,12 +22,13 @@ export interface GroupRows extends PlacedRows {
   readonly turns: readonly Turns[]
 }
 
-export function newSlot(groups: readonly RowGroup[], withPlaces: boolean): RowSlot {
+/** Shared where one thread writes it and another reads. */
+export function newSlot(groups: readonly RowGroup[], { withPlaces, isShared }: { withPlaces: boolean; isShared: boolean }): RowSlot {
   const rows = Math.max(0, ...groups.map(({ rowCount }) => rowCount))
-  // Whichever thread writes them, they are read by another.
-  const numbers = (count: number) => new Float64Array(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT))
+  const bytes = (count: number) => (isShared ? new SharedArrayBuffer(count) : new ArrayBuffer(count))
+  const numbers = (count: number) => new Float64Array(bytes(count * Float64Array.BYTES_PER_ELEMENT))
   const places = withPlaces ? rows : 0
-  const streams = new Int32Array(new SharedArrayBuffer(rows * Int32Array.BYTES_PER_ELEMENT))
+  const streams = new Int32Array(bytes(rows * Int32Array.BYTES_PER_ELEMENT))
   return { streams, seqs: numbers(rows), partitions: numbers(places), offsets: numbers(places) }
 }
 

@@ -58,7 +58,7 @@ async function* rowsOf(groups: readonly RowGroup[], reading: Reading): AsyncGene
     yield* rowsByThreads(groups, reading)
     return
   }
-  const slot = newSlot(groups, reading.withPlaces)
+  const slot = newSlot(groups, { withPlaces: reading.withPlaces, isShared: false })
   const column = new IdentityColumn(reading.names)
   for (const group of groups) yield { group, count: group.rowCount, ...slot, turns: await readGroup(group, column, slot) }
 }

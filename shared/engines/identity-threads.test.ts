@@ -68,7 +68,7 @@ test('threads give the rows of each group as one alone reads them, in the order 
   const groups = await groupsOf(path)
   const names = new StreamNames()
   const column = new IdentityColumn(names)
-  const slot = newSlot(groups, true)
+  const slot = newSlot(groups, { withPlaces: true, isShared: false })
   const alone = []
   for (const group of groups) {
     const turns = await readGroup(group, column, slot)

@@ -32,7 +32,9 @@ let scansSoFar = 0
 export async function* rowsByThreads(groups: readonly RowGroup[], reading: Reading): AsyncGenerator<GroupRows> {
   const scan = ++scansSoFar
   const readers = crew.take().map((thread) => new ThreadReader(thread, { scan, reading }))
-  const slots = Array.from({ length: readers.length * SLOTS_PER_THREAD }, () => newSlot(groups, reading.withPlaces))
+  const slots = Array.from({ length: readers.length * SLOTS_PER_THREAD }, () =>
+    newSlot(groups, { withPlaces: reading.withPlaces, isShared: true }),
+  )
   const ahead: Promise<GroupRows>[] = []
   const ask = (index: number) => {
     const group = groups[index]
