@@ -131,7 +131,8 @@ class Scan implements PageScan {
     const stream = streams[row] as number
     const seq = seqs[row] as number
     if (!this.#again.has(stream, seq)) {
-      for (let before = row - 1; before >= Math.max(0, row - ROWS_LOOKED_BACK); before--) {
+      const least = Math.max(0, row - ROWS_LOOKED_BACK)
+      for (let before = row - 1; before >= least; before--) {
         if (seqs[before] !== seq || streams[before] !== stream) continue
         this.#name(rows, before)
         this.#name(rows, row)

@@ -6,7 +6,6 @@ import type { StreamName } from './stream-names.ts'
 /** What a scan of pages found, as a scan by the engine says it. Out of order without the streams that `tangledStreams` names. */
 export function scanOfPages(pages: PageScan): IdentityScan {
   const { rowCount, malformedCount, repeatCount, names, order, marks } = pages
-  const nameOf = (stream: number) => names.list[stream] as { runId: string; stream: number }
   return {
     rowCount,
     canaryCount: rowCount,
@@ -24,27 +23,28 @@ export function scanOfPages(pages: PageScan): IdentityScan {
       rowCount: rows,
     })),
     outOfOrderCount: order.count,
-    outOfOrder: order.found.map((row) => ({ ...row, ...nameOf(row.stream) })).slice(0, MAX_REPEATS_LISTED),
+    outOfOrder: order.found.map((row) => ({ ...row, ...nameOf(pages, row) })).slice(0, MAX_REPEATS_LISTED),
   }
 }
 
 export const tangledStreams = ({ order, names }: PageScan) => names.list.filter((_, at) => order.tangled.has(at))
 
 /** All rows of an identity but the first, by partition and offset, where those are known; the first MAX_REPEATS_LISTED. */
-function repeatsOf({ repeated, names }: PageScan): RepeatSeen[] {
-  const nameOf = ({ stream }: RepeatedRow) => names.list[stream] as StreamName
+function repeatsOf(pages: PageScan): RepeatSeen[] {
   const repeats: RepeatSeen[] = []
   let before: RepeatedRow | null = null
-  for (const row of [...repeated].sort((a, b) => byName(nameOf(a), nameOf(b)) || byPlace(a, b))) {
+  for (const row of [...pages.repeated].sort((a, b) => byName(nameOf(pages, a), nameOf(pages, b)) || byPlace(a, b))) {
     const { stream, seq, partition, offset, path } = row
     const isRepeat = before?.stream === stream && before.seq === seq
     before = row
     if (!isRepeat) continue
-    repeats.push({ ...nameOf(row), seq, partition: numberOrNull(partition), offset: numberOrNull(offset), path })
+    repeats.push({ ...nameOf(pages, row), seq, partition: numberOrNull(partition), offset: numberOrNull(offset), path })
     if (repeats.length === MAX_REPEATS_LISTED) break
   }
   return repeats
 }
+
+const nameOf = ({ names }: PageScan, { stream }: { readonly stream: number }) => names.list[stream] as StreamName
 
 const byName = (a: StreamName, b: StreamName) => byText(a.runId, b.runId) || a.stream - b.stream
 

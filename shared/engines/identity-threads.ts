@@ -142,8 +142,8 @@ class Crew {
   take(): Thread[] {
     clearTimeout(this.#ending)
     this.#users++
-    const missing = Math.min(availableParallelism(), THREADS_MAX)
-    this.#threads = Array.from({ length: missing }, (_, at) => {
+    const count = Math.min(availableParallelism(), THREADS_MAX)
+    this.#threads = Array.from({ length: count }, (_, at) => {
       const known = this.#threads[at]
       return known?.isUsable === true ? known : new Thread()
     })

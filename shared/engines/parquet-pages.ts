@@ -79,7 +79,10 @@ function pageOfVersion2(header: PageHeader, { body, decompress, isOptional }: Pa
   const { count, encoding, levelBytes, sizeBytes } = header
   const packed = body.subarray(levelBytes)
   const values = header.isCompressed ? whole(decompress, { body: packed, sizeBytes: sizeBytes - levelBytes }) : packed
-  return { kind: 'values', count, encoding, levels: isOptional ? body.subarray(0, levelBytes) : null, values, release: () => undefined }
+  const release = () => {
+    freed(values, body)
+  }
+  return { kind: 'values', count, encoding, levels: isOptional ? body.subarray(0, levelBytes) : null, values, release }
 }
 
 /** Below, several may share what they stand in. */

@@ -13,12 +13,8 @@ export function decodeHybrid(bytes: Buffer, width: number, count: number): Uint3
   const valueBytes = (width + 7) >> 3
   let at = 0
   for (let filled = 0; filled < count;) {
-    let head = 0
-    for (let shift = 0; ; shift += 7) {
-      const byte = bytes.readUInt8(at++)
-      head += (byte & 127) * 2 ** shift
-      if (byte < 128) break
-    }
+    const { head, end } = runHead(bytes, at)
+    at = end
     const isPacked = head % 2 === 1
     const length = isPacked ? ((head - 1) / 2) * 8 : head / 2
     if (length === 0) throw new RangeError('an empty run')
@@ -33,6 +29,16 @@ export function decodeHybrid(bytes: Buffer, width: number, count: number): Uint3
     filled = last
   }
   return out
+}
+
+/** The number in front of a run, and where that ends. */
+function runHead(bytes: Buffer, from: number): { head: number; end: number } {
+  let head = 0
+  for (let end = from, shift = 0; ; shift += 7) {
+    const byte = bytes.readUInt8(end++)
+    head += (byte & 127) * 2 ** shift
+    if (byte < 128) return { head, end }
+  }
 }
 
 interface Packed {
@@ -60,18 +66,13 @@ function unpack(bytes: Buffer, { at, width, out, first, last }: Packed): void {
 
 /** As it mostly is where a column may hold nulls and does not. */
 function isOneRunOfOnes(levels: Buffer, count: number): boolean {
-  let head = 0
-  for (let at = 0, shift = 0; at < levels.length; at++, shift += 7) {
-    const byte = levels[at] as number
-    head += (byte & 127) * 2 ** shift
-    if (byte < 128) return head % 2 === 0 && head / 2 >= count && levels[at + 1] === 1
-  }
-  return false
+  const { head, end } = runHead(levels, 0)
+  return head % 2 === 0 && head / 2 >= count && levels[end] === 1
 }
 
 /** Which values of a page are there; null where all are. */
 export function presenceOf({ levels, count }: Page): Uint32Array | null {
-  if (levels === null || isOneRunOfOnes(levels, count)) return null
+  if (levels === null || count === 0 || isOneRunOfOnes(levels, count)) return null
   const present = decodeHybrid(levels, 1, count)
   return present.includes(0) ? present : null
 }

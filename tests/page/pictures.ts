@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { exampleFile, examples } from '../reports/examples.ts'
-import { looks, openBrowser, openTab, reportLooks, unfoldAll } from './browser.ts'
+import { looks, openBrowser, openTab, reportLooks, unfoldAll, type Page } from './browser.ts'
 import { clock, newReportsDir, newTopics, startReporter } from './reporter-host.ts'
 import { CLEAN, heartbeat, storyOf, TABLE } from './story.ts'
 
@@ -66,43 +66,37 @@ reporter.tell(
   ...failing.ended(),
 )
 await new Promise((resolve) => setTimeout(resolve, 1_000))
-for (const { width, scheme } of looks) {
-  const { page, complaints } = await openTab(browser, { width, scheme })
-  await page.goto(`${reporter.url}/runs/${failing.runId}`)
-  await page.getByRole('heading', { name: 'Fail' }).waitFor()
-  await page.waitForTimeout(500)
-  await page.screenshot({ path: join(folder, `fail-${width}-${scheme}.png`), fullPage: true })
-  process.stdout.write(`fail-${width}-${scheme} ${complaints.join(' | ')}\n`)
-  await page.context().close()
-}
+await takePage('fail', { path: `/runs/${failing.runId}`, heading: 'Fail' })
 const live = storyOf({ name: 'live', fromMs: nowMs() - 12_000, nowMs })
 reporter.tell(live.accepted(), ...live.started(), ...live.produced(0, 699), ...live.seen(0, 640, CLEAN), ...live.seen(0, 499))
-for (const { width, scheme } of looks) {
-  const { page, complaints } = await openTab(browser, { width, scheme })
-  await page.goto(reporter.url)
-  await page.getByRole('heading', { name: 'Under way' }).waitFor()
-  await page.getByText('Start a run').click()
-  await page.waitForTimeout(500)
-  await page.screenshot({ path: join(folder, `live-${width}-${scheme}.png`), fullPage: true })
-  process.stdout.write(`live-${width}-${scheme} ${complaints.join(' | ')}\n`)
-  await page.context().close()
-}
+await takePage('live', { path: '', heading: 'Under way', before: (page) => page.getByText('Start a run').click() })
 reporter.tell(live.violation({ violation: 'lost', hop: CLEAN, ranges: [641, 643], actual: 'in no partition, read up to 53,120', ...at }))
-for (const { width, scheme } of looks) {
-  const { page, complaints } = await openTab(browser, { width, scheme })
-  await page.goto(`${reporter.url}/runs/${live.runId}`)
-  await page.getByRole('heading', { name: 'Fail' }).waitFor()
-  await page.waitForTimeout(500)
-  await page.screenshot({ path: join(folder, `early-${width}-${scheme}.png`), fullPage: true })
-  await page.goto(`${reporter.url}/runs/${live.runId}/report.html`)
-  await page.screenshot({ path: join(folder, `early-report-${width}-${scheme}.png`), fullPage: true })
-  process.stdout.write(`early-${width}-${scheme} ${complaints.join(' | ')}\n`)
-  await page.context().close()
-}
+await takePage('early', { path: `/runs/${live.runId}`, heading: 'Fail' })
+await takePage('early-report', { path: `/runs/${live.runId}/report.html`, heading: 'fail smoke' })
 await browser.close()
 stopBeats()
 await reporter.stop()
 await reports.remove()
+
+interface Shown {
+  readonly path: string
+  readonly heading: string
+  readonly before?: (page: Page) => Promise<unknown>
+}
+
+/** What the reporter serves there, once the heading is seen. */
+async function takePage(name: string, { path, heading, before }: Shown): Promise<void> {
+  for (const { width, scheme } of looks) {
+    const { page, complaints } = await openTab(browser, { width, scheme })
+    await page.goto(`${reporter.url}${path}`)
+    await page.getByRole('heading', { name: heading }).waitFor()
+    await before?.(page)
+    await page.waitForTimeout(500)
+    await page.screenshot({ path: join(folder, `${name}-${width}-${scheme}.png`), fullPage: true })
+    process.stdout.write(`${name}-${width}-${scheme} ${complaints.join(' | ')}\n`)
+    await page.context().close()
+  }
+}
 
 /** Each report as it is opened, and the wide light one with all that is folded. */
 async function takeReports(): Promise<void> {
