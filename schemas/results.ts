@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { agentHeartbeat } from './results/agent-heartbeat.ts'
 import { auditDue } from './results/audit-due.ts'
 import { auditRecords } from './results/audit-records.ts'
+import { auditReopened } from './results/audit-reopened.ts'
 import { auditScoped } from './results/audit-scoped.ts'
 import { auditWindow } from './results/audit-window.ts'
 import { canariesIntended } from './results/canaries-intended.ts'
@@ -50,6 +51,7 @@ export const resultMessages = [
   partEnded,
   logTold,
   runFailing,
+  auditReopened,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

@@ -31,6 +31,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'audit-due': ['ingestion-checker'],
   'audit-window': ['ingestion-checker', 'storage-reconciler'],
   'audit-records': ['ingestion-checker', 'storage-reconciler'],
+  'audit-reopened': ['storage-reconciler'],
   'part-ended': ['ingestion-checker'],
   'log-told': watchers,
 }

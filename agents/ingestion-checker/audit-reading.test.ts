@@ -76,6 +76,7 @@ const wanted = (offsetFirst: number, offsetLast: number) => ({
   ...withParts({ partition: 0, offsetFirst, offsetLast }),
   fields: null,
   lastRecord: null,
+  round: 0,
   toldAtMs: 0,
   mayCome: false,
 })
@@ -118,7 +119,7 @@ test('what retention has removed, or is not there yet, is gone and not read', as
 })
 
 test('single records tell their values, whose canary they are, and their own trace', async () => {
-  const places = [10, 11, 12, 14, 15].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const places = [10, 11, 12, 14, 15].map((offset) => ({ partition: 0, offset, fields, round: 0, toldAtMs: 0, mayCome: false }))
   const told = await readTopicRecords(ports().ports, { type: 'audit-records', ...at, wanted: places })
   expect(told.map(({ records }) => records[0] ?? null)).toEqual([
     { offset: 10, values: ['T-10', '1700000000000010', '1.25'], stream: null, seq: null, isForeign: false, traceId: TRACE, file: null },
@@ -132,7 +133,7 @@ test('single records tell their values, whose canary they are, and their own tra
 test('values that must not be shown are told as a hash: equal ones stay equal', async () => {
   const { hops, ...rest } = resolvedOf()
   const hidden = { ...rest, hops: hops.map((hop) => (hop.kind === 'table' ? { ...hop, audit: { showValues: false } } : hop)) }
-  const places = [16, 17].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const places = [16, 17].map((offset) => ({ partition: 0, offset, fields, round: 0, toldAtMs: 0, mayCome: false }))
   const [first, second] = await readTopicRecords(ports().ports, { type: 'audit-records', ...at, resolved: hidden, wanted: places })
   expect(JSON.stringify([first, second])).not.toContain('T-1')
   expect(first?.records[0]?.values[2]).toBe(second?.records[0]?.values[2])

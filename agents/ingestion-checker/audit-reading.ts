@@ -68,8 +68,8 @@ export async function readTopicPrints(
     },
   })
   const nothing = { fields: [...(fields ?? [])], lastRecord: null, leftOut: 0, snapshotId: null, gone: null }
-  return asked.map(({ interval: { partition, offsetFirst, offsetLast, step }, prints, leftOut, gone }): SidePrints => {
-    const place = { partition, offsetFirst, offsetLast, step }
+  return asked.map(({ interval: { partition, offsetFirst, offsetLast, round, step }, prints, leftOut, gone }): SidePrints => {
+    const place = { partition, offsetFirst, offsetLast, round, step }
     if (gone !== null) return { ...place, ...nothing, prints: [], gone }
     return { ...place, ...nothing, prints: prints.toWire(), lastRecord: prints.lastRecord, leftOut }
   })
@@ -81,7 +81,7 @@ export async function readTopicRecords(
   { topic, wanted, resolved, runId, hop }: Effect<'audit-records'>,
 ): Promise<SideRecords[]> {
   const bounds = await boundsOf(ports, topic)
-  const places = wanted.map(({ partition, offset, fields }) => ({ partition, offsetFirst: offset, offsetLast: offset, offset, fields }))
+  const places = wanted.map(({ offset, ...rest }) => ({ ...rest, offset, offsetFirst: offset, offsetLast: offset }))
   const isThere = (place: OffsetRange) => goneReason(bounds, topic, place) === null
   const isShown = tableOf(resolved, hop)?.audit?.showValues ?? true
   const found = new Map<string, AuditedRecord>()
@@ -109,6 +109,7 @@ export async function readTopicRecords(
     const gone = goneReason(bounds, topic, place)
     return {
       partition: place.partition,
+      round: place.round,
       offsets: [place.offset],
       fields,
       records: record === undefined ? [] : [record],

@@ -64,6 +64,7 @@ test('an agent that was killed reads on what was not told', () => {
   const interval = withParts({ partition: 0, offsetFirst: 100, offsetLast: 199 })
   const print = {
     ...interval,
+    round: 0,
     prints: Array.from({ length: 100 }, emptyPrint),
     fields: [],
     lastRecord: null,

@@ -82,21 +82,19 @@ export function carryOnAudit(state: Auditing, { run, stage }: DueStage): Effects
   const stop = stopReason(works, run, stage)
   if (stop !== null) return endAudit(state, { run, stage }, stop)
   const effects: Effects = []
-  let isDone = true
   for (const { name, hop } of auditedHops(run)) {
     const told = evidenceOf(works, run.runId).audits.get(name) ?? emptyAudit()
     const now = auditState(told)
-    isDone &&= now.isDone
     const work = audit.hops.get(name) ?? { ...newHopWork(), endsAskedMs: -Infinity }
     audit.hops.set(name, work)
     const at = { runId: run.runId, hop: name, topic: hop.sourceOffsets.topic }
     if (!told.isClosed) effects.push(...askForEnds(works, { run, work, at }))
     if (told.scope !== null) effects.push(...look(works, { run, work, at, now, columns: told.scope.columns }))
   }
-  return isDone || isTableSideOver(run) ? [...effects, ...endAudit(state, { run, stage }, { outcome: 'ok' })] : effects
+  return isTableSideOver(run) ? [...effects, ...endAudit(state, { run, stage }, { outcome: 'ok' })] : effects
 }
 
-/** Nobody will compare any more. */
+/** Nobody will compare any more. Windows that are all the same may be opened anew. */
 const isTableSideOver = (run: RunState) =>
   run.resolved.plan.stages.some(({ task, stage }) => task === 'audit-tables' && run.stages.get(stage)?.ended != null)
 

@@ -5,7 +5,7 @@ import type { AuditEffect, AuditEvent } from './audit.ts'
 import { TopicAuditor } from './topic-auditor.ts'
 
 const at = { runId: RUN, hop: TABLE, topic: 'clean' }
-const wanted = { partition: 0, offsetFirst: 4, offsetLast: 9, step: 6, fields: [], lastRecord: null, toldAtMs: 0, mayCome: false }
+const wanted = { partition: 0, offsetFirst: 4, offsetLast: 9, step: 6, fields: [], lastRecord: null, round: 0, toldAtMs: 0, mayCome: false }
 const effects: AuditEffect[] = [
   { type: 'audit-baseline', runId: RUN, of: [{ hop: TABLE, topic: 'clean' }] },
   { type: 'audit-ends', ...at, isLast: true },

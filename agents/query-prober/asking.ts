@@ -9,11 +9,12 @@ import {
   newQuestion,
   openQuestions,
   type HopContext,
+  type HopWork,
   type OpenQuestion,
   type ProbeContext,
   type ProbeWork,
 } from './probe-work.ts'
-import { askableAt, isSettled } from './probes/askable.ts'
+import { askableAt, isSettled, isVouchedSettled } from './probes/askable.ts'
 import { cutWindows, memberAt, spread, windowSize } from './probes/window.ts'
 
 /** Questions are given out this long ahead, so that the shell can ask on time whatever the tick is. */
@@ -95,26 +96,31 @@ const isOpen = (work: ProbeWork, hop: string, kind: Question['kind']) =>
   openQuestions(work).some((open) => open.hop === hop && open.question.kind === kind)
 
 /**
- * Once everything is in the table or accused: what is left to ask, so that windows together cover every canary. Planned
- * anew whenever all that was planned is decided: a canary may have been accused meanwhile, and windows are cut around it.
+ * Once everything vouched for is in the table or accused: what is left to ask, so that windows together cover every canary.
+ * Planned anew whenever all that was planned is decided: a canary may have been accused meanwhile, and windows are cut
+ * around it; or one that nobody vouches for has come. To wait for these first would leave the rest no time.
  */
 export function planFinalPass(works: RunWorks, { run, work }: ProbeContext): void {
   const evidence = evidenceOf(works, run.runId)
   if (work.settledSinceMs === null) {
-    if (![...work.hops.keys()].every((api) => isSettled(evidence, run, api))) return
+    if (![...work.hops.keys()].every((api) => isVouchedSettled(evidence, run, api))) return
     work.settledSinceMs = works.base.nowMs
     for (const open of work.again.filter(({ isPassing, wrongs }) => isPassing && wrongs === 0)) drop(work, open)
   }
   if (openQuestions(work).length > 0) return
-  for (const hop of work.hops.values()) {
+  for (const hop of [...work.hops.values()].sort(windowsFirst)) {
     for (const question of questionsLeft(works, { run, work, hop })) work.todo.push(newQuestion(work, { hop: hop.name, question }))
   }
 }
 
-/** Nothing is open and nothing is left to ask. */
+/** Look-ups are a sample. */
+const windowsFirst = (a: HopWork, b: HopWork) => Number(b.hop.per === 'window') - Number(a.hop.per === 'window')
+
+/** Nothing is open, and nothing is left to ask or can still come. */
 export function isComplete(works: RunWorks, { run, work }: ProbeContext): boolean {
   if (work.settledSinceMs === null || openQuestions(work).length > 0) return false
   const evidence = evidenceOf(works, run.runId)
+  if (![...work.hops.keys()].every((api) => isSettled(evidence, run, api))) return false
   for (const hop of work.hops.values()) {
     if (hop.hop.per !== 'window') continue
     const told = evidence.probes.get(hop.name)?.unchecked ?? new CanarySet()

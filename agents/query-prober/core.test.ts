@@ -153,6 +153,7 @@ test('a difference in a snapshot the reconciler has not told is not judged befor
   story.snapshot(both(0, 99))
   story.end('produce')
   // The second row of 0/9 came with snapshot 2, which the API reads at once.
+  story.untold.push({ snapshotId: '2', parentId: '1', committedAtMs: story.nowMs })
   story.api = ({ question, hop }) => (touches(question, 0, 9) && hop === WINDOW ? { snapshotId: '2', ...wrong } : {})
   story.run(5_000)
   expect(story.hasEnded).toBe(false)
@@ -187,13 +188,18 @@ test('the last pass waits until the topics have been read as far as the table', 
   expect(story.compared(WINDOW)).toBe(200)
 })
 
-test('the last pass covers what nobody vouches for as well: it waits until topics are read to their end, and the table holds what they had', () => {
+test('the last pass covers what nobody vouches for as well: it ends when topics are read to their end, and the table holds what they had', () => {
   const story = new Story()
   story.tell({ kind: 'canaries-intended', hop: 'topic:raw', canaries: both(0, 99), placeFirst: 0, shiftMs: 0 })
   story.produced(both(0, 29))
   story.snapshot(both(0, 29))
   story.end('produce')
   story.run(5_000)
+  expect(story.compared(WINDOW)).toBe(60)
+  // What is vouched for was asked meanwhile, and is not asked again.
+  const asked = story.asked.length
+  story.run(1_000)
+  expect(story.asked.length).toBe(asked)
   story.sighted(both(30, 59))
   story.end('sight')
   story.run(5_000)

@@ -9,6 +9,7 @@ import { planSchema } from '../../topology/plan.ts'
 import { apiHop, tableHop, topicHop, type Hop, type Topology } from '../../topology/topology.ts'
 import { proberCore, type ProberState } from './core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from './events.ts'
+import type { SnapshotSeen } from './probes/lineage.ts'
 import { spanOf } from './verdicts.ts'
 
 export const RUN = '01999999-0000-7000-8000-000000000001'
@@ -84,8 +85,9 @@ const TICK_MS = 200
 export class Story {
   nowMs = 1_000_000
   api: ApiUnderTest
-  /** Snapshots of the catalog; by default those told. */
+  /** Its snapshots are those told, and `untold`. */
   catalog: 'up' | 'down' = 'up'
+  readonly untold: SnapshotSeen[] = []
   readonly asked: { hop: string; question: Question; isSuspect: boolean }[] = []
   readonly looks: number[] = []
   readonly facts: ResultMessage[] = []
@@ -235,7 +237,7 @@ export class Story {
     if (effect.type === 'publish') this.#hear(effect.fact)
     if (effect.type === 'look-at-lineage') {
       this.looks.push(this.nowMs)
-      const snapshots = this.evidence.snapshots
+      const snapshots = [...this.evidence.snapshots, ...this.untold]
       const event: ProberEvent =
         this.catalog === 'up'
           ? { type: 'lineage-seen', runId: RUN, atMs: this.nowMs, snapshots }

@@ -11,7 +11,14 @@ import { addRecord } from '../../shared/engines/record-hash.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableHop } from '../../topology/topology.ts'
-import { readTablePrints, readTableProgress, readTableRecords, type KnownOffsets, type TableAuditAccess } from './audit-reading.ts'
+import {
+  readTableAdditions,
+  readTablePrints,
+  readTableProgress,
+  readTableRecords,
+  type KnownOffsets,
+  type TableAuditAccess,
+} from './audit-reading.ts'
 import { FollowedTable, offsetOf, others, seqs, type Row } from './followed-table.fixture.ts'
 
 const hop = topology.hops.find((one): one is TableHop => one.kind === 'table') as TableHop
@@ -54,6 +61,7 @@ const wanted = (offsetFirst: number, offsetLast: number) => ({
   ...withParts({ partition: 0, offsetFirst, offsetLast }),
   fields,
   lastRecord: offsetLast,
+  round: 0,
   toldAtMs: 0,
   mayCome: false,
 })
@@ -84,7 +92,7 @@ test('rows that are deleted are not there, and single ones are told with their f
   const deletes = await followed.positionDeletes(file, [2])
   followed.table.commit({ operation: 'append', added: [file] })
   followed.table.commit({ operation: 'delete', added: [deletes] })
-  const places = [1, 2, 100].map((offset) => ({ partition: 0, offset, fields, toldAtMs: 0, mayCome: false }))
+  const places = [1, 2, 100].map((offset) => ({ partition: 0, offset, fields, round: 0, toldAtMs: 0, mayCome: false }))
   const told = await readTableRecords(access, { type: 'audit-records', ...at, wanted: places })
   expect(told.map(({ records }) => records.length)).toEqual([1, 0, 2])
   expect(told[2]?.records[0]).toMatchObject({
@@ -93,6 +101,34 @@ test('rows that are deleted are not there, and single ones are told with their f
   })
   const [print] = await readTablePrints(access, { type: 'audit-prints', ...at, wanted: [wanted(0, 4)] })
   expect(print?.prints).toEqual(printsOf([...seqs(0, 1), ...seqs(3, 4)], 0, 4))
+})
+
+test('windows have grown where a file behind their snapshot holds rows, or has them anew, and nowhere else', async () => {
+  const first = await followed.data([...seqs(0, 9), ...others(100, 5)])
+  const comparedAt = String(followed.table.commit({ operation: 'append', added: [first] }))
+  const window = (offsetFirst: number, offsetLast: number, snapshotId = comparedAt) => ({
+    partition: 0,
+    offsetFirst,
+    offsetLast,
+    round: 0,
+    snapshotId,
+  })
+  const compared = [window(0, 49), window(50, 99), window(100, 149)]
+  const grown = async (of = compared) => {
+    const told = await readTableAdditions(access, { type: 'audit-additions', ...at, compared: of }, new Map<string, never>())
+    expect(told.snapshotId).toBe(String(followed.table.refs.get('main')))
+    return told.grown
+  }
+  expect(await grown()).toEqual([])
+  followed.table.commit({ operation: 'append', added: [await followed.data(others(150, 3))] })
+  expect(await grown()).toEqual([])
+  const again = followed.table.commit({ operation: 'append', added: [await followed.data(others(102, 1))] })
+  expect(await grown()).toEqual([window(100, 149)])
+  // What was compared with the second row in it has not grown since.
+  expect(await grown([window(100, 149, String(again))])).toEqual([])
+  const compacted = await followed.data([...seqs(0, 9), ...others(100, 5)])
+  followed.table.commit({ operation: 'replace', added: [compacted], removed: [first] })
+  expect(await grown()).toEqual([window(0, 49), window(50, 99), window(100, 149)])
 })
 
 test('progress is the greatest source offset in a row; files from before the audit are not read', async () => {

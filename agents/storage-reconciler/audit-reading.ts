@@ -1,14 +1,15 @@
 import { rm } from 'node:fs/promises'
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { columnTypeText } from '../../shared/core/audit-fields.ts'
-import type { SidePrints, SideRecords } from '../../shared/core/audit.ts'
+import type { ComparedWindow } from '../../shared/core/audit-state.ts'
+import { isOverlapping, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { maskedValue } from '../../shared/engines/record-hash.ts'
 import { addRows, emptyTablePrints, rowsAt, type AuditedRows } from '../../shared/engines/table-prints.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { currentSnapshot, readingSchema, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { beginningAt, readLiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
+import { beginningAt, isWrittenSince, readLiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
 import { statedOffsets } from './planned-files.ts'
 import { kafkaColumns, offsetsIn } from './run-rows.ts'
@@ -58,11 +59,9 @@ export async function readTableProgress(
   const standing = new Set(live.data.map(({ path }) => path))
   for (const path of known.keys()) if (!standing.has(path)) known.delete(path)
   const stored = new Map<number, number>()
-  for (const file of live.data) {
-    let ranges = known.get(file.path)
-    if (ranges === undefined) known.set(file.path, (ranges = await offsetsOf(context, file)))
-    for (const { partition, offsetLast } of ranges) stored.set(partition, Math.max(stored.get(partition) ?? -1, offsetLast))
-  }
+  for (const file of live.data)
+    for (const { partition, offsetLast } of await rangesOf(context, { file, known }))
+      stored.set(partition, Math.max(stored.get(partition) ?? -1, offsetLast))
   const { schemas, currentSchemaId } = metadata
   const schema = schemas.find(({ schemaId }) => schemaId === (snapshot.schemaId ?? currentSchemaId))
   return {
@@ -71,6 +70,35 @@ export async function readTableProgress(
     committedAtMs: visibleAtMs(metadata, [snapshot])[0] as number,
     stored,
   }
+}
+
+/** Which of the windows have got rows since they were compared, or had theirs written anew. Throws AssayError. */
+export async function readTableAdditions(
+  access: TableAuditAccess,
+  { compared, afterSnapshotId }: Effect<'audit-additions'>,
+  known: KnownOffsets,
+): Promise<Pick<Extract<TableAuditEvent, { type: 'audit-additions-seen' }>, 'snapshotId' | 'grown'>> {
+  const opened = await open(access, afterSnapshotId)
+  const { metadata, snapshot, live } = opened
+  const context = contextOf(access, opened, [])
+  const grown: ComparedWindow[] = []
+  for (const [snapshotId, windows] of Map.groupBy(compared, (window) => window.snapshotId)) {
+    const since = beginningAt(metadata, BigInt(snapshotId))
+    const added: OffsetRange[] = []
+    for (const file of live.data)
+      if (isWrittenSince(since, { sequenceNumber: file.fileSequenceNumber, by: file.snapshotId }))
+        added.push(...(await rangesOf(context, { file, known })))
+    grown.push(...windows.filter((window) => added.some((range) => isOverlapping(range, window))))
+  }
+  return { snapshotId: String(snapshot.snapshotId), grown }
+}
+
+async function rangesOf(context: ReadContext, { file, known }: { file: TableFile; known: KnownOffsets }): Promise<readonly OffsetRange[]> {
+  const before = known.get(file.path)
+  if (before !== undefined) return before
+  const ranges = await offsetsOf(context, file)
+  known.set(file.path, ranges)
+  return ranges
 }
 
 /** The manifest says it of a file of one partition; else its rows are looked at. */
@@ -99,10 +127,11 @@ export async function readTablePrints(
   )
   const into = wanted.map(emptyTablePrints)
   await eachFile(context, opened, { ranges: wanted, fields, use: (rows) => addRows(access.db, rows, into) })
-  return wanted.map(({ partition, offsetFirst, offsetLast, step, fields: own }, i) => ({
+  return wanted.map(({ partition, offsetFirst, offsetLast, round, step, fields: own }, i) => ({
     partition,
     offsetFirst,
     offsetLast,
+    round,
     step,
     prints: into[i]?.prints ?? [],
     fields: [...(own ?? [])],
@@ -134,8 +163,9 @@ export async function readTableRecords(
       records.get(`${partition}/${offset}`)?.push({ offset, values: isShown ? values : values.map(maskedValue), ...nobody, file })
   }
   await eachFile(context, opened, { ranges, fields, use })
-  return wanted.map(({ partition, offset, fields: own }) => ({
+  return wanted.map(({ partition, offset, round, fields: own }) => ({
     partition,
+    round,
     offsets: [offset],
     fields: [...own],
     records: (records.get(`${partition}/${offset}`) ?? []).slice(0, ROWS_TOLD_MAX),

@@ -41,7 +41,7 @@ export function auditAfter(works: RunWorks, { run, hop, others }: AfterLook): Ef
   const wanted = others
     .members()
     .slice(0, RECORDS_A_LOOK)
-    .map(({ stream, seq: offset }) => ({ partition: partitionOfStream(stream), offset, fields, toldAtMs: 0, mayCome: true }))
+    .map(({ stream, seq: offset }) => ({ partition: partitionOfStream(stream), offset, round: 0, fields, toldAtMs: 0, mayCome: true }))
   if (wanted.length === 0) return []
   const stage = run.resolved.plan.stages.find(({ task }) => task === 'audit-tables')
   return [{ type: 'audit-records', runId: run.runId, hop, afterSnapshotId: auditBeganBehind(run, stage?.stage ?? ''), wanted }]

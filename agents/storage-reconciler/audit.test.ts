@@ -11,7 +11,16 @@ const fields = [{ field: 'symbol', as: 'text' as const }]
 const interval = withParts({ partition: 0, offsetFirst: 0, offsetLast: 39 })
 const one = { count: 1, sum: 'a', xor: 'a' }
 const prints = (at7 = one) => Array.from({ length: 40 }, (_, i) => (i === 7 ? at7 : one))
-const read = (told7 = one) => ({ ...interval, prints: prints(told7), fields, lastRecord: 39, leftOut: 0, snapshotId: '9', gone: null })
+const read = (told7 = one) => ({
+  ...interval,
+  round: 0,
+  prints: prints(told7),
+  fields,
+  lastRecord: 39,
+  leftOut: 0,
+  snapshotId: '9',
+  gone: null,
+})
 
 type Seen = Extract<ReconcilerEvent, { type: 'audit-table-seen' }>
 const seen = (said: Partial<Seen> = {}): Seen => ({
@@ -39,6 +48,13 @@ function begun(plan: object = auditPlan, lastRecord: number | null = 39) {
     .hear(told('audit-due'), told('audit-window', { side: 'topic', ...interval, prints: prints(), fields, lastRecord }))
 }
 
+/** Some time later the table has got no more rows there. */
+function watched(played: ReturnType<typeof begun>): typeof played {
+  played.until(played.nowMs + 4_000)
+  expect(played.take('audit-additions')).toHaveLength(1)
+  return played.step({ type: 'audit-additions-seen', ...at, snapshotId: '9', grown: [] }).until(played.nowMs + 400)
+}
+
 test('the columns of the table are told once', () => {
   const played = begun().step(seen()).step(seen())
   expect(played.saidOf('audit-scoped')).toEqual([expect.objectContaining({ columns: [{ name: 'symbol', type: 'string' }] })])
@@ -52,9 +68,70 @@ test('a window is compared when rows as far as its last record are there, and no
   expect(played.take('audit-look').length).toBeGreaterThan(0)
   played.step(seen({ stored: new Map([[0, 39]]) })).until(6_000)
   expect(played.take('audit-prints')).toHaveLength(1)
-  played.step({ type: 'audit-prints-read', ...at, prints: [read()] }).until(7_000)
-  expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ stage: 'audit-tables', outcome: 'ok' })])
+  played.step({ type: 'audit-prints-read', ...at, prints: [read()] })
+  expect(watched(played).saidOf('stage-ended')).toEqual([expect.objectContaining({ stage: 'audit-tables', outcome: 'ok' })])
   expect(played.saidOf('violation-found')).toEqual([])
+})
+
+describe('a window to which rows are added after it was compared', () => {
+  const compared = (round: number, snapshotId: string) => ({ partition: 0, offsetFirst: 0, offsetLast: 39, round, snapshotId })
+  const agreed = () =>
+    begun()
+      .step(seen({ stored: new Map([[0, 39]]) }))
+      .until(1_000)
+      .step({ type: 'audit-prints-read', ...at, prints: [read()] })
+
+  test('is compared once more, and what is in it twice is named', () => {
+    const played = agreed().until(3_800)
+    expect(played.take('audit-additions')).toEqual([])
+    played.until(4_200)
+    expect(played.take('audit-additions').map((effect) => effect.compared)).toEqual([[compared(0, '9')]])
+    played.step({ type: 'audit-additions-seen', ...at, snapshotId: '12', grown: [compared(0, '9')] })
+    expect(played.saidOf('audit-reopened')).toEqual([
+      expect.objectContaining({ hop: TABLE, snapshotId: '12', windows: [{ partition: 0, offsetFirst: 0, offsetLast: 39, round: 1 }] }),
+    ])
+    // Nothing of the first round counts: the topic is read again as well.
+    played.take('audit-prints')
+    played.until(5_000)
+    expect(played.take('audit-prints')).toEqual([])
+    played.hear(told('audit-window', { side: 'topic', ...interval, round: 1, prints: prints(), fields, lastRecord: 39 })).until(5_400)
+    expect(played.take('audit-prints').map(({ wanted }) => wanted.map(({ round }) => round))).toEqual([[1]])
+    played.step({ type: 'audit-prints-read', ...at, prints: [{ ...read({ count: 2, sum: '14', xor: '0' }), round: 1 }] }).until(6_000)
+    expect(played.take('audit-records').map(({ wanted }) => wanted.map(({ offset, round }) => [offset, round]))).toEqual([[[7, 1]]])
+    const rows = [record(7, ['abc']), record(7, ['abc'])]
+    played
+      .step({ type: 'audit-records-read', ...at, records: [{ ...look(rows), round: 1 }] })
+      .hear(told('audit-records', { side: 'topic', ...look([record(7, ['abc'])]), round: 1, snapshotId: null }))
+    expect(watched(played).saidOf('violation-found')).toEqual([
+      expect.objectContaining({ violation: 'duplicated', stream: -1, ranges: [7, 7], actual: '2 rows in snapshot 9' }),
+    ])
+    expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
+  })
+
+  test('is compared three times more at most: a table that is written anew all the time has an end, too', () => {
+    const played = agreed()
+    for (const round of [0, 1, 2]) {
+      played.until(played.nowMs + 4_000)
+      expect(played.take('audit-additions').map((effect) => effect.compared)).toEqual([[compared(round, '9')]])
+      played
+        .step({ type: 'audit-additions-seen', ...at, snapshotId: '12', grown: [compared(round, '9')] })
+        .hear(told('audit-window', { side: 'topic', ...interval, round: round + 1, prints: prints(), fields, lastRecord: 39 }))
+        .until(played.nowMs + 400)
+        .step({ type: 'audit-prints-read', ...at, prints: [{ ...read(), round: round + 1 }] })
+    }
+    played.until(played.nowMs + 4_000)
+    expect(played.take('audit-additions')).toEqual([])
+    expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
+  })
+
+  test('is inconclusive when nobody could look, and says why', () => {
+    const played = agreed().until(4_200)
+    while (played.nowMs < 52_000) played.step({ type: 'audit-trouble', ...at, reason: 'catalog away' }).until(played.nowMs + 3_000)
+    expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'inconclusive' })])
+    expect(played.saidOf('evidence-missing').map(({ reason }) => reason)).toContain(
+      'audit: of 1 windows 1 are the same in topic and table; whether rows were added to them since was not seen; catalog away',
+    )
+  })
 })
 
 describe('where a window holds no record at its end, a row too many may be on its way:', () => {
@@ -106,7 +183,15 @@ function differing(plan?: object) {
   return played.step({ type: 'audit-prints-read', ...at, prints: [read(emptyPrint())] })
 }
 
-const look = (records: ReturnType<typeof record>[]) => ({ partition: 0, offsets: [7], fields, records, snapshotId: '9', gone: null })
+const look = (records: ReturnType<typeof record>[]) => ({
+  partition: 0,
+  round: 0,
+  offsets: [7],
+  fields,
+  records,
+  snapshotId: '9',
+  gone: null,
+})
 const inTopic = told('audit-records', { side: 'topic', ...look([record(7, ['abc'])]), snapshotId: null })
 
 test('a missing row is looked for again when its time is over, and only then told as lost, once', () => {
@@ -114,11 +199,8 @@ test('a missing row is looked for again when its time is over, and only then tol
   expect(played.take('audit-records')).toEqual([])
   played.until(12_000)
   expect(played.take('audit-records').map(({ wanted }) => wanted.map(({ offset }) => offset))).toEqual([[7]])
-  played
-    .step({ type: 'audit-records-read', ...at, records: [look([])] })
-    .hear(inTopic)
-    .until(14_000)
-  expect(played.saidOf('violation-found')).toEqual([
+  played.step({ type: 'audit-records-read', ...at, records: [look([])] }).hear(inTopic)
+  expect(watched(played).saidOf('violation-found')).toEqual([
     expect.objectContaining({ violation: 'lost', hop: TABLE, stream: -1, ranges: [7, 7], partition: 0, offset: 7, snapshotId: '9' }),
   ])
   expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
@@ -126,11 +208,8 @@ test('a missing row is looked for again when its time is over, and only then tol
 
 test('a row that came late is nobody’s loss', () => {
   const played = differing().until(12_000)
-  played
-    .step({ type: 'audit-records-read', ...at, records: [look([record(7, ['abc'])])] })
-    .hear(inTopic)
-    .until(14_000)
-  expect(played.saidOf('violation-found')).toEqual([])
+  played.step({ type: 'audit-records-read', ...at, records: [look([record(7, ['abc'])])] }).hear(inTopic)
+  expect(watched(played).saidOf('violation-found')).toEqual([])
   expect(played.saidOf('stage-ended')).toEqual([expect.objectContaining({ outcome: 'ok' })])
 })
 

@@ -1,6 +1,13 @@
 import type { AuditColumn } from '../../schemas/results/audit-scoped.ts'
 import { emptyAudit, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
-import { auditState, type AuditState, type WantedPrints, type WantedRecord } from '../../shared/core/audit-state.ts'
+import {
+  auditState,
+  comparedWindows,
+  type ComparedWindow,
+  type AuditState,
+  type WantedPrints,
+  type WantedRecord,
+} from '../../shared/core/audit-state.ts'
 import {
   auditedHops,
   LOOK_RETRY_MS,
@@ -37,6 +44,14 @@ export type TableAuditEvent =
     }
   | { readonly type: 'audit-prints-read'; readonly runId: string; readonly hop: string; readonly prints: readonly SidePrints[] }
   | { readonly type: 'audit-records-read'; readonly runId: string; readonly hop: string; readonly records: readonly SideRecords[] }
+  /** Windows of `audit-additions` that have got rows since they were compared. */
+  | {
+      readonly type: 'audit-additions-seen'
+      readonly runId: string
+      readonly hop: string
+      readonly snapshotId: string
+      readonly grown: readonly ComparedWindow[]
+    }
   | { readonly type: 'audit-trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
 
 interface AuditOf {
@@ -51,9 +66,14 @@ export type TableAuditEffect =
   | ({ readonly type: 'audit-look' } & AuditOf)
   | ({ readonly type: 'audit-prints'; readonly wanted: readonly WantedPrints[] } & AuditOf)
   | ({ readonly type: 'audit-records'; readonly wanted: readonly WantedRecord[] } & AuditOf)
+  | ({ readonly type: 'audit-additions'; readonly compared: readonly ComparedWindow[] } & AuditOf)
 
 interface TableAuditWork extends AuditHopWork {
   lookAskedMs: number
+  /** Since when all windows are compared; null while some are not. */
+  comparedSinceMs: number | null
+  /** Some time later there were no more rows. */
+  isWatched: boolean
   committedAtMs: number
   /** The greatest source offset in a row, by partition, and when it was seen first. */
   readonly stored: Map<number, { readonly offset: number; readonly sinceMs: number }>
@@ -77,6 +97,8 @@ export type Effects = (BusEffect | TableAuditEffect)[]
 
 const LOOK_EVERY_MS = 2_000
 const BASELINE_RETRY_MS = 5_000
+/** So long after the last window was compared it is looked whether rows were added to any: a second row would come now. */
+const WATCHED_MS = 3_000
 
 export function beginAudit({ works, audits }: TableAuditing, { run, stage }: DueStage): Effects {
   const { nowMs } = works.base
@@ -103,7 +125,7 @@ export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Ef
     const work = audit.hops.get(hop.name) ?? newTableWork()
     audit.hops.set(hop.name, work)
     effects.push(...tellFindings(works, { run, hop }, now))
-    isDone &&= now.isDone
+    isDone &&= now.isDone && work.isWatched
     if (stop === null) effects.push(...look(works, { run, hop, work, now, afterSnapshotId: auditBeganBehind(run, stage.stage) }))
     else effects.push(...tellOpen(works, { run, hop, work }, now))
   }
@@ -116,7 +138,15 @@ export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Ef
   ]
 }
 
-const newTableWork = (): TableAuditWork => ({ ...newHopWork(), lookAskedMs: -Infinity, committedAtMs: 0, stored: new Map(), sink: [] })
+const newTableWork = (): TableAuditWork => ({
+  ...newHopWork(),
+  lookAskedMs: -Infinity,
+  comparedSinceMs: null,
+  isWatched: false,
+  committedAtMs: 0,
+  stored: new Map(),
+  sink: [],
+})
 
 interface AtTable {
   readonly run: RunState
@@ -129,9 +159,11 @@ function look(
   { run, hop, work, now, afterSnapshotId }: AtTable & { now: AuditState; afterSnapshotId: string | null },
 ): Effects {
   const { nowMs } = works.base
+  work.comparedSinceMs = now.isDone ? (work.comparedSinceMs ?? nowMs) : null
   if (work.isLooking || nowMs < work.nextLookMs) return []
   const at = { runId: run.runId, hop: hop.name, afterSnapshotId }
   const told = evidenceOf(works, run.runId).audits.get(hop.name)
+  if (now.isDone) return watch(works, work, { type: 'audit-additions', ...at, compared: comparedWindows(told ?? emptyAudit()) })
   const mayLook = (one: { toldAtMs: number; mayCome: boolean }) => !one.mayCome || nowMs > one.toldAtMs + hop.hop.giveUpAfterMs
   const wanted = now.wanted.table.filter((one) => mayLook(one) && isPassed(works, { run, hop, work }, one)).slice(0, WINDOWS_A_LOOK)
   const records = now.records.table.filter(mayLook).slice(0, RECORDS_A_LOOK)
@@ -141,6 +173,18 @@ function look(
   if (!isWaitedFor || nowMs - work.lookAskedMs < LOOK_EVERY_MS) return []
   work.lookAskedMs = nowMs
   return asked(work, { type: 'audit-look', ...at })
+}
+
+/** A sink that delivers again does so in a later commit. */
+function watch(
+  { base: { nowMs } }: RunWorks,
+  work: TableAuditWork,
+  effect: Extract<TableAuditEffect, { type: 'audit-additions' }>,
+): Effects {
+  if (work.isWatched || nowMs - (work.comparedSinceMs ?? nowMs) < WATCHED_MS) return []
+  if (effect.compared.length > 0) return asked(work, effect)
+  work.isWatched = true
+  return []
 }
 
 function asked(work: TableAuditWork, effect: TableAuditEffect): Effects {
@@ -185,6 +229,9 @@ export function onAuditEvent({ works, audits }: TableAuditing, event: TableAudit
     case 'audit-records-read':
       work.trouble = null
       return sayRecords(works, at, event.records)
+    case 'audit-additions-seen':
+      work.trouble = null
+      return sayReopened(works, work, event)
     case 'audit-trouble':
       work.trouble = event.reason
       work.nextLookMs = works.base.nowMs + LOOK_RETRY_MS
@@ -209,15 +256,27 @@ function noteProgress(
   return [say(works, { kind: 'audit-scoped', ...headOf(works, run.runId), hop, columns: [...columns], snapshotId })]
 }
 
+function sayReopened(
+  works: RunWorks,
+  work: TableAuditWork,
+  { runId, hop, snapshotId, grown }: Extract<TableAuditEvent, { type: 'audit-additions-seen' }>,
+): Effects {
+  work.isWatched = grown.length === 0
+  if (work.isWatched) return []
+  const windows = grown.map(({ partition, offsetFirst, offsetLast, round }) => ({ partition, offsetFirst, offsetLast, round: round + 1 }))
+  return [say(works, { kind: 'audit-reopened', ...headOf(works, runId), hop, windows, snapshotId })]
+}
+
 /** The time is over, and not all is compared. */
 function tellOpen(works: RunWorks, { run, hop, work }: AtTable, now: AuditState): Effects {
-  if (now.isDone) return []
+  if (now.isDone && work.isWatched) return []
   const told = evidenceOf(works, run.runId).audits.get(hop.name)
   const behind = now.wanted.table.find((one) => !isPassed(works, { run, hop, work }, one))
   const parts = [
     `audit: of ${now.windows} windows ${now.agreed} are the same in topic and table`,
     told?.isClosed === true ? '' : 'where the topic ends was not told',
     told?.scope == null ? 'the table was not seen' : '',
+    now.isDone ? 'whether rows were added to them since was not seen' : '',
     behind === undefined
       ? ''
       : `the table has not been seen to hold partition ${behind.partition} as far as offset ${behind.offsetLast}, but to ${work.stored.get(behind.partition)?.offset ?? 'none'}`,

@@ -13,12 +13,13 @@ import { TableAuditor } from './table-auditor.ts'
 
 const at = { runId: RUN, hop: TABLE, afterSnapshotId: null }
 const fields = [{ field: 'trade_id', as: 'text' as const }]
-const wanted = { partition: 0, offsetFirst: 100, offsetLast: 102, step: 3, fields, lastRecord: 102, toldAtMs: 0, mayCome: false }
+const wanted = { partition: 0, offsetFirst: 100, offsetLast: 102, step: 3, fields, lastRecord: 102, round: 0, toldAtMs: 0, mayCome: false }
 const effects: TableAuditEffect[] = [
   { type: 'audit-baseline', runId: RUN, hop: TABLE },
   { type: 'audit-look', ...at },
   { type: 'audit-prints', ...at, wanted: [wanted] },
   { type: 'audit-records', ...at, wanted: [{ ...wanted, offset: 101 }] },
+  { type: 'audit-additions', ...at, compared: [{ partition: 0, offsetFirst: 100, offsetLast: 102, round: 0, snapshotId: '101' }] },
 ]
 
 async function answersOf(loadTable: (followed: FollowedTable) => TableCatalog['loadTable'], asked = effects): Promise<TableAuditEvent[]> {
@@ -61,13 +62,14 @@ test('every wish is answered, with the snapshot that was read', async () => {
     expect.objectContaining({ type: 'audit-table-seen', snapshotId: '101', stored: new Map([[0, 102]]), sink: new Map([[0, 103]]) }),
     expect.objectContaining({ prints: [expect.objectContaining({ snapshotId: '101', prints: [expect.objectContaining({ count: 3 })] })] }),
     expect.objectContaining({ records: [expect.objectContaining({ records: [expect.objectContaining({ values: ['T-101'] })] })] }),
+    { type: 'audit-additions-seen', runId: RUN, hop: TABLE, snapshotId: '101', grown: [] },
   ])
 })
 
 test('a table that is yet to be made has no rows; a catalog that is away is trouble of ours', async () => {
   const missing = await answersOf(() => () => Promise.reject(new AssayError('TABLE_MISSING', 'no such table')))
   expect(missing[0]).toEqual({ type: 'audit-baselined', runId: RUN, snapshotId: null, tableUuid: null })
-  expect(missing.slice(1).map(({ type }) => type)).toEqual(['audit-trouble', 'audit-trouble', 'audit-trouble'])
+  expect(missing.slice(1).map(({ type }) => type)).toEqual(Array(4).fill('audit-trouble'))
   const away = await answersOf(() => () => Promise.reject(new AssayError('CATALOG_UNAVAILABLE', 'away')))
-  expect(away.map(({ type }) => type)).toEqual(['audit-trouble', 'audit-trouble', 'audit-trouble'])
+  expect(away.map(({ type }) => type)).toEqual(Array(4).fill('audit-trouble'))
 })

@@ -12,7 +12,14 @@ import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
-import { readTablePrints, readTableProgress, readTableRecords, type KnownOffsets, type TableAuditAccess } from './audit-reading.ts'
+import {
+  readTableAdditions,
+  readTablePrints,
+  readTableProgress,
+  readTableRecords,
+  type KnownOffsets,
+  type TableAuditAccess,
+} from './audit-reading.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
 import type { TableRows } from './table-files.ts'
 
@@ -76,6 +83,13 @@ export class TableAuditor {
         }
         case 'audit-records':
           return { type: 'audit-records-read', runId, hop: name, records: await readTableRecords(access, effect) }
+        case 'audit-additions':
+          return {
+            type: 'audit-additions-seen',
+            runId,
+            hop: name,
+            ...(await readTableAdditions(access, effect, this.#offsetsOf(`${runId}/${name}`))),
+          }
         default:
           return effect satisfies never
       }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fact } from '../parts.ts'
-import { auditField, auditSide } from './audit-window.ts'
+import { auditField, auditRound, auditSide } from './audit-window.ts'
 
 export const auditedRecord = z.object({
   offset: z.int(),
@@ -17,6 +17,7 @@ export const auditRecords = fact('audit-records', {
   hop: z.string().describe('The table.'),
   side: auditSide,
   partition: z.int(),
+  round: auditRound,
   offsets: z.array(z.int()).describe('What was looked at, by a fresh reader; what is not listed is not there.'),
   fields: z.array(auditField),
   records: z.array(auditedRecord),

@@ -22,12 +22,18 @@ export const auditField = z.object({
 })
 export type AuditField = z.infer<typeof auditField>
 
+export const auditRound = z
+  .int()
+  .default(0)
+  .describe('How often the window was opened anew, since rows had been added to it after it was compared (`audit-reopened`).')
+
 export const auditWindow = fact('audit-window', {
   hop: z.string().describe('The table.'),
   side: auditSide,
   partition: z.int(),
   offsetFirst: z.int(),
   offsetLast: z.int(),
+  round: auditRound,
   step: z.int().positive().describe('Offsets in each part of the window but the last.'),
   prints: z.array(auditPrint).describe('One for each part; empty when `gone` says why.'),
   fields: z.array(auditField).describe('What is hashed, beside partition and offset.'),

@@ -14,6 +14,7 @@ export const plainAuditFacts = (hop: string) => ({
     partition: 0,
     offsetFirst: 0,
     offsetLast: 39,
+    round: 0,
     step: 1,
     prints: [],
     fields: [{ field: 'symbol', as: 'text' }],
@@ -22,5 +23,6 @@ export const plainAuditFacts = (hop: string) => ({
     snapshotId: null,
     gone: null,
   },
-  'audit-records': { hop, side: 'topic', partition: 0, offsets: [0], fields: [], records: [], snapshotId: null, gone: null },
+  'audit-reopened': { hop, windows: [{ partition: 0, offsetFirst: 0, offsetLast: 39, round: 1 }], snapshotId: '2' },
+  'audit-records': { hop, side: 'topic', partition: 0, round: 0, offsets: [0], fields: [], records: [], snapshotId: null, gone: null },
 })

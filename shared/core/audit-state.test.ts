@@ -32,7 +32,7 @@ describe('narrowing', () => {
       fc.property(planted, (differences) => {
         const table = new Map(topic)
         for (const { offset, damage } of differences) table.set(offset, damages[damage].rows(offset))
-        const { state } = playAudit(topic, table, whole)
+        const { state } = playAudit(topic, table, { windows: whole })
         const named = state.findings.map(({ violation, offset }) => `${violation} ${String(offset)}`)
         expect(named.sort()).toEqual(differences.map(({ offset, damage }) => `${damage} ${offset}`).sort())
         expect(state.compared).toBe(9_000)
@@ -43,16 +43,28 @@ describe('narrowing', () => {
 
   test('tells the same of facts that come twice', () => {
     const table = new Map(topic).set(77, []).set(4_321, ['other'])
-    const { state, facts } = playAudit(topic, table, whole)
+    const { state, facts } = playAudit(topic, table, { windows: whole })
     expect(state.findings).toHaveLength(2)
     const audits = new Map<string, Audit>()
     for (const fact of facts) for (let times = 0; times < 2; times++) foldAudit(audits, fact)
     expect(auditState(audits.get(TABLE) as Audit)).toEqual(state)
   })
 
+  test('of windows that were opened anew tells what is there since, whatever the order of the facts', () => {
+    const before = new Map(topic).set(77, [])
+    const later = new Map(topic).set(4_321, ['r4321', 'r4321'])
+    const { state, facts } = playAudit(topic, before, { windows: whole, later })
+    expect(state.findings.map(({ violation, offset }) => `${violation} ${String(offset)}`)).toEqual(['duplicated 4321'])
+    expect(state).toMatchObject({ windows: 1, compared: 9_000 })
+    const audits = new Map<string, Audit>()
+    const ofRounds = Map.groupBy(facts, (fact) => ('round' in fact ? fact.round : 0))
+    for (const round of [1, 0]) for (const fact of ofRounds.get(round) ?? []) foldAudit(audits, fact)
+    expect(auditState(audits.get(TABLE) as Audit)).toEqual(state)
+  })
+
   test('of a table without a long stretch of rows names the stretch, not each row', () => {
     const table = new Map([...topic].map(([offset, texts]) => [offset, offset >= 3_000 && offset < 6_000 ? [] : texts]))
-    const { state } = playAudit(topic, table, whole)
+    const { state } = playAudit(topic, table, { windows: whole })
     const lost = state.findings.map(({ violation, ranges }) => ({ violation, ranges }))
     expect(lost.every(({ violation }) => violation === 'lost')).toBe(true)
     expect(lost[0]?.ranges[0]).toBe(3_000)
@@ -62,7 +74,7 @@ describe('narrowing', () => {
 
   test('has an end when everything differs', () => {
     const table = new Map([...topic].map(([offset, texts]) => [offset, texts.map(() => 'other')]))
-    const { state, facts } = playAudit(topic, table, whole)
+    const { state, facts } = playAudit(topic, table, { windows: whole })
     expect(state.findings.length).toBeGreaterThan(0)
     expect(facts.length).toBeLessThan(2_000)
     expect(state.findings.every(({ violation }) => violation === 'corrupted')).toBe(true)
@@ -70,7 +82,9 @@ describe('narrowing', () => {
 
   test('finds one changed record among a hundred thousand in three looks and a record', () => {
     const many: Side = new Map(Array.from({ length: 100_000 }, (_, offset) => [offset, [`r${offset}`]] as const))
-    const { state, rounds } = playAudit(many, new Map(many).set(54_321, ['other']), [{ partition: 0, offsetFirst: 0, offsetLast: 99_999 }])
+    const { state, rounds } = playAudit(many, new Map(many).set(54_321, ['other']), {
+      windows: [{ partition: 0, offsetFirst: 0, offsetLast: 99_999 }],
+    })
     expect(state.findings).toEqual([
       expect.objectContaining({ violation: 'corrupted', field: 'symbol', offset: 54_321, expected: 'r54321', actual: 'other' }),
     ])

@@ -1,6 +1,6 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import type { AuditField, AuditPrint } from '../../schemas/results/audit-window.ts'
-import { recordKey, rangeKey, sumCount, type Audit, type SideTold } from './audit.ts'
+import { intervalKey, rangeKey, recordKey, sumCount, type Audit, type SideTold } from './audit.ts'
 import { bulkFinding, recordFindings, type AuditFinding } from './audit-findings.ts'
 import { inOnePart, isSamePrint, partOf, spanOf, withParts, type AuditInterval } from './audit-print.ts'
 
@@ -14,6 +14,7 @@ export const EMPTY_NAMED_MAX = 16
 
 /** A window or part of one that a side has yet to tell. */
 export interface WantedPrints extends AuditInterval {
+  readonly round: number
   /** Null: the first reader of records decides. */
   readonly fields: readonly AuditField[] | null
   /** The last record the topic has there; of a table, null says that none is owed. */
@@ -27,6 +28,7 @@ export interface WantedPrints extends AuditInterval {
 export interface WantedRecord {
   readonly partition: number
   readonly offset: number
+  readonly round: number
   readonly fields: readonly AuditField[]
   readonly toldAtMs: number
   readonly mayCome: boolean
@@ -45,6 +47,23 @@ export interface AuditState {
   readonly gone: readonly string[]
   readonly isDone: boolean
 }
+
+/** As it was last held against the table. */
+export interface ComparedWindow extends OffsetRange {
+  readonly round: number
+  readonly snapshotId: string
+}
+
+/** A table that changes all the time would be compared for ever. */
+const ROUNDS_MAX = 3
+
+/** Windows that were compared, and may be once more. */
+export const comparedWindows = (audit: Audit): ComparedWindow[] =>
+  [...audit.due.values()].flatMap((window) => {
+    const round = roundOf(audit, window)
+    const snapshotId = audit.nodes.get(intervalKey(window, round))?.table?.snapshotId ?? null
+    return snapshotId === null || round >= ROUNDS_MAX ? [] : [{ ...window, round, snapshotId }]
+  })
 
 interface Walk {
   readonly audit: Audit
@@ -75,8 +94,9 @@ export function auditState(audit: Audit): AuditState {
   }
   let agreed = 0
   for (const window of audit.due.values()) {
-    const toldAtMs = audit.nodes.get(rangeKey(window))?.topic?.atMs ?? 0
-    if (visit(walk, withParts(window), { isWindow: true, toldAtMs, mayCome: false })) agreed++
+    const round = roundOf(audit, window)
+    const toldAtMs = audit.nodes.get(intervalKey(window, round))?.topic?.atMs ?? 0
+    if (visit(walk, withParts(window), { isWindow: true, round, toldAtMs, mayCome: false })) agreed++
   }
   const isOpen = [walk.wanted.topic, walk.wanted.table, walk.records.topic, walk.records.table].some(({ length }) => length > 0)
   return {
@@ -93,20 +113,23 @@ export function auditState(audit: Audit): AuditState {
   }
 }
 
+const roundOf = (audit: Audit, window: OffsetRange) => audit.rounds.get(rangeKey(window)) ?? 0
+
 interface Visit {
   readonly isWindow: boolean
+  readonly round: number
   /** Of the window. */
   readonly toldAtMs: number
   readonly mayCome: boolean
 }
 
 /** Whether the interval is the same on both sides. */
-function visit(walk: Walk, interval: AuditInterval, { isWindow, toldAtMs, mayCome }: Visit): boolean {
+function visit(walk: Walk, interval: AuditInterval, { isWindow, round, toldAtMs, mayCome }: Visit): boolean {
   const { audit } = walk
-  const node = audit.nodes.get(rangeKey(interval))
+  const node = audit.nodes.get(intervalKey(interval, round))
   const { topic = null, table = null } = node ?? {}
   if (topic === null) {
-    walk.wanted.topic.push({ ...interval, fields: audit.fields, lastRecord: null, toldAtMs, mayCome })
+    walk.wanted.topic.push({ ...interval, round, fields: audit.fields, lastRecord: null, toldAtMs, mayCome })
     return false
   }
   if (topic.gone !== null) {
@@ -115,7 +138,7 @@ function visit(walk: Walk, interval: AuditInterval, { isWindow, toldAtMs, mayCom
   }
   if (table === null) {
     const { step, fields, lastRecord } = topic
-    walk.wanted.table.push({ ...interval, step, fields, lastRecord, toldAtMs, mayCome })
+    walk.wanted.table.push({ ...interval, round, step, fields, lastRecord, toldAtMs, mayCome })
     return false
   }
   if (table.gone !== null) {
@@ -126,7 +149,7 @@ function visit(walk: Walk, interval: AuditInterval, { isWindow, toldAtMs, mayCom
     walk.compared += sumCount(topic.prints)
     walk.leftOut += topic.leftOut
   }
-  return compareParts(walk, { ...interval, step: topic.step }, { topic, table, toldAtMs })
+  return compareParts(walk, { ...interval, step: topic.step }, { topic, table, round, toldAtMs })
 }
 
 const goneText = ({ partition, offsetFirst, offsetLast }: OffsetRange, reason: string) =>
@@ -135,10 +158,11 @@ const goneText = ({ partition, offsetFirst, offsetLast }: OffsetRange, reason: s
 interface BothTold {
   readonly topic: SideTold
   readonly table: SideTold
+  readonly round: number
   readonly toldAtMs: number
 }
 
-function compareParts(walk: Walk, interval: AuditInterval, { topic, table, toldAtMs }: BothTold): boolean {
+function compareParts(walk: Walk, interval: AuditInterval, { topic, table, round, toldAtMs }: BothTold): boolean {
   let isSame = true
   topic.prints.forEach((print, index) => {
     const found = table.prints[index] ?? { count: 0, sum: '0', xor: '0' }
@@ -152,7 +176,7 @@ function compareParts(walk: Walk, interval: AuditInterval, { topic, table, toldA
     // This look was for the whole of it already.
     if (interval.step === spanOf(interval) && spanOf(interval) > 1)
       walk.bulk.push(bulkFinding(part, { topic: print, table: found, snapshotId: table.snapshotId }))
-    else narrow(walk, part, { print, found, toldAtMs, fields: topic.fields, snapshotId: table.snapshotId })
+    else narrow(walk, part, { print, found, round, toldAtMs, fields: topic.fields, snapshotId: table.snapshotId })
   })
   return isSame
 }
@@ -160,13 +184,14 @@ function compareParts(walk: Walk, interval: AuditInterval, { topic, table, toldA
 interface Difference {
   readonly print: AuditPrint
   readonly found: AuditPrint
+  readonly round: number
   readonly toldAtMs: number
   readonly fields: readonly AuditField[]
   readonly snapshotId: string | null
 }
 
 function narrow(walk: Walk, part: OffsetRange, difference: Difference): void {
-  const { print, found, toldAtMs, snapshotId } = difference
+  const { print, found, round, toldAtMs, snapshotId } = difference
   if (spanOf(part) === 1) {
     if (walk.named < NAMED_MAX) nameRecord(walk, part, difference)
     else walk.bulk.push(bulkFinding(part, { topic: print, table: found, snapshotId }))
@@ -176,13 +201,17 @@ function narrow(walk: Walk, part: OffsetRange, difference: Difference): void {
   const isTooMany = walk.narrowed >= NARROWED_MAX || walk.named >= NAMED_MAX
   walk.narrowed++
   const mayCome = found.count < print.count
-  visit(walk, isOneSided || isTooMany ? inOnePart(part) : withParts(part), { isWindow: false, toldAtMs, mayCome })
+  visit(walk, isOneSided || isTooMany ? inOnePart(part) : withParts(part), { isWindow: false, round, toldAtMs, mayCome })
 }
 
-function nameRecord(walk: Walk, { partition, offsetFirst: offset }: OffsetRange, { print, found, toldAtMs, fields }: Difference): void {
+function nameRecord(
+  walk: Walk,
+  { partition, offsetFirst: offset }: OffsetRange,
+  { print, found, round, toldAtMs, fields }: Difference,
+): void {
   walk.named++
-  const look = walk.audit.records.get(recordKey(partition, offset))
-  const wanted = { partition, offset, fields: walk.audit.fields ?? fields, toldAtMs, mayCome: found.count < print.count }
+  const look = walk.audit.records.get(recordKey(partition, offset, round))
+  const wanted = { partition, offset, round, fields: walk.audit.fields ?? fields, toldAtMs, mayCome: found.count < print.count }
   if (look?.topic == null) walk.records.topic.push(wanted)
   if (look?.table == null) walk.records.table.push(wanted)
   if (look?.topic == null || look.table === null) return

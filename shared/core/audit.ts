@@ -1,16 +1,16 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import type { AuditField, AuditPrint } from '../../schemas/results/audit-window.ts'
-import type { Fact } from '../../schemas/results.ts'
+import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { addPrints, emptyPrint, isSamePrint, spanOf } from './audit-print.ts'
 
-export type AuditFact = Fact<'audit-scoped' | 'audit-due' | 'audit-window' | 'audit-records'>
+export type AuditFact = Fact<'audit-scoped' | 'audit-due' | 'audit-window' | 'audit-records' | 'audit-reopened'>
 export type SideTold = Pick<Fact<'audit-window'>, 'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'snapshotId' | 'gone' | 'atMs'>
 /** What a shell reads of one side, before it is said. */
 export type SidePrints = Pick<
   Fact<'audit-window'>,
-  'partition' | 'offsetFirst' | 'offsetLast' | 'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'snapshotId' | 'gone'
+  'partition' | 'offsetFirst' | 'offsetLast' | 'round' | 'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'snapshotId' | 'gone'
 >
-export type SideRecords = Pick<Fact<'audit-records'>, 'partition' | 'offsets' | 'fields' | 'records' | 'snapshotId' | 'gone'>
+export type SideRecords = Pick<Fact<'audit-records'>, 'partition' | 'round' | 'offsets' | 'fields' | 'records' | 'snapshotId' | 'gone'>
 export type RecordsTold = Pick<Fact<'audit-records'>, 'records' | 'fields' | 'snapshotId' | 'gone' | 'atMs'>
 
 /** One interval of offsets, as each side told it. */
@@ -25,6 +25,8 @@ export interface Audit {
   topic: string | null
   /** Windows to be compared, by key. */
   readonly due: Map<string, OffsetRange>
+  /** Of windows that were opened anew, the newest round, by key: what was told in an earlier one counts no more. */
+  readonly rounds: Map<string, number>
   isClosed: boolean
   readonly nodes: Map<string, AuditNode>
   readonly records: Map<string, { topic: RecordsTold | null; table: RecordsTold | null }>
@@ -32,10 +34,13 @@ export interface Audit {
   fields: readonly AuditField[] | null
 }
 
+export const isAuditFact = (fact: ResultMessage): fact is AuditFact => fact.kind.startsWith('audit-')
+
 export const emptyAudit = (): Audit => ({
   scope: null,
   topic: null,
   due: new Map(),
+  rounds: new Map(),
   isClosed: false,
   nodes: new Map(),
   records: new Map(),
@@ -46,7 +51,9 @@ export const emptyAudit = (): Audit => ({
 export const WINDOWS_MAX = 10_000
 
 export const rangeKey = ({ partition, offsetFirst, offsetLast }: OffsetRange) => `${partition}/${offsetFirst}-${offsetLast}`
-export const recordKey = (partition: number, offset: number) => `${partition}/${offset}`
+/** Of what is told in a round. */
+export const intervalKey = (range: OffsetRange, round: number) => `${round}:${rangeKey(range)}`
+export const recordKey = (partition: number, offset: number, round: number) => `${round}:${partition}/${offset}`
 
 export function foldAudit(audits: Map<string, Audit>, fact: AuditFact): void {
   let audit = audits.get(fact.hop)
@@ -70,16 +77,22 @@ export function foldAudit(audits: Map<string, Audit>, fact: AuditFact): void {
     case 'audit-records':
       foldRecords(audit, fact)
       return
+    case 'audit-reopened':
+      for (const window of fact.windows) {
+        const key = rangeKey(window)
+        audit.rounds.set(key, Math.max(audit.rounds.get(key) ?? 0, window.round))
+      }
+      return
     default:
       fact satisfies never
   }
 }
 
-const isOverlapping = (a: OffsetRange, b: OffsetRange) =>
+export const isOverlapping = (a: OffsetRange, b: OffsetRange) =>
   a.partition === b.partition && a.offsetFirst <= b.offsetLast && b.offsetFirst <= a.offsetLast
 
 function foldWindow(audit: Audit, fact: Fact<'audit-window'>): void {
-  const key = rangeKey(fact)
+  const key = intervalKey(fact, fact.round)
   const node = audit.nodes.get(key) ?? { topic: null, table: null }
   if (node[fact.side] !== null || !isOfOneKind(audit, node, fact)) return
   audit.nodes.set(key, node)
@@ -117,7 +130,7 @@ const isSameFields = (a: readonly AuditField[], b: readonly AuditField[]) =>
 
 function foldRecords(audit: Audit, fact: Fact<'audit-records'>): void {
   for (const offset of fact.offsets) {
-    const key = recordKey(fact.partition, offset)
+    const key = recordKey(fact.partition, offset, fact.round)
     const known = audit.records.get(key) ?? { topic: null, table: null }
     if (known[fact.side] !== null) continue
     audit.records.set(key, known)

@@ -20,11 +20,14 @@ export const record = (offset: number, values: (string | null)[], said: Partial<
 
 const fields = [{ field: 'symbol', as: 'text' as const }]
 
-/** Both sides answer all that is wanted, until nothing is any more; `facts` are all that was told. */
+/**
+ * Both sides answer all that is wanted, until nothing is any more; `facts` are all that was told. With `later` all windows are
+ * then opened anew, and the table is as that says.
+ */
 export function playAudit(
   topic: Side,
   table: Side,
-  windows: readonly OffsetRange[],
+  { windows, later = table }: { readonly windows: readonly OffsetRange[]; readonly later?: Side },
 ): { state: AuditState; facts: AuditFact[]; rounds: number } {
   const audits = new Map<string, Audit>()
   const facts: AuditFact[] = []
@@ -33,25 +36,31 @@ export function playAudit(
     foldAudit(audits, fact)
   }
   say(told('audit-due', { windows: [...windows], isLast: true }))
+  let isLater = later === table
   for (let rounds = 0; ; rounds++) {
     const state = auditState(audits.get(TABLE) as Audit)
-    if (state.isDone) return { state, facts, rounds }
+    if (state.isDone && isLater) return { state, facts, rounds }
+    if (state.isDone) {
+      isLater = true
+      say(told('audit-reopened', { windows: windows.map((window) => ({ ...window, round: 1 })) }))
+      continue
+    }
     answer(state, 'topic', { of: topic, say })
-    answer(state, 'table', { of: table, say })
+    answer(state, 'table', { of: isLater ? later : table, say })
   }
 }
 
 function answer(state: AuditState, side: AuditSide, { of, say }: { of: Side; say: (fact: AuditFact) => void }): void {
-  for (const { partition, offsetFirst, offsetLast, step } of state.wanted[side]) {
+  for (const { partition, offsetFirst, offsetLast, round, step } of state.wanted[side]) {
     const prints = new IntervalPrints({ partition, offsetFirst, offsetLast, step })
     for (const [offset, texts] of of)
       if (offset >= offsetFirst && offset <= offsetLast)
         for (const text of texts) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
     const { lastRecord } = prints
-    say(told('audit-window', { side, partition, offsetFirst, offsetLast, step, prints: prints.toWire(), fields, lastRecord }))
+    say(told('audit-window', { side, partition, offsetFirst, offsetLast, round, step, prints: prints.toWire(), fields, lastRecord }))
   }
-  for (const { partition, offset } of state.records[side]) {
+  for (const { partition, offset, round } of state.records[side]) {
     const records = (of.get(offset) ?? []).map((text) => record(offset, [text]))
-    say(told('audit-records', { side, partition, offsets: [offset], fields, records }))
+    say(told('audit-records', { side, partition, round, offsets: [offset], fields, records }))
   }
 }

@@ -5,7 +5,7 @@ import { CanarySet, OffsetCover } from './canary-set.ts'
 import { noteDoubled } from './doubled.ts'
 import { foldProbe, type ProbeEvidence } from './probe-evidence.ts'
 import { foldRules, type RuleEvidence } from './rule-evidence.ts'
-import { foldAudit, type Audit } from './audit.ts'
+import { foldAudit, isAuditFact, type Audit } from './audit.ts'
 import { foldShift, type SendShift } from './send-shifts.ts'
 import { RangeSet, difference, intersection, type Ranges } from './range-set.ts'
 
@@ -116,6 +116,10 @@ export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
 /** Folds one fact; the same fact twice changes nothing. */
 export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   if (fact.agent !== 'reporter') evidence.heard++
+  if (isAuditFact(fact)) {
+    foldAudit(evidence.audits, fact)
+    return
+  }
   switch (fact.kind) {
     case 'canaries-intended':
       evidence.intended.addAll(fact.canaries)
@@ -156,12 +160,6 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
       return
     case 'evidence-missing':
       if (!evidence.missing.some((known) => known.hop === fact.hop && known.reason === fact.reason)) evidence.missing.push(fact)
-      return
-    case 'audit-scoped':
-    case 'audit-due':
-    case 'audit-window':
-    case 'audit-records':
-      foldAudit(evidence.audits, fact)
       return
     case 'run-accepted':
     case 'stage-started':

@@ -4,7 +4,7 @@ import type { IdentityColumn } from './identity-column.ts'
 import type { Turns } from './identity-turns.ts'
 import type { ColumnChunk, RowGroup } from './parquet-groups.ts'
 import { pagesOf, type Page } from './parquet-pages.ts'
-import { IntegerColumn } from './parquet-values.ts'
+import { NumberColumn, SmallNumberColumn } from './parquet-values.ts'
 import type { PlacedRows } from './seq-order.ts'
 import type { StreamNames } from './stream-names.ts'
 
@@ -26,10 +26,10 @@ export interface GroupRows extends PlacedRows {
 export function newSlot(groups: readonly RowGroup[], { withPlaces, isShared }: { withPlaces: boolean; isShared: boolean }): RowSlot {
   const rows = Math.max(0, ...groups.map(({ rowCount }) => rowCount))
   const bytes = (count: number) => (isShared ? new SharedArrayBuffer(count) : new ArrayBuffer(count))
+  const integers = (count: number) => new Int32Array(bytes(count * Int32Array.BYTES_PER_ELEMENT))
   const numbers = (count: number) => new Float64Array(bytes(count * Float64Array.BYTES_PER_ELEMENT))
   const places = withPlaces ? rows : 0
-  const streams = new Int32Array(bytes(rows * Int32Array.BYTES_PER_ELEMENT))
-  return { streams, seqs: numbers(rows), partitions: numbers(places), offsets: numbers(places) }
+  return { streams: integers(rows), seqs: numbers(rows), partitions: integers(places), offsets: numbers(places) }
 }
 
 /**
@@ -44,11 +44,12 @@ export async function readGroup(group: RowGroup, column: IdentityColumn, slot: R
       const out = { streams: slot.streams.subarray(row), seqs: slot.seqs.subarray(row) }
       return column.read(page, out, (taken) => turns.push({ ...taken, row: row + taken.row }))
     })
-    for (const [chunk, out] of [[group.partition, slot.partitions] as const, [group.offset, slot.offsets] as const]) {
-      if (chunk === null || out.length === 0) continue
-      const numbers = new IntegerColumn(chunk.type === 'INT64')
-      await eachPage(file, { group, chunk }, (page, row) => numbers.read(page, out.subarray(row)))
-    }
+    const { partition, offset } = group
+    if (partition === null || offset === null || slot.offsets.length === 0) return turns
+    const partitions = new SmallNumberColumn(partition.type === 'INT64')
+    await eachPage(file, { group, chunk: partition }, (page, row) => partitions.read(page, slot.partitions.subarray(row)))
+    const offsets = new NumberColumn(offset.type === 'INT64')
+    await eachPage(file, { group, chunk: offset }, (page, row) => offsets.read(page, slot.offsets.subarray(row)))
     return turns
   } finally {
     await file.close()

@@ -7,6 +7,7 @@ import type { IdentityScanInput } from './identity-scan.ts'
 import { SeqMarks } from './seq-marks.ts'
 import { OffsetSpans } from './offset-spans.ts'
 import { SeqOrder, type OutOfOrder } from './seq-order.ts'
+import { NO_NUMBER, NO_SMALL_NUMBER } from './parquet-values.ts'
 import { StreamNames } from './stream-names.ts'
 
 /** From so many rows on threads of their own are worth their start. */
@@ -110,16 +111,16 @@ class Scan implements PageScan {
     this.#mark(rows, row, count)
     this.#touched.push({ group, pages: this.marks.touched })
     if (this.#input.kafka === null) return
-    this.offsets.add(rows)
-    if (this.#input.order === true) this.order.add(rows)
+    const isGrowing = this.offsets.add(rows)
+    if (this.#input.order === true) this.order.add(rows, isGrowing)
   }
 
   #mark(rows: GroupRows, first: number, end: number): void {
-    const { streams, seqs } = rows
-    for (let row = first; row < end; row++) {
-      const stream = streams[row] as number
-      if (stream === NO_STREAM) this.malformedCount++
-      else if (!this.marks.mark(stream, seqs[row] as number)) this.#repeat(rows, row)
+    for (let row = first; ; row++) {
+      row = this.marks.markRows(rows, { first: row, end })
+      if (row >= end) return
+      if (rows.streams[row] === NO_STREAM) this.malformedCount++
+      else this.#repeat(rows, row)
     }
   }
 
@@ -146,7 +147,8 @@ class Scan implements PageScan {
   #name({ streams, seqs, partitions, offsets, group }: GroupRows, row: number): void {
     if (this.#named.has(row)) return
     this.#named.add(row)
-    const place = { partition: partitions[row] ?? Number.NaN, offset: offsets[row] ?? Number.NaN }
+    const partition = partitions[row] ?? NO_SMALL_NUMBER
+    const place = { partition: partition < 0 ? NO_NUMBER : partition, offset: offsets[row] ?? NO_NUMBER }
     this.repeated.push({ stream: streams[row] as number, seq: seqs[row] as number, ...place, path: group.path, row: group.rowFirst + row })
   }
 

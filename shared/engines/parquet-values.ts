@@ -2,14 +2,17 @@ import { PLAIN, isDictionaryEncoding, type Page } from './parquet-pages.ts'
 
 /** What a null is in a column of numbers. */
 export const NO_NUMBER = Number.NaN
+/** The same in a column of small ones, none of which is negative. */
+export const NO_SMALL_NUMBER = -1
+export const SMALL_NUMBER_MAX = 65_535
 
 /**
  * Parquet's hybrid of runs and packed bits (RLE, https://parquet.apache.org/docs/file-format/data-pages/encodings/).
- * Throws RangeError where there are fewer than `count` values.
+ * Throws RangeError where there are fewer values than `out` has room for.
  */
-export function decodeHybrid(bytes: Buffer, width: number, count: number): Uint32Array {
+export function decodeHybrid(bytes: Buffer, width: number, out: Int32Array): void {
   if (width > 24) throw new RangeError(`${width} bits a value`)
-  const out = new Uint32Array(count)
+  const count = out.length
   const valueBytes = (width + 7) >> 3
   let at = 0
   for (let filled = 0; filled < count;) {
@@ -28,7 +31,6 @@ export function decodeHybrid(bytes: Buffer, width: number, count: number): Uint3
     }
     filled = last
   }
-  return out
 }
 
 /** The number in front of a run, and where that ends. */
@@ -44,7 +46,7 @@ function runHead(bytes: Buffer, from: number): { head: number; end: number } {
 interface Packed {
   readonly at: number
   readonly width: number
-  readonly out: Uint32Array
+  readonly out: Int32Array
   readonly first: number
   readonly last: number
 }
@@ -71,28 +73,30 @@ function isOneRunOfOnes(levels: Buffer, count: number): boolean {
 }
 
 /** Which values of a page are there; null where all are. */
-export function presenceOf({ levels, count }: Page): Uint32Array | null {
+export function presenceOf({ levels, count }: Page): Int32Array | null {
   if (levels === null || count === 0 || isOneRunOfOnes(levels, count)) return null
-  const present = decodeHybrid(levels, 1, count)
+  const present = new Int32Array(count)
+  decodeHybrid(levels, 1, present)
   return present.includes(0) ? present : null
 }
 
-export function countOf(present: Uint32Array | null, count: number): number {
+export function countOf(present: Int32Array | null, count: number): number {
   return present === null ? count : present.reduce((sum, one) => sum + one, 0)
 }
 
 /** Moves the values that are there, which stand at the front of `out`, to their rows. */
-export function spread(out: Float64Array | Int32Array, present: Uint32Array, none: number): void {
+export function spread(out: Float64Array | Int32Array, present: Int32Array, none: number): void {
   let from = countOf(present, present.length)
   for (let row = present.length - 1; row >= 0; row--) out[row] = present[row] === 1 ? (out[--from] as number) : none
 }
 
-export function dictionaryIndices({ values }: Page, count: number): Uint32Array {
-  return count === 0 ? new Uint32Array() : decodeHybrid(values.subarray(1), values.readUInt8(0), count)
+/** Writes as many indices into the dictionary as `out` has room for. */
+export function readIndices({ values }: Page, out: Int32Array): void {
+  if (out.length > 0) decodeHybrid(values.subarray(1), values.readUInt8(0), out)
 }
 
 /** A column of INT32 or INT64 as numbers, page by page. Throws RangeError for what a number cannot hold. */
-export class IntegerColumn {
+export class NumberColumn {
   readonly #isLong: boolean
   #dictionary = new Float64Array()
 
@@ -102,35 +106,85 @@ export class IntegerColumn {
 
   /** Writes the values of a page, NO_NUMBER for nulls, and returns how many. */
   read(page: Page, out: Float64Array): number {
-    if (page.kind === 'dictionary') {
-      this.#dictionary = new Float64Array(page.count)
-      this.#plain(page.values, this.#dictionary)
-      return 0
-    }
-    const present = presenceOf(page)
-    const rows = out.subarray(0, page.count)
-    const there = rows.subarray(0, countOf(present, page.count))
-    if (page.encoding === PLAIN) this.#plain(page.values, there)
-    else if (isDictionaryEncoding(page.encoding)) {
-      const indices = dictionaryIndices(page, there.length)
-      const dictionary = this.#dictionary
-      for (let i = 0; i < there.length; i++) there[i] = dictionary[indices[i] as number] ?? beyondDictionary()
-    } else throw new RangeError(`encoding ${page.encoding}`)
-    if (present !== null) spread(rows, present, NO_NUMBER)
-    return page.count
+    if (page.kind === 'values') return readValues(page, { out, none: NO_NUMBER, readPlain: this.#plain, readIndexed: this.#indexed })
+    this.#dictionary = new Float64Array(page.count)
+    this.#plain(page, this.#dictionary)
+    return 0
   }
 
-  #plain(values: Buffer, out: Float64Array): void {
-    const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
-    if (!this.#isLong) {
-      for (let i = 0; i < out.length; i++) out[i] = view.getInt32(i * 4, true)
-      return
-    }
-    for (let i = 0; i < out.length; i++) {
-      const value = view.getInt32(i * 8 + 4, true) * 4_294_967_296 + view.getUint32(i * 8, true)
-      if (!Number.isSafeInteger(value)) throw new RangeError('an integer beyond 2^53')
-      out[i] = value
-    }
+  readonly #plain = (page: Page, out: Float64Array) => {
+    readPlain(page, { out, isLong: this.#isLong })
+  }
+
+  readonly #indexed = (page: Page, out: Float64Array) => {
+    const indices = new Int32Array(out.length)
+    readIndices(page, indices)
+    const dictionary = this.#dictionary
+    for (let i = 0; i < out.length; i++) out[i] = dictionary[indices[i] as number] ?? beyondDictionary()
+  }
+}
+
+/** A column of few integers, such as partitions. Throws RangeError for one that is not in 0 … SMALL_NUMBER_MAX. */
+export class SmallNumberColumn {
+  readonly #isLong: boolean
+  #dictionary = new Int32Array()
+
+  constructor(isLong: boolean) {
+    this.#isLong = isLong
+  }
+
+  /** Writes the values of a page, NO_SMALL_NUMBER for nulls, and returns how many. */
+  read(page: Page, out: Int32Array): number {
+    if (page.kind === 'values') return readValues(page, { out, none: NO_SMALL_NUMBER, readPlain: this.#plain, readIndexed: this.#indexed })
+    this.#dictionary = new Int32Array(page.count)
+    this.#plain(page, this.#dictionary)
+    return 0
+  }
+
+  readonly #plain = (page: Page, out: Int32Array) => {
+    const numbers = new Float64Array(out.length)
+    readPlain(page, { out: numbers, isLong: this.#isLong })
+    const wrong = numbers.find((number) => number < 0 || number > SMALL_NUMBER_MAX)
+    if (wrong !== undefined) throw new RangeError(`expected 0 … ${SMALL_NUMBER_MAX}, got ${wrong}`)
+    out.set(numbers)
+  }
+
+  readonly #indexed = (page: Page, out: Int32Array) => {
+    readIndices(page, out)
+    const dictionary = this.#dictionary
+    for (let i = 0; i < out.length; i++) out[i] = dictionary[out[i] as number] ?? beyondDictionary()
+  }
+}
+
+interface ValuesReader<Out> {
+  readonly out: Out
+  readonly none: number
+  readonly readPlain: (page: Page, out: Out) => void
+  readonly readIndexed: (page: Page, out: Out) => void
+}
+
+/** The values that are there, then each at its row. */
+function readValues<Out extends Float64Array | Int32Array>(page: Page, { out, none, ...reader }: ValuesReader<Out>): number {
+  const present = presenceOf(page)
+  const rows = out.subarray(0, page.count) as Out
+  const there = rows.subarray(0, countOf(present, page.count)) as Out
+  if (page.encoding === PLAIN) reader.readPlain(page, there)
+  else if (isDictionaryEncoding(page.encoding)) reader.readIndexed(page, there)
+  else throw new RangeError(`encoding ${page.encoding}`)
+  if (present !== null) spread(rows, present, none)
+  return page.count
+}
+
+function readPlain({ values }: Page, { isLong, out }: { isLong: boolean; out: Float64Array }): void {
+  const view = new DataView(values.buffer, values.byteOffset, values.byteLength)
+  if (!isLong) {
+    for (let i = 0; i < out.length; i++) out[i] = view.getInt32(i * 4, true)
+    return
+  }
+  for (let i = 0; i < out.length; i++) {
+    const value = view.getInt32(i * 8 + 4, true) * 4_294_967_296 + view.getUint32(i * 8, true)
+    if (!Number.isSafeInteger(value)) throw new RangeError('an integer beyond 2^53')
+    out[i] = value
   }
 }
 

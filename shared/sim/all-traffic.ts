@@ -6,6 +6,8 @@ import type { SimPipeline, SimSnapshot } from './pipeline.ts'
 export const otherDefects = {
   'skip-other': 'lost',
   'double-other': 'duplicated',
+  /** The second row comes with the next commit. */
+  'double-other-later': 'duplicated',
   'change-other': 'corrupted',
   'invent-other': 'unexpected',
 } as const satisfies Record<string, ViolationKind>
@@ -58,6 +60,8 @@ export function tableRows(
   const canaries = new Set(pipeline.normalised[partition]?.entries.map(({ offset }) => offset))
   for (let offset = first; offset <= Math.min(last, end - 1); offset++)
     if (!canaries.has(offset)) rows.push(...rowsOfOther(partition, offset, at.defect).map((text) => ({ offset, text, canary: null })))
+  if (at.defect === 'double-other-later')
+    rows.push(...plantedOthers(pipeline, partition, at).map((offset) => ({ offset, text: 'other', canary: null })))
   return rows
 }
 
@@ -72,13 +76,14 @@ function rowsOfOther(partition: number, offset: number, defect: OtherDefect | 'n
       return ['other', 'other']
     case 'change-other':
       return ['changed']
+    case 'double-other-later':
     case 'invent-other':
     case 'none':
       return ['other']
   }
 }
 
-/** Offsets of an interval at which the defect shows. */
+/** Offsets of an interval at which the defect shows by now. */
 export function plantedOthers(
   pipeline: SimPipeline,
   partition: number,
@@ -86,7 +91,9 @@ export function plantedOthers(
 ): number[] {
   const [first, last] = at.interval
   const canaries = new Set(pipeline.normalised[partition]?.entries.map(({ offset }) => offset))
-  const offsets = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  // A second row is there when another commit came behind the one that brought the first.
+  const end = at.defect === 'double-other-later' ? (pipeline.snapshots.at(-2)?.sunk[partition] ?? 0) : Infinity
+  const offsets = Array.from({ length: Math.min(last + 1, end) - first }, (_, i) => first + i)
   return offsets.filter(
     (offset) =>
       at.defect !== 'none' &&
@@ -111,7 +118,9 @@ export function storedOffsets(pipeline: SimPipeline, defect: OtherDefect | 'none
 
 /** Least and greatest source offset, by partition, of the rows that a snapshot added, whoever wrote the records. */
 export function addedOffsets(pipeline: SimPipeline, { parentId, rows, sunk }: SimSnapshot, defect: OtherDefect | 'none'): OffsetRange[] {
-  const before = pipeline.snapshots.find(({ snapshotId }) => snapshotId === parentId)?.sunk ?? []
+  const parent = pipeline.snapshots.find(({ snapshotId }) => snapshotId === parentId)
+  const before = parent?.sunk ?? []
+  const longBefore = pipeline.snapshots.find(({ snapshotId }) => snapshotId === parent?.parentId)?.sunk ?? []
   return sunk.flatMap((end, partition) => {
     const canaries = new Set(pipeline.normalised[partition]?.entries.map(({ offset }) => offset))
     const offsets = rows.filter((row) => row.partition === partition).map(({ offset }) => offset)
@@ -119,6 +128,8 @@ export function addedOffsets(pipeline: SimPipeline, { parentId, rows, sunk }: Si
     // A topic that was made again is read from its beginning.
     for (let offset = begun > end ? 0 : begun; offset < end; offset++)
       if (!canaries.has(offset) && rowsOfOther(partition, offset, defect).length > 0) offsets.push(offset)
+    if (defect === 'double-other-later')
+      offsets.push(...plantedOthers(pipeline, partition, { interval: [longBefore[partition] ?? 0, begun - 1], defect }))
     return offsets.length === 0 ? [] : [{ partition, offsetFirst: Math.min(...offsets), offsetLast: Math.max(...offsets) }]
   })
 }

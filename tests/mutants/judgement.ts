@@ -32,6 +32,7 @@ const changes = at('shared/iceberg/changes.ts')
 const bounds = at('shared/iceberg/column-bounds.ts')
 const table = at('agents/storage-reconciler/table-work.ts')
 const probes = at('agents/query-prober/judging.ts')
+const asking = at('agents/query-prober/asking.ts')
 const recovery = at('shared/core/recovery.ts')
 const auditState = at('shared/core/audit-state.ts')
 const auditFindings = at('shared/core/audit-findings.ts')
@@ -227,6 +228,16 @@ export const mutants: readonly Mutant[] = [
   plan('files that deletes reach are not read', '...touched.map((file) => ({ file, before: true, after: true, isNew: false })),', ''),
   plan('a compaction may write any number of rows', 'hasDeletes ? after <= before : after === before', 'hasDeletes || after >= 0'),
   table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
+  asking(
+    'the last pass waits for what nobody vouches for',
+    '.every((api) => isVouchedSettled(evidence, run, api))) return\n',
+    '.every((api) => isSettled(evidence, run, api))) return\n',
+  ),
+  asking(
+    'the last pass ends without what nobody vouches for',
+    'if (![...work.hops.keys()].every((api) => isSettled(evidence, run, api))) return false\n',
+    '',
+  ),
   probes('one wrong answer is enough', 'const WRONGS_MAX = 2', 'const WRONGS_MAX = 1'),
   probes(
     'an older snapshot is a wrong answer',
@@ -249,6 +260,19 @@ export const mutants: readonly Mutant[] = [
     'if (record.isForeign && rows.length > 0)',
   ),
   auditFindings('a second row is none', 'if (rows.length > 1) {', 'if (rows.length > 2) {'),
+  auditState(
+    'what was told before a window was opened anew counts',
+    'audit.nodes.get(intervalKey(interval, round))',
+    'audit.nodes.get(intervalKey(interval, 0))',
+  ),
+  auditState('a window is never compared once more', 'const ROUNDS_MAX = 3', 'const ROUNDS_MAX = 0'),
+  auditState('a window is compared for ever', 'const ROUNDS_MAX = 3', 'const ROUNDS_MAX = Infinity'),
+  tableAudit('rows that were added later are not told', 'work.isWatched = grown.length === 0', 'work.isWatched = true'),
+  tableAudit(
+    'nobody waits for rows that come later',
+    '- (work.comparedSinceMs ?? nowMs) < WATCHED_MS',
+    '- (work.comparedSinceMs ?? nowMs) < 0',
+  ),
   audit('the last window is left out', 'if (isLast || spanOf(window) === windowOffsets)', 'if (spanOf(window) === windowOffsets)'),
   tableAudit(
     'a table is compared before it has come so far',

@@ -29,12 +29,14 @@ export interface Planted {
 export interface SabotageCase {
   readonly name: string
   readonly kind: 'defect' | 'innocent'
-  readonly of: 'topic' | 'table' | 'content'
+  readonly of: 'topic' | 'table' | 'content' | 'others'
   /** It leaves its pipeline unfit for the next one. */
   readonly spoils?: true
   /** It touches what all pipelines stand on: nothing else runs beside it. */
   readonly alone?: true
   readonly canaries?: number
+  /** All traffic is compared, not canaries alone. */
+  readonly audits?: true
   /** How long its run may take; a minute where it does not say. */
   readonly timeoutMs?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }

@@ -3,6 +3,7 @@ import type { FollowedRun } from '../../agents/cli/followed-run.ts'
 import { decimalToText, NOTIONAL_SCALE, PRICE_SCALE, QUANTITY_SCALE } from '../../compose/reference/decimal.ts'
 import { Decoder, Registry } from '../../compose/reference/registry.ts'
 import { normalise, type NormalisedTrade, type RawTrade } from '../../compose/reference/trade.ts'
+import { streamOfPartition } from '../../shared/core/audit-findings.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
 import { connectKafka } from '../../shared/runtime/kafka.ts'
 import { createReader } from '../../shared/runtime/kafka-reader.ts'
@@ -42,6 +43,8 @@ export interface Flow {
   readonly records: readonly Outgoing[]
   /** A few of them, of several streams and none at an end. */
   some(count: number): Outgoing[]
+  /** Records that are no canaries, in the second topic; named as findings name them, by partition and offset. */
+  produceOthers(count: number): Promise<Placed[]>
   /** By a producer whose clock is off by so much. */
   produce(records: readonly Outgoing[], clockOffMs?: number): Promise<Placed[]>
   /** The normaliser's group has read all of the raw topic. */
@@ -84,6 +87,10 @@ export async function openFlow(
     runId: of.runId,
     records,
     some: (count) => pick(records, count),
+    produceOthers: async (count) => {
+      const placed = await produce(pipeline, records.slice(0, count).map(asOther), 0)
+      return placed.map((one) => ({ ...one, stream: streamOfPartition(one.partition), seq: one.offset }))
+    },
     produce: (wanted, clockOffMs = 0) => produce(pipeline, wanted, clockOffMs),
     normaliserDone: () => commit(groups.normaliser, names.raw),
     normaliserAt: (next) => commit(groups.normaliser, names.raw, next),
@@ -111,6 +118,11 @@ export async function openFlow(
       ),
   }
   return flow
+}
+
+const asOther = (record: Outgoing): Outgoing => {
+  const id = `T-${record.id}`
+  return { ...record, id, headers: {}, trade: { ...record.trade, trade_id: id, venue: 'XNAS' } }
 }
 
 type Admin = ReturnType<Kafka['admin']>

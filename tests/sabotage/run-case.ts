@@ -17,7 +17,7 @@ const CANARIES = 240
 const STREAMS = 8
 const TIMEOUT_MS = 60_000
 
-const planOf = ({ canaries = CANARIES, timeoutMs = TIMEOUT_MS }: SabotageCase) => ({
+const planOf = ({ canaries = CANARIES, timeoutMs = TIMEOUT_MS, audits }: SabotageCase) => ({
   version: 1,
   name: 'sabotage',
   timeoutMs,
@@ -25,9 +25,20 @@ const planOf = ({ canaries = CANARIES, timeoutMs = TIMEOUT_MS }: SabotageCase) =
   stages: [
     { stage: 'sight', task: 'sight-topics', timeoutMs: timeoutMs - 10_000 },
     { stage: 'reconcile', task: 'reconcile-table', timeoutMs: timeoutMs - 5_000 },
-    { stage: 'produce', task: 'produce', needsStarted: ['sight', 'reconcile'], timeoutMs: 30_000 },
+    ...(audits === true ? auditStages(timeoutMs - 5_000) : []),
+    {
+      stage: 'produce',
+      task: 'produce',
+      needsStarted: ['sight', 'reconcile', ...(audits === true ? ['audit-topics'] : [])],
+      timeoutMs: 30_000,
+    },
   ],
 })
+
+const auditStages = (timeoutMs: number) => [
+  { stage: 'audit-tables', task: 'audit-tables', timeoutMs },
+  { stage: 'audit-topics', task: 'audit-topics', needsStarted: ['audit-tables'], windowOffsets: 100, timeoutMs },
+]
 
 /** One run with one thing done to it, held against what must be said of that. */
 export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<CaseResult> {

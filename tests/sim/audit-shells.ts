@@ -3,22 +3,25 @@ import type { TableAuditEffect, TableAuditEvent } from '../../agents/storage-rec
 import type { AuditField } from '../../schemas/results/audit-window.ts'
 import { IntervalPrints } from '../../shared/core/audit-print.ts'
 import type { WantedPrints, WantedRecord } from '../../shared/core/audit-state.ts'
-import type { SidePrints, SideRecords } from '../../shared/core/audit.ts'
+import { isOverlapping, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
 import { fnv1a } from '../../shared/core/prng.ts'
-import { storedOffsets, tableRows, topicRecords, type SimTold } from '../../shared/sim/all-traffic.ts'
+import { addedOffsets, storedOffsets, tableRows, topicRecords, type SimTold } from '../../shared/sim/all-traffic.ts'
 import type { ShellContext } from './host.ts'
 
 const FIELDS: AuditField[] = [{ field: 'price', as: 'text' }]
 const TROUBLE_ONE_IN = 6
 
-function printsOf({ partition, offsetFirst, offsetLast, step }: WantedPrints, told: readonly SimTold[]): Omit<SidePrints, 'snapshotId'> {
+function printsOf(
+  { partition, offsetFirst, offsetLast, round, step }: WantedPrints,
+  told: readonly SimTold[],
+): Omit<SidePrints, 'snapshotId'> {
   const prints = new IntervalPrints({ partition, offsetFirst, offsetLast, step })
   for (const { offset, text } of told) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
   const { lastRecord } = prints
-  return { partition, offsetFirst, offsetLast, step, prints: prints.toWire(), fields: FIELDS, lastRecord, leftOut: 0, gone: null }
+  return { partition, offsetFirst, offsetLast, round, step, prints: prints.toWire(), fields: FIELDS, lastRecord, leftOut: 0, gone: null }
 }
 
-function recordsOf({ partition, offset, fields }: WantedRecord, told: readonly SimTold[]): Omit<SideRecords, 'snapshotId'> {
+function recordsOf({ partition, offset, round, fields }: WantedRecord, told: readonly SimTold[]): Omit<SideRecords, 'snapshotId'> {
   const records = told.map(({ text, canary }) => ({
     offset,
     values: [text],
@@ -28,7 +31,7 @@ function recordsOf({ partition, offset, fields }: WantedRecord, told: readonly S
     traceId: null,
     file: null,
   }))
-  return { partition, offsets: [offset], fields: [...fields], records, gone: null }
+  return { partition, round, offsets: [offset], fields: [...fields], records, gone: null }
 }
 
 /** Takes its time, and fails now and then. */
@@ -123,6 +126,12 @@ export function auditTable(context: ShellContext, effect: TableAuditEffect, send
       case 'audit-records': {
         const found = effect.wanted.map((wanted) => recordsOf(wanted, rowsIn(wanted.partition, [wanted.offset, wanted.offset])))
         return { type: 'audit-records-read', runId, hop, records: found.map((one) => ({ ...one, snapshotId: snapshot.snapshotId })) }
+      }
+      case 'audit-additions': {
+        const addedSince = (snapshotId: string) =>
+          pipeline.snapshots.slice(Number(snapshotId)).flatMap((one) => addedOffsets(pipeline, one, defect))
+        const grown = effect.compared.filter((window) => addedSince(window.snapshotId).some((range) => isOverlapping(range, window)))
+        return { type: 'audit-additions-seen', runId, hop, snapshotId: snapshot.snapshotId, grown }
       }
     }
   }

@@ -21,6 +21,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
       case 'audit-look':
       case 'audit-prints':
       case 'audit-records':
+      case 'audit-additions':
         auditTable(context, effect, send)
         return
       case 'stop-following':

@@ -66,15 +66,12 @@ export function haveEnded(run: RunState, task: 'sight-topics' | 'reconcile-table
   return run.resolved.plan.stages.every((stage) => stage.task !== task || run.stages.get(stage.stage)?.ended !== null)
 }
 
-/** Everything produced is in the table or proven lost, or nobody looks any more: what is asked now is the last word. */
-export function isSettled(evidence: Evidence, run: RunState, api: string): boolean {
+/** Everything vouched for is in the table or proven lost, or nobody looks any more: of that, what is asked now is the last word. */
+export function isVouchedSettled(evidence: Evidence, run: RunState, api: string): boolean {
   if (!haveEnded(run, 'produce')) return false
   const { undecided } = askableAt(evidence, run, api)
   if (undecided.size > 0) return false
   if (haveEnded(run, 'reconcile-table')) return true
-  const { load } = run.resolved.plan
-  // What nobody vouches for is owed where it was seen: that is known once nobody sights topics any more.
-  if (withoutMirror(load, unknownOf(evidence)).size > 0 && !haveEnded(run, 'sight-topics')) return false
   const table = tableOf(run, api)
   if (table === null) return true
   const owed = CanarySet.of(evidence.acknowledged.toWire())
@@ -84,5 +81,12 @@ export function isSettled(evidence: Evidence, run: RunState, api: string): boole
   for (const { violation, stream, standing } of standingViolations(evidence)) {
     if (violation === 'lost') lost.addAll([{ stream, ranges: [...standing.ranges] }])
   }
-  return withoutMirror(load, owed).minus(hopEvidence(evidence, table).sighted).minus(lost).size === 0
+  return withoutMirror(run.resolved.plan.load, owed).minus(hopEvidence(evidence, table).sighted).minus(lost).size === 0
+}
+
+/** The same of everything: what nobody vouches for is owed where it was seen, which is known once nobody sights topics any more. */
+export function isSettled(evidence: Evidence, run: RunState, api: string): boolean {
+  if (!isVouchedSettled(evidence, run, api)) return false
+  const isKnown = withoutMirror(run.resolved.plan.load, unknownOf(evidence)).size === 0
+  return isKnown || haveEnded(run, 'sight-topics') || haveEnded(run, 'reconcile-table')
 }

@@ -1,0 +1,91 @@
+import type { Expected, SabotageCase } from '../case.ts'
+import type { Flow, Placed, Row } from '../flow.ts'
+
+const OTHERS = 160
+
+interface Told {
+  readonly canaries: readonly Placed[]
+  readonly others: readonly Placed[]
+  /** Of the others: some, of several partitions. */
+  readonly chosen: readonly Placed[]
+}
+
+/** Canaries and records of others are in the second topic; then `act` is the sink. All of them are compared. */
+const amongOthers = (
+  name: string,
+  act: (flow: Flow, told: Told) => Promise<readonly Expected[]>,
+  options: Partial<SabotageCase> = {},
+): SabotageCase => ({
+  name,
+  kind: 'defect',
+  of: 'others',
+  audits: true,
+  ...options,
+  async act(flow) {
+    const canaries = await flow.produce(flow.records)
+    const others = await flow.produceOthers(OTHERS)
+    await flow.normaliserDone()
+    const chosen = others.filter((_, at) => at % 37 === 11)
+    return { expected: await act(flow, { canaries, others, chosen }) }
+  },
+})
+
+const rowsOf = (flow: Flow, placed: readonly Placed[], change: (one: Placed) => Row = () => ({})) =>
+  placed.map((one) => flow.row(one, change(one)))
+
+async function sink(flow: Flow, rows: readonly Row[]): Promise<void> {
+  await flow.pipeline.writer.do('append', { rows })
+  await flow.sinkDone()
+}
+
+const isHeldBack = ({ partition }: Placed) => partition === 3
+
+/** A partition is held back until windows of others have been compared: then comes `more` with it. */
+async function sinkInTwo(flow: Flow, { canaries, others }: Told, more: () => Promise<readonly Row[]>): Promise<void> {
+  const all = [...canaries, ...others]
+  await flow.append(all.filter((one) => !isHeldBack(one)))
+  await flow.heard('windows compared', ({ evidence }) =>
+    [...evidence.audits.values()].some(({ nodes }) => [...nodes.values()].some(({ table }) => table !== null)),
+  )
+  await sink(flow, [...rowsOf(flow, all.filter(isHeldBack)), ...(await more())])
+}
+
+export const otherCases: readonly SabotageCase[] = [
+  amongOthers('records of others lost on the way into the table', async (flow, { canaries, others, chosen }) => {
+    await sink(flow, rowsOf(flow, [...canaries, ...others.filter((one) => !chosen.includes(one))]))
+    return [{ violation: 'lost', at: 'table', canaries: chosen }]
+  }),
+  amongOthers('records of others twice in the table', async (flow, { canaries, others, chosen }) => {
+    await sink(flow, rowsOf(flow, [...canaries, ...others, ...chosen]))
+    return [{ violation: 'duplicated', at: 'table', canaries: chosen }]
+  }),
+  amongOthers('records of others again in a later commit', async (flow, told) => {
+    const again = told.chosen.filter((one) => !isHeldBack(one))
+    await sinkInTwo(flow, told, () => Promise.resolve(rowsOf(flow, again)))
+    return [{ violation: 'duplicated', at: 'table', canaries: again }]
+  }),
+  amongOthers('a field changed in records of others', async (flow, { canaries, others, chosen }) => {
+    const changed = rowsOf(flow, chosen, ({ trade }) => ({ side: trade.side === 'BUY' ? 'SELL' : 'BUY' }))
+    await sink(flow, [...rowsOf(flow, [...canaries, ...others.filter((one) => !chosen.includes(one))]), ...changed])
+    return [{ violation: 'corrupted', at: 'table', canaries: chosen, field: 'side' }]
+  }),
+  amongOthers(
+    'records of others, and every one is in the table',
+    async (flow, { canaries, others }) => {
+      await sink(flow, rowsOf(flow, [...canaries, ...others]))
+      return []
+    },
+    { kind: 'innocent' },
+  ),
+  amongOthers(
+    'records of others, compacted after they were compared',
+    async (flow, told) => {
+      await sinkInTwo(flow, told, async () => {
+        await flow.pipeline.writer.do('rewrite')
+        return []
+      })
+      return []
+    },
+    { kind: 'innocent' },
+  ),
+]
