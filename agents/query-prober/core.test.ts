@@ -266,6 +266,22 @@ test('killed in the midst, it goes on where the log ends: nothing is counted twi
   expect(story.facts.filter((fact) => fact.kind === 'stage-started' && fact.stage === 'probe').length).toBe(1)
 })
 
+test('of the last pass, a process that comes after asks for nothing again', () => {
+  const story = new Story()
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.end('produce')
+  const windows = () => story.asked.filter(({ question }) => question.kind === 'window').length
+  story.run(2_600)
+  expect(story.compared(WINDOW)).toBe(200)
+  const asked = windows()
+  expect(story.hasEnded).toBe(false)
+  story.restart()
+  story.run(60_000)
+  expect(story.ended?.outcome).toBe('ok')
+  expect(windows()).toBe(asked)
+})
+
 test('a stage that cannot finish in its time is inconclusive', () => {
   const story = new Story()
   story.produced(both(0, 99))

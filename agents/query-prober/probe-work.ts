@@ -44,6 +44,7 @@ export interface Pending {
   errors: number
   readonly latency: LatencySketch
   readonly compared: CanarySet
+  readonly covered: CanarySet
   readonly unchecked: CanarySet
   snapshotId: string | null
 }
@@ -58,7 +59,7 @@ export interface HopWork {
   flushedMs: number
   lastGoodMs: number
   lastFailedMs: number | null
-  /** What the final pass need not ask again. */
+  /** What the final pass need not ask again; also what another process has asked, before this one was there. */
   readonly covered: CanarySet
   readonly checksLeft: Set<'no-credentials' | 'unknown-id'>
   /** When each snapshot was first named, for time to visibility. */
@@ -103,10 +104,13 @@ const FLUSH_EVERY_MS = 2_000
 /** So many wrong windows are taken apart; beyond, a window is accused as a whole. */
 const HALVINGS_MAX = 400
 
-export function newProbeWork({ base }: RunWorks, run: RunState, stage: string): ProbeWork {
-  const hops = hopsOfKind(run, 'api').map(({ name, hop }) =>
-    newHopWork({ name, hop, table: tableOf(run, name) }, base.config.topology, base.nowMs),
-  )
+export function newProbeWork(works: RunWorks, run: RunState, stage: string): ProbeWork {
+  const { base } = works
+  const { probes } = evidenceOf(works, run.runId)
+  const hops = hopsOfKind(run, 'api').map(({ name, hop }) => ({
+    ...newHopWork({ name, hop, table: tableOf(run, name) }, base.config.topology, base.nowMs),
+    covered: CanarySet.of(probes.get(name)?.covered.toWire() ?? []),
+  }))
   return {
     runId: run.runId,
     stage,
@@ -128,7 +132,11 @@ export function newProbeWork({ base }: RunWorks, run: RunState, stage: string): 
   }
 }
 
-function newHopWork({ name, hop, table }: Pick<HopWork, 'name' | 'hop' | 'table'>, topology: Topology, nowMs: number): HopWork {
+function newHopWork(
+  { name, hop, table }: Pick<HopWork, 'name' | 'hop' | 'table'>,
+  topology: Topology,
+  nowMs: number,
+): Omit<HopWork, 'covered'> {
   // The run's own hops carry no headers: whether some are needed stands in this agent's topology alone.
   const own = topology.hops.find((candidate) => hopName(candidate) === name)
   const checksLeft = new Set<'no-credentials' | 'unknown-id'>()
@@ -143,7 +151,6 @@ function newHopWork({ name, hop, table }: Pick<HopWork, 'name' | 'hop' | 'table'
     flushedMs: nowMs,
     lastGoodMs: nowMs,
     lastFailedMs: null,
-    covered: new CanarySet(),
     checksLeft,
     namings: new Map(),
     timed: new Set(),
@@ -157,6 +164,7 @@ const emptyPending = (): Pending => ({
   errors: 0,
   latency: new LatencySketch(),
   compared: new CanarySet(),
+  covered: new CanarySet(),
   unchecked: new CanarySet(),
   snapshotId: null,
 })
@@ -223,7 +231,7 @@ export function flush(works: RunWorks, { run, work, hop }: HopContext, force: 'a
   hop.flushedMs = nowMs
   const effects = tellVisibility(works, { run, work, hop })
   const { pending } = hop
-  if (pending.requests === 0 && pending.unchecked.size === 0 && pending.compared.size === 0) return effects
+  if (pending.requests === 0 && [pending.unchecked, pending.compared, pending.covered].every(({ size }) => size === 0)) return effects
   hop.pending = emptyPending()
   return [...effects, sayAnswered(works, { run, hop: hop.name, probe: hop.hop.per }, pending)]
 }
@@ -257,6 +265,7 @@ function sayAnswered(works: RunWorks, at: { run: RunState; hop: string; probe: s
     errors: pending.errors,
     latency: pending.latency.toWire(),
     canaries: pending.compared.toWire(),
+    covered: pending.covered.toWire(),
     unchecked: pending.unchecked.toWire(),
     snapshotId: pending.snapshotId,
   })

@@ -29,7 +29,8 @@ export function close(works: RunWorks, decided: Decided, closing: Closing): Prob
   const ranges = [first, last]
   if (closing === 'right') hop.pending.compared.addAll([{ stream, ranges }])
   // What is accused is not asked again either, as far as the accusation goes.
-  if ((closing === 'right' || closing === 'given-up') && work.settledSinceMs !== null) hop.covered.addAll([{ stream, ranges }])
+  if ((closing === 'right' || closing === 'given-up') && work.settledSinceMs !== null)
+    for (const covered of [hop.covered, hop.pending.covered]) covered.addAll([{ stream, ranges }])
   return closeHalf(works, decided, closing)
 }
 

@@ -9,6 +9,10 @@ export const probeAnswered = fact('probe-answered', {
   errors: z.int(),
   latency: latencySketch,
   canaries: z.array(streamRanges).describe('Canaries whose answer was compared and right.'),
+  covered: z
+    .array(streamRanges)
+    .default([])
+    .describe('Canaries the last pass need not ask for again, by whoever makes it: everything was in the table when they were asked for.'),
   unchecked: z.array(streamRanges).describe('Left out because an earlier hop already accuses them.'),
   snapshotId: z.string().nullable().describe('The last snapshot the answers named.'),
 }).describe('What a query or an endpoint answered, compared with what was produced.')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { recordFindings } from './audit-findings.ts'
-import { auditState } from './audit-state.ts'
+import { auditState, comparedWindows } from './audit-state.ts'
 import { playAudit, record, type Side } from './audited-sides.fixture.ts'
 import { cutWindows, emptyAudit, foldAudit, nextDue, type Audit, type RecordsTold } from './audit.ts'
 import { TABLE, told } from './told-run.fixture.ts'
@@ -60,6 +60,24 @@ describe('narrowing', () => {
     const ofRounds = Map.groupBy(facts, (fact) => ('round' in fact ? fact.round : 0))
     for (const round of [1, 0]) for (const fact of ofRounds.get(round) ?? []) foldAudit(audits, fact)
     expect(auditState(audits.get(TABLE) as Audit)).toEqual(state)
+  })
+
+  test('of windows that were compared names those that may be once more', () => {
+    const audits = new Map<string, Audit>()
+    const { facts } = playAudit(topic, topic, { windows: whole })
+    for (const fact of facts) foldAudit(audits, fact)
+    const audit = audits.get(TABLE) as Audit
+    const reopened = (round: number) => {
+      foldAudit(audits, told('audit-reopened', { windows: whole.map((window) => ({ ...window, round })) }))
+      return comparedWindows(audit)
+    }
+    expect(comparedWindows(audit)).toEqual([{ ...whole[0], round: 0, snapshotId: '7' }])
+    // Not before it was compared in the new round; and not for ever.
+    expect(reopened(2)).toEqual([])
+    for (const fact of facts) if ('round' in fact) foldAudit(audits, { ...fact, round: 2 })
+    expect(comparedWindows(audit)).toEqual([{ ...whole[0], round: 2, snapshotId: '7' }])
+    for (const fact of facts) if ('round' in fact) foldAudit(audits, { ...fact, round: 3 })
+    expect(reopened(3)).toEqual([])
   })
 
   test('of a table without a long stretch of rows names the stretch, not each row', () => {

@@ -57,7 +57,20 @@ function answer(state: AuditState, side: AuditSide, { of, say }: { of: Side; say
       if (offset >= offsetFirst && offset <= offsetLast)
         for (const text of texts) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
     const { lastRecord } = prints
-    say(told('audit-window', { side, partition, offsetFirst, offsetLast, round, step, prints: prints.toWire(), fields, lastRecord }))
+    say(
+      told('audit-window', {
+        side,
+        partition,
+        offsetFirst,
+        offsetLast,
+        round,
+        step,
+        prints: prints.toWire(),
+        fields,
+        lastRecord,
+        snapshotId: side === 'table' ? '7' : null,
+      }),
+    )
   }
   for (const { partition, offset, round } of state.records[side]) {
     const records = (of.get(offset) ?? []).map((text) => record(offset, [text]))

@@ -5,6 +5,8 @@ import { LatencySketch } from './latency-sketch.ts'
 /** What was asked at a hop, and of which canaries the answers were compared. */
 export interface ProbeEvidence {
   readonly compared: CanarySet
+  /** What the last pass has asked for. */
+  readonly covered: CanarySet
   readonly unchecked: CanarySet
   readonly latency: LatencySketch
   readonly batches: Set<string>
@@ -18,6 +20,7 @@ export function foldProbe(probes: Map<string, ProbeEvidence>, fact: Fact<'probe-
   if (probe === undefined) {
     probe = {
       compared: new CanarySet(),
+      covered: new CanarySet(),
       unchecked: new CanarySet(),
       latency: new LatencySketch(),
       batches: new Set(),
@@ -30,6 +33,7 @@ export function foldProbe(probes: Map<string, ProbeEvidence>, fact: Fact<'probe-
   if (probe.batches.has(batch)) return
   probe.batches.add(batch)
   probe.compared.addAll(fact.canaries)
+  probe.covered.addAll(fact.covered)
   probe.unchecked.addAll(fact.unchecked)
   probe.latency.merge(fact.latency)
   probe.requests += fact.requests

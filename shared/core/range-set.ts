@@ -1,4 +1,5 @@
 import { assert } from './assert.ts'
+import { InvariantError } from './errors.ts'
 
 /**
  * A set of non-negative integers as sorted, disjoint, non-touching ranges: `[first, last, first, last, …]`.
@@ -67,11 +68,16 @@ export class RangeSet {
   }
 
   addRange(first: number, last: number): void {
-    assert(first <= last && first >= 0, `not a range: ${first}..${last}`)
+    // No text is made of those that are one: there are very many.
+    if (!(first <= last && first >= 0)) throw new InvariantError(`not a range: ${first}..${last}`)
     const ranges = this.#ranges
     const tail = ranges.length - 2
     if (tail < 0 || first > (ranges[tail + 1] as number) + 1) {
       ranges.push(first, last)
+      return
+    }
+    if (first >= (ranges[tail] as number)) {
+      ranges[tail + 1] = Math.max(last, ranges[tail + 1] as number)
       return
     }
     // The first range that ends at or after first - 1 (touching counts), and the first that starts beyond last + 1.

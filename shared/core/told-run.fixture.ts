@@ -173,6 +173,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     errors: 0,
     latency: latencyOf(7),
     canaries: ALL,
+    covered: [],
     unchecked: [],
     snapshotId: '1',
   },

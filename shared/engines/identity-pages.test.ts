@@ -193,6 +193,24 @@ test.each([
   PROPERTY_MS,
 )
 
+test('the offsets of a partition begin with its first row that has one, in whatever file', async () => {
+  const at = (seq: number, offset: number | null): Row => ({
+    id: canaryIdText({ runId: runIds[0]!, stream: 0, seq }),
+    partition: 3,
+    offset,
+  })
+  const paths = [await fileOf([at(0, null)]), await fileOf([at(1, null), at(2, 7), at(3, 9)]), await fileOf([at(4, 8)])]
+  expect(await scanPages(db, inputOf(paths))).not.toBeNull()
+  const { offsets } = await scanIdentities(db, inputOf(paths))
+  expect(offsets).toEqual([{ partition: 3, offsetFirst: 7, offsetLast: 9, rowCount: 5 }])
+})
+
+test('a partition that Kafka cannot have is left to the engine', async () => {
+  const path = await fileOf([{ ...clean(1)[0]!, partition: 70_000 }])
+  expect(await scanPages(db, inputOf([path]))).toBeNull()
+  expect((await scanIdentities(db, inputOf([path]))).offsets).toMatchObject([{ partition: 70_000 }])
+})
+
 const clean = (count: number, streams = 4): Row[] =>
   Array.from({ length: count }, (_, i) => ({
     id: canaryIdText({ runId: runIds[0]!, stream: i % streams, seq: Math.floor(i / streams) }),

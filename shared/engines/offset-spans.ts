@@ -8,12 +8,14 @@ export interface OffsetSpan {
   readonly rows: number
 }
 
+/** No offset is greater than this one, so that the first of a partition is told from those that follow. */
+const NONE = Infinity
+
 /** Least and greatest offset of the rows of each partition. */
 export class OffsetSpans {
   readonly #partitions: number[] = []
   readonly #firsts = new Float64Array(SMALL_NUMBER_MAX + 1)
-  /** Infinity where none has begun. */
-  readonly #lasts = new Float64Array(SMALL_NUMBER_MAX + 1).fill(Infinity)
+  readonly #lasts = new Float64Array(SMALL_NUMBER_MAX + 1).fill(NONE)
   readonly #rows = new Float64Array(SMALL_NUMBER_MAX + 1)
 
   /** Returns whether each row has a greater offset than all before it of its partition, in these rows and in those added earlier. */
@@ -26,13 +28,13 @@ export class OffsetSpans {
   /** Of partitions that have a row with an offset, in their order. */
   get spans(): OffsetSpan[] {
     return this.#partitions
+      .filter((partition) => this.#lasts[partition] !== NONE)
       .map((partition) => ({
         partition,
         first: this.#firsts[partition] as number,
         last: this.#lasts[partition] as number,
         rows: this.#rows[partition] as number,
       }))
-      .filter(({ first }) => first !== Infinity)
       .sort((a, b) => a.partition - b.partition)
   }
 
@@ -40,13 +42,15 @@ export class OffsetSpans {
     for (let row = this.#addKnown(rows, 0); row < rows.count; row = this.#addKnown(rows, row)) {
       const partition = rows.partitions[row] as number
       const offset = rows.offsets[row] as number
-      if (this.#rows[partition] !== 0 || Number.isNaN(offset)) return row
-      this.#begin(partition, offset)
+      if (this.#lasts[partition] !== NONE || Number.isNaN(offset)) return row
+      this.#meet(partition)
+      this.#firsts[partition] = offset
+      this.#lasts[partition] = -Infinity
     }
     return rows.count
   }
 
-  /** As files mostly are: adds rows from `from` on, as long as the offsets of partitions that have begun grow, and returns up to which. */
+  /** As files mostly are: adds rows from `from` on, as long as the offsets of partitions that have one grow, and returns up to which. */
   #addKnown({ count, partitions, offsets }: PlacedRows, from: number): number {
     const lasts = this.#lasts
     const rows = this.#rows
@@ -66,17 +70,17 @@ export class OffsetSpans {
     for (let row = from; row < count; row++) {
       const partition = partitions[row] as number
       if (partition < 0) continue
-      if (this.#rows[partition] === 0) this.#begin(partition)
+      this.#meet(partition)
       this.#rows[partition] = (this.#rows[partition] as number) + 1
       const offset = offsets[row] as number
-      if (offset < (this.#firsts[partition] as number)) this.#firsts[partition] = offset
-      if (offset > (this.#lasts[partition] as number)) this.#lasts[partition] = offset
+      if (Number.isNaN(offset)) continue
+      const isFirst = this.#lasts[partition] === NONE
+      this.#firsts[partition] = isFirst ? offset : Math.min(offset, this.#firsts[partition] as number)
+      this.#lasts[partition] = isFirst ? offset : Math.max(offset, this.#lasts[partition] as number)
     }
   }
 
-  #begin(partition: number, first = Infinity): void {
-    this.#partitions.push(partition)
-    this.#firsts[partition] = first
-    this.#lasts[partition] = -Infinity
+  #meet(partition: number): void {
+    if (this.#rows[partition] === 0) this.#partitions.push(partition)
   }
 }

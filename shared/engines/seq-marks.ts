@@ -8,6 +8,7 @@ const WORDS = PAGE_BITS / 32
 const PAGES_MAX = 131_072
 const PAGES_LEAST = 64
 const NO_PAGE = -1
+const ALL_BITS = 0xffff_ffff
 
 interface Seqs {
   readonly streams: Int32Array
@@ -118,7 +119,11 @@ export class SeqMarks {
     const set = RangeSet.empty()
     for (const [number, begin] of [...(this.#streams[stream] ?? [])].sort(([a], [b]) => a - b)) {
       const first = number * PAGE_BITS
-      for (let word = 0; word < WORDS; word++) addBits(set, { bits: this.#words[begin + word] as number, first: first + word * 32 })
+      for (let word = 0; word < WORDS; word++) {
+        const bits = this.#words[begin + word] as number
+        if (bits === ALL_BITS) set.addRange(first + word * 32, first + word * 32 + 31)
+        else if (bits !== 0) addBits(set, { bits, first: first + word * 32 })
+      }
     }
     return set.ranges
   }
@@ -150,7 +155,7 @@ const pageKey = (stream: number, number: number) => stream * 2 ** 28 + number
 
 /** Adds the seqs whose bits are set, 32 of them from `first` on. */
 export function addBits(set: RangeSet, { bits, first }: { bits: number; first: number }): void {
-  if (bits === -1 || bits === 0xffff_ffff) {
+  if (bits === -1 || bits === ALL_BITS) {
     set.addRange(first, first + 31)
     return
   }

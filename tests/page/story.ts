@@ -114,6 +114,7 @@ function sightings(head: HeadOf, span: Span): RunFact[] {
     errors: 0,
     latency: latencyOf([1, 20], 12),
     canaries: canaries(asked),
+    covered: [],
     unchecked: [],
     snapshotId: '77',
   })

@@ -126,7 +126,15 @@ function snapshot(): Fact<'snapshot-reconciled'> {
 }
 
 function answered(hop: string): Fact<'probe-answered'> {
-  const answer = { requests: 20, errors: 0, latency: latency(12), canaries: everyone, unchecked: [], snapshotId: '8736928765648536223' }
+  const answer = {
+    requests: 20,
+    errors: 0,
+    latency: latency(12),
+    canaries: everyone,
+    covered: [],
+    unchecked: [],
+    snapshotId: '8736928765648536223',
+  }
   return { kind: 'probe-answered', ...head('query-prober', 5_000), hop, probe: hop, batch: 1, ...answer }
 }
 

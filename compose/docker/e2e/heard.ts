@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openTwoTopics, type TwoTopics } from '../../../agents/cli/two-topics.ts'
-import type { Fact } from '../../../schemas/results.ts'
+import type { Fact, RunFact } from '../../../schemas/results.ts'
+import { keepNewest } from '../../../shared/core/bounded.ts'
+import { isRunFact } from '../../../shared/core/run-book.ts'
 import { StackError } from '../../local/errors.ts'
 import type { Composed } from './composed.ts'
 
@@ -16,11 +18,15 @@ export interface Heard {
   readonly startedAtMs: Map<string, number>
   /** By run, the instances that told what they saw in a topic. */
   readonly checkers: Map<string, Set<string>>
+  /** All that was said of the newest runs. */
+  readonly said: Map<string, RunFact[]>
   close(): Promise<void>
 }
 
 /** What may be said of a machine that is too slow. All else is said of records. */
 const OF_TIME = new Set(['late', 'stale', 'slow', 'unavailable'])
+
+const RUNS_KEPT = 40
 
 export async function listen(composed: Composed): Promise<Heard> {
   const environment = {
@@ -32,12 +38,18 @@ export async function listen(composed: Composed): Promise<Heard> {
   const evidenceAtMs: Heard['evidenceAtMs'] = new Map()
   const startedAtMs: Heard['startedAtMs'] = new Map()
   const checkers: Heard['checkers'] = new Map()
+  const said: Heard['said'] = new Map()
   const violations: Heard['violations'] = []
   const faults: Heard['faults'] = []
   const topics: TwoTopics = await openTwoTopics(
     (event) => {
       if (event.type !== 'fact') return
       const { fact } = event
+      if (isRunFact(fact)) {
+        said.set(fact.runId, said.get(fact.runId) ?? [])
+        said.get(fact.runId)?.push(fact)
+        keepNewest(said, RUNS_KEPT)
+      }
       if (fact.kind === 'run-accepted') startedAtMs.set(fact.runId, fact.requestedAtMs)
       // A later one amends the verdict.
       if (fact.kind === 'run-judged') judged.set(fact.runId, fact)
@@ -50,7 +62,7 @@ export async function listen(composed: Composed): Promise<Heard> {
     },
     { environment },
   )
-  return { judged, failing, evidenceAtMs, startedAtMs, violations, faults, checkers, close: () => topics.close() }
+  return { judged, failing, evidenceAtMs, startedAtMs, violations, faults, checkers, said, close: () => topics.close() }
 }
 
 const POLL_MS = 200

@@ -1,3 +1,6 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
@@ -105,6 +108,20 @@ async function endedByThemselves({ restarts }: Composed): Promise<AgentName[]> {
   return counts.filter((one) => one.restarts > 0).map(({ agent }) => agent)
 }
 
+/** The volumes go in the end: what is needed to understand a window that did not pass is kept. */
+async function keptFacts({ judged, startedAtMs, said }: Heard, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'assay-e2e-facts-'))
+  const paths: string[] = []
+  for (const { runId, verdict } of judged.values()) {
+    const atMs = startedAtMs.get(runId) ?? 0
+    if (verdict === 'pass' || atMs < fromMs || atMs >= toMs) continue
+    const path = join(folder, `${runId}.jsonl`)
+    await writeFile(path, (said.get(runId) ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(''))
+    paths.push(path)
+  }
+  return paths
+}
+
 /** Agents die at random, and come back; nothing may be said of records that is not so. */
 export async function randomKills({ composed, heard, note }: Scene, { minutes, seed }: Kills): Promise<Figure[]> {
   const random = createPrng(seed).stream('kills')
@@ -131,6 +148,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
   })
   const { runs, judged, verdicts, ofRecords, ofTime, ofTimeExcused, reasons } = findingsOf(heard, { fromMs, toMs: untilMs })
   note(reasons.join('; '))
+  for (const path of await keptFacts(heard, { fromMs, toMs: untilMs })) note(`what was said of a window that did not pass: ${path}`)
   return [
     [`${kills} agents killed in ${minutes} minutes: windows judged`, `${judged} of ${runs}`, judged === runs],
     ['agents that ended by themselves', [...ended].join(', ') || 'none', ended.size === 0],
