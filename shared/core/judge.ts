@@ -31,7 +31,7 @@ interface Reason {
 export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgement {
   if (isMissed(run)) return judgeMissed(run)
   const violations = standingViolations(evidence).filter((violation) => !isAudited(violation))
-  const { counted, delayed } = heldAgainst(run, evidence)
+  const { counted, delayed, untold } = heldAgainst(run, evidence)
   const { load } = run.resolved.plan
   const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(run, evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
@@ -39,9 +39,10 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
     ...violationReasons(counted),
     ...budgetReasons(run, hops),
     ...faultReasons(run, evidence),
-    ...delayReasons(delayed, evidence),
+    ...delayReasons(delayed, `the generator itself sent them up to ${evidence.heldBack.longestMs} ms after their time`),
+    ...delayReasons(untold, 'the generator was gone before it told when it sent them'),
     ...evidenceReasons({ book, run, evidence, hops }),
-    ...watcherReasons(run, evidence).map((text): Reason => ({ verdict: 'inconclusive', text })),
+    ...watcherReasons(run, evidence).map(inDoubt),
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {
     verdict: reasons[0]?.verdict ?? 'pass',
@@ -111,11 +112,10 @@ const violationReasons = (violations: readonly Violation[]): Reason[] => [
   ...auditedReasons(violations),
 ]
 
-const delayReasons = (delayed: readonly Violation[], { heldBack: { longestMs } }: Evidence): Reason[] =>
-  byKindAndHop(delayed).map(([what, canaries]) => ({
-    verdict: 'inconclusive',
-    text: `${canaries.size} ${what} say nothing of the pipeline: the generator itself sent them up to ${longestMs} ms after their time`,
-  }))
+const delayReasons = (delayed: readonly Violation[], why: string): Reason[] =>
+  byKindAndHop(delayed).map(([what, { size }]) => inDoubt(`${size} ${what} say nothing of the pipeline: ${why}`))
+
+const inDoubt = (text: string): Reason => ({ verdict: 'inconclusive', text })
 
 /** Canaries, each once: a record of which two fields are wrong is one wrong record. */
 function canariesBy<Key>(violations: readonly Violation[], keyOf: (violation: Violation) => Key): [Key, CanarySet][] {

@@ -35,6 +35,17 @@ test('held back alone, and on time everywhere, nothing is in doubt', () => {
   expect(judged(heldBack(2_300))).toEqual({ verdict: 'pass', reasons: [] })
 })
 
+test('nor is one of which the generator did not live to say when it sent it; one whose outcome the broker left open is', () => {
+  const intended = told('canaries-intended', { canaries: [{ stream: 0, ranges: [0, 29] }] })
+  const { verdict, reasons } = judged(intended, late([20, 21]))
+  expect({ verdict, reasons: reasons.filter((reason) => reason.includes('late')) }).toEqual({
+    verdict: 'inconclusive',
+    reasons: [`2 late at ${TABLE} say nothing of the pipeline: the generator was gone before it told when it sent them`],
+  })
+  const left = told('canaries-produced', { acknowledged: [], unknown: [{ stream: 0, ranges: [20, 29] }] })
+  expect(judged(intended, left, late([20, 21]))).toMatchObject({ verdict: 'fail' })
+})
+
 test('of a run under way only what counts is told early', () => {
   const early = (...facts: RunFact[]) => {
     const { book, run, evidence } = foldAll([...cleanFacts().slice(0, -1), ...facts])

@@ -92,7 +92,13 @@ export const mutants: readonly Mutant[] = [
     'const isForgiven = (_: Violation) => windows.length >= 0',
   ),
   ownDelay('what the generator held back is forgiven, whatever is wrong with it', 'ofTime.has(violation.violation) ?', 'ofTime.size > 0 ?'),
-  ownDelay('lateness of others goes with that of our own', 'return rest.length === 0 ? []', 'return rest.length >= 0 ? []'),
+  ownDelay('lateness of others goes with that of our own', 'return left.length === 0 ? []', 'return left.length >= 0 ? []'),
+  ownDelay(
+    'what a dead generator did not tell is held against the pipeline',
+    'takenOut(rest, untoldOf(evidence))',
+    'takenOut(rest, evidence.failed)',
+  ),
+  ownDelay('what the broker left open is nobody’s lateness', '.minus(unknown).minus(failed)', '.minus(failed)'),
   tableLoss('an answer to an earlier look is taken for this one', 'table.looking?.askedAtMs !== askedAtMs', 'table.looking === null'),
   tableLoss(
     'what a sink has read is lost though it committed nothing since',

@@ -82,6 +82,15 @@ describe('the agents together, on a pipeline that is faithful', () => {
     }
     expect(doubted).toBeGreaterThan(10)
   })
+  test('hold nothing against the pipeline of which a generator that sends late did not live to say so', () => {
+    let untold = 0
+    for (const seed of seeds.slice(0, 120)) {
+      const { verdict } = simulate({ seed, defect: 'none', generatorLagMs: 400 + (seed % 4) * 3_000, crash: 'generator' })
+      expect({ seed, verdict: verdict.verdict, reasons: verdict.reasons }).not.toMatchObject({ verdict: 'fail' })
+      if (verdict.reasons.some((reason) => reason.includes('was gone before it told'))) untold++
+    }
+    expect(untold).toBeGreaterThan(2)
+  })
   test('give one trace for one seed', () => {
     for (const seed of seeds.slice(0, 20)) expect(simulate({ seed, defect: 'delay' }).trace).toBe(simulate({ seed, defect: 'delay' }).trace)
   })

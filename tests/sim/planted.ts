@@ -14,6 +14,16 @@ export function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimRepor
   return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
 }
 
+/** What is found makes a run fail; but of canaries of which the generator did not live to say when it sent them, lateness is a doubt. */
+export function verdictOf(found: readonly string[], { ledger }: SimReport): 'pass' | 'fail' | 'inconclusive' {
+  const isDoubt = (text: string) => {
+    const [violation, , place = ''] = text.split(' ')
+    const [stream = -1, seq = -1] = place.split('/').map(Number)
+    return violation === 'late' && ledger.untold.has(stream, seq)
+  }
+  return found.length === 0 ? 'pass' : found.every(isDoubt) ? 'inconclusive' : 'fail'
+}
+
 /**
  * What the simulated broker refuses or leaves in doubt is not planted; where that was all of a kind, nothing is known of
  * it. And the watcher's own trouble has a reason of its own.

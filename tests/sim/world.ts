@@ -11,8 +11,9 @@ import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
 import { SimPipeline, type Planted } from '../../shared/sim/pipeline.ts'
 import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
-import { CanarySet } from '../../shared/core/canary-set.ts'
-import { standingViolations, type Evidence } from '../../shared/core/evidence.ts'
+import type { CanarySet } from '../../shared/core/canary-set.ts'
+import { emptyEvidence, standingViolations, type Evidence } from '../../shared/core/evidence.ts'
+import { untoldOf } from '../../shared/core/own-delay.ts'
 import { checker, generator, reporter } from './agents.ts'
 import { reconciler } from './reconciler-agent.ts'
 import { injector, prober } from './outer-agents.ts'
@@ -61,7 +62,7 @@ export interface SimReport {
   readonly found: readonly string[]
   readonly planted: readonly Planted[]
   /** What the ledger says: a generator that died vouches for less than it wrote. */
-  readonly ledger: { readonly acknowledged: CanarySet; readonly failed: CanarySet }
+  readonly ledger: { readonly acknowledged: CanarySet; readonly failed: CanarySet; readonly untold: CanarySet }
   readonly facts: readonly RunFact[]
   readonly trace: string
   readonly pipeline: SimPipeline
@@ -201,6 +202,7 @@ export function simulate(scenario: Scenario): SimReport {
   clock.runUntil(() => judged() !== null, STEPS_MAX)
   const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
   const recomputed = judgeFromTopics(facts)
+  const evidence = recomputed?.evidence ?? emptyEvidence()
   const found = recomputed === null ? [] : foundIn(recomputed.evidence)
   return {
     verdict: judged() as Fact<'run-judged'>,
@@ -208,7 +210,7 @@ export function simulate(scenario: Scenario): SimReport {
     found: [...new Set(found)].sort(),
     planted: pipeline.planted,
     facts,
-    ledger: { acknowledged: recomputed?.evidence.acknowledged ?? new CanarySet(), failed: recomputed?.evidence.failed ?? new CanarySet() },
+    ledger: { acknowledged: evidence.acknowledged, failed: evidence.failed, untold: untoldOf(evidence) },
     trace: lines.join('\n'),
     pipeline,
   }
