@@ -107,10 +107,10 @@ const HALVINGS_MAX = 400
 export function newProbeWork(works: RunWorks, run: RunState, stage: string): ProbeWork {
   const { base } = works
   const { probes } = evidenceOf(works, run.runId)
-  const hops = hopsOfKind(run, 'api').map(({ name, hop }) => ({
-    ...newHopWork({ name, hop, table: tableOf(run, name) }, base.config.topology, base.nowMs),
-    covered: CanarySet.of(probes.get(name)?.covered.toWire() ?? []),
-  }))
+  const hops = hopsOfKind(run, 'api').map(({ name, hop }) => {
+    const covered = CanarySet.of(probes.get(name)?.covered.toWire() ?? [])
+    return newHopWork({ name, hop, table: tableOf(run, name), covered }, base.config.topology, base.nowMs)
+  })
   return {
     runId: run.runId,
     stage,
@@ -133,10 +133,10 @@ export function newProbeWork(works: RunWorks, run: RunState, stage: string): Pro
 }
 
 function newHopWork(
-  { name, hop, table }: Pick<HopWork, 'name' | 'hop' | 'table'>,
+  { name, hop, table, covered }: Pick<HopWork, 'name' | 'hop' | 'table' | 'covered'>,
   topology: Topology,
   nowMs: number,
-): Omit<HopWork, 'covered'> {
+): HopWork {
   // The run's own hops carry no headers: whether some are needed stands in this agent's topology alone.
   const own = topology.hops.find((candidate) => hopName(candidate) === name)
   const checksLeft = new Set<'no-credentials' | 'unknown-id'>()
@@ -151,6 +151,7 @@ function newHopWork(
     flushedMs: nowMs,
     lastGoodMs: nowMs,
     lastFailedMs: null,
+    covered,
     checksLeft,
     namings: new Map(),
     timed: new Set(),

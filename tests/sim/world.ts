@@ -203,11 +203,10 @@ export function simulate(scenario: Scenario): SimReport {
   const facts = world.results.entries.map(({ message }) => message).filter(isRunFact)
   const recomputed = judgeFromTopics(facts)
   const evidence = recomputed?.evidence ?? emptyEvidence()
-  const found = recomputed === null ? [] : foundIn(recomputed.evidence)
   return {
     verdict: judged() as Fact<'run-judged'>,
     recomputed: recomputed?.judgement ?? null,
-    found: [...new Set(found)].sort(),
+    found: [...new Set(foundIn(evidence))].sort(),
     planted: pipeline.planted,
     facts,
     ledger: { acknowledged: evidence.acknowledged, failed: evidence.failed, untold: untoldOf(evidence) },

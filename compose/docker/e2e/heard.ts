@@ -82,10 +82,20 @@ export async function until<Result>(
   }
 }
 
+export interface Between {
+  readonly fromMs: number
+  readonly toMs: number
+}
+
+/** Runs that were asked for in this time, and the verdicts there are of them. */
+export function runsIn({ judged, startedAtMs }: Pick<Heard, 'judged' | 'startedAtMs'>, { fromMs, toMs }: Between) {
+  const runs = [...startedAtMs].filter(([, atMs]) => atMs >= fromMs && atMs < toMs).map(([runId]) => runId)
+  return { runs, told: runs.flatMap((runId) => judged.get(runId) ?? []) }
+}
+
 /** Findings of runs that were asked for in this time, by what they speak of. */
-export function findingsOf(heard: Pick<Heard, 'judged' | 'startedAtMs'>, window: { readonly fromMs: number; readonly toMs: number }) {
-  const runs = [...heard.startedAtMs].filter(([, atMs]) => atMs >= window.fromMs && atMs < window.toMs).map(([runId]) => runId)
-  const told = runs.flatMap((runId) => heard.judged.get(runId) ?? [])
+export function findingsOf(heard: Pick<Heard, 'judged' | 'startedAtMs'>, between: Between) {
+  const { runs, told } = runsIn(heard, between)
   const count = (of: readonly Fact<'run-judged'>[], isOfTime: boolean) =>
     of
       .flatMap(({ hops }) => hops.flatMap(({ violations }) => violations))

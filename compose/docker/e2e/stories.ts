@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
 import type { Composed } from './composed.ts'
-import { findingsOf, until, type Heard } from './heard.ts'
+import { findingsOf, runsIn, until, type Between, type Heard } from './heard.ts'
 
 export type Figure = readonly [what: string, value: string, isGood: boolean]
 
@@ -66,7 +66,7 @@ export async function killedInjector({ composed, note }: Scene): Promise<Figure[
 }
 
 /** Windows that began before the end are judged within their timeout and a grace. */
-const windowsJudged = (heard: Heard, between: { readonly fromMs: number; readonly toMs: number }) =>
+const windowsJudged = (heard: Heard, between: Between) =>
   until('the windows are judged', 5 * WINDOW_MS, () => {
     const { runs, judged } = findingsOf(heard, between)
     return judged === runs ? true : null
@@ -109,14 +109,11 @@ async function endedByThemselves({ restarts }: Composed): Promise<AgentName[]> {
 }
 
 /** The volumes go in the end: what is needed to understand a window that did not pass is kept. */
-async function keptFacts({ judged, startedAtMs, said }: Heard, { fromMs, toMs }: { fromMs: number; toMs: number }): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'assay-e2e-facts-'))
+async function keptFacts(heard: Heard, between: Between): Promise<string[]> {
   const paths: string[] = []
-  for (const { runId, verdict } of judged.values()) {
-    const atMs = startedAtMs.get(runId) ?? 0
-    if (verdict === 'pass' || atMs < fromMs || atMs >= toMs) continue
-    const path = join(folder, `${runId}.jsonl`)
-    await writeFile(path, (said.get(runId) ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(''))
+  for (const { runId } of runsIn(heard, between).told.filter(({ verdict }) => verdict !== 'pass')) {
+    const path = join(await mkdtemp(join(tmpdir(), 'assay-e2e-facts-')), `${runId}.jsonl`)
+    await writeFile(path, (heard.said.get(runId) ?? []).map((fact) => `${JSON.stringify(fact)}\n`).join(''))
     paths.push(path)
   }
   return paths
