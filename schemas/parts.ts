@@ -67,6 +67,13 @@ export const violationKinds = [
 export const violationKind = z.enum(violationKinds)
 export type ViolationKind = z.infer<typeof violationKind>
 
+export const gravest = z
+  .object({ violation: violationKind, hop: z.string() })
+  .describe(
+    'What to look at first of all that stands against a run: what is wrong before what took too long, each on the first hop of the way.',
+  )
+export type Gravest = z.infer<typeof gravest>
+
 /** How a value differs from the one that must be there. New words go to the end. */
 export const valueDifferences = ['value', 'precision', 'time-zone', 'unit', 'normal-form', 'null-versus-empty', 'enum'] as const
 export const valueDifference = z.enum(valueDifferences)

@@ -88,6 +88,7 @@ it('watches the latest run that is not judged', () => {
     kind: 'run-judged' as const,
     verdict: 'pass' as const,
     reasons: [],
+    gravest: null,
     revision: 0,
     factsHeard: 0,
     acknowledged: 0,

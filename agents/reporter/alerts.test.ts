@@ -10,8 +10,11 @@ import { AlertBook, createAlerter, type FiringAlert } from './alerts.ts'
 
 const OTHER = '01999999-0000-7000-8000-000000000002'
 const links = { reporter: 'http://reporter:1/', jaeger: 'http://jaeger' }
-const judged = (verdict: 'pass' | 'fail' | 'inconclusive', atMs: number, runId = RUN) =>
-  told('run-judged', { agent: 'reporter', runId, verdict, atMs, reasons: verdict === 'pass' ? [] : ['1 lost at topic:raw'] })
+const judged = (verdict: 'pass' | 'fail' | 'inconclusive', atMs: number, runId = RUN) => {
+  const why = verdict === 'fail' ? { reasons: ['1 lost at topic:raw'], gravest: { violation: 'lost' as const, hop: 'topic:raw' } } : {}
+  return told('run-judged', { agent: 'reporter', runId, verdict, atMs, ...why })
+}
+const late = told('violation-found', { violation: 'late', hop: 'topic:raw', traceId: 'b'.repeat(32) })
 const lost = told('violation-found', { violation: 'lost', hop: 'topic:raw', traceId: 'a'.repeat(32), expected: 'here', actual: 'gone' })
 
 function bookOf(...facts: ResultMessage[]): AlertBook {
@@ -23,7 +26,7 @@ function bookOf(...facts: ResultMessage[]): AlertBook {
 test('a failed run fires with run, hop, report and the trace of a bad canary', () => {
   expect(bookOf(accepted(), lost, judged('fail', 1_000)).due()).toMatchObject([
     {
-      labels: { alertname: 'AssayRunFailed', verdict: 'fail', plan: 'told', hop: 'topic:raw' },
+      labels: { alertname: 'AssayRunFailed', verdict: 'fail', plan: 'told', hop: 'topic:raw', violation: 'lost' },
       annotations: {
         run: RUN,
         report: `http://reporter:1/runs/${RUN}`,
@@ -52,7 +55,8 @@ test('goes on as the same alert through further failures, ends with the next pas
 })
 
 describe('a run that something stands against while it is under way', () => {
-  const failing = (runId = RUN) => told('run-failing', { runId, reasons: ['1 lost at topic:raw'], atMs: 500 })
+  const failing = (runId = RUN) =>
+    told('run-failing', { runId, reasons: ['1 lost at topic:raw'], gravest: { violation: 'lost', hop: 'topic:raw' }, atMs: 500 })
   const early = () => {
     const book = bookOf(accepted(), lost)
     book.hear(failing())
@@ -103,6 +107,26 @@ describe('a run that something stands against while it is under way', () => {
     expect(book.due()[0]?.endsAt).toBeUndefined()
   })
 
+  test('is told anew when what looked like delays is a loss: of the other kind the alert is another', () => {
+    const book = bookOf(accepted(), late, told('run-failing', { gravest: { violation: 'late', hop: 'topic:raw' }, atMs: 400 }))
+    expect(book.due()).toMatchObject([{ labels: { violation: 'late' }, annotations: { trace: 'b'.repeat(32) } }])
+    book.hear(lost)
+    book.hear(failing())
+    expect(book.due().map(({ labels, annotations, endsAt }) => [labels['violation'], annotations['trace'], endsAt])).toEqual([
+      ['late', 'b'.repeat(32), '1970-01-01T00:00:30.500Z'],
+      ['lost', 'a'.repeat(32), undefined],
+    ])
+    book.hear(judged('fail', 1_000))
+    expect(book.due().at(-1)).toMatchObject({ labels: { violation: 'lost' }, startsAt: '1970-01-01T00:00:00.500Z' })
+  })
+
+  test('stands, though a run before it turns out to have been late', () => {
+    const book = bookOf(accepted(), accepted(undefined, { runId: OTHER }), { ...lost, runId: OTHER })
+    book.hear(failing(OTHER))
+    book.hear({ ...judged('fail', 1_000), gravest: { violation: 'late', hop: 'topic:raw' } })
+    expect(book.due()).toMatchObject([{ labels: { violation: 'lost' }, annotations: { run: OTHER } }])
+  })
+
   test('changes nothing where the alert of a run before it fires', () => {
     const book = bookOf(accepted(), lost, judged('fail', 100), accepted(undefined, { runId: OTHER }))
     book.hear(failing(OTHER))
@@ -121,8 +145,9 @@ test('a verdict older than the newest of its plan, heard later, changes nothing;
 
 test('at another hop it is another alert, and the one before ends', () => {
   const book = bookOf(accepted(), lost, judged('fail', 1_000), accepted(undefined, { runId: OTHER }))
-  book.hear({ ...lost, runId: OTHER, hop: 'table:lake.trades' })
-  book.hear(judged('fail', 2_000, OTHER))
+  const there = { violation: 'lost', hop: 'table:lake.trades' } as const
+  book.hear({ ...lost, ...there, runId: OTHER })
+  book.hear({ ...judged('fail', 2_000, OTHER), gravest: there })
   expect(book.due().map(({ labels, endsAt }) => [labels['hop'], endsAt])).toEqual([
     ['topic:raw', '1970-01-01T00:00:32.000Z'],
     ['table:lake.trades', undefined],

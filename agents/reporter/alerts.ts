@@ -1,5 +1,7 @@
+import type { Gravest } from '../../schemas/parts.ts'
 import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { keepNewest } from '../../shared/core/bounded.ts'
+import { isGraver } from '../../shared/core/gravity.ts'
 import { isoTime, type Clock } from '../../shared/runtime/clock.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 
@@ -30,18 +32,25 @@ const RUNBOOK = '/runbooks#assayrunfailed'
 /** It holds back the rules' own alert of a failed run, and must not end before that one has. */
 const ENDS_AFTER_MS = 30_000
 
-type Failed = Pick<Fact<'run-failing'>, 'runId' | 'reasons' | 'atMs'> & { readonly planName: string }
+type Failed = Pick<Fact<'run-failing'>, 'runId' | 'reasons' | 'gravest' | 'atMs'> & { readonly planName: string }
+
+interface Firing {
+  readonly alert: FiringAlert
+  readonly gravest: Gravest | null
+}
 
 /**
  * What a rule over metrics cannot say, since no id is a label: which run failed, where its report is and which trace to
  * open first. One alert for each plan, from the first violation that stands against a run of it, before its verdict, to
- * its next run that passes. A fold: replay gives the same.
+ * its next run that passes; another one when the gravest of what stands is of another kind or hop, since whoever was told of
+ * delays would not hear of a loss. A fold: replay gives the same.
  */
 export class AlertBook {
   readonly #links: AlertLinks
   readonly #plans = new Map<string, string>()
-  readonly #firstBad = new Map<string, Fact<'violation-found'>>()
-  readonly #firing = new Map<string, FiringAlert>()
+  /** By run, the first of each kind at each hop. */
+  readonly #firstBad = new Map<string, Map<string, Fact<'violation-found'>>>()
+  readonly #firing = new Map<string, Firing>()
   /** The newest verdict of each plan: read again, runs of several partitions come in any order. */
   readonly #newest = new Map<string, Pick<Fact<'run-judged'>, 'runId' | 'atMs'>>()
   /** Runs whose alert fires before their verdict, by plan. */
@@ -54,30 +63,37 @@ export class AlertBook {
 
   hear(fact: ResultMessage): void {
     if (fact.kind === 'run-accepted') keep(this.#plans, fact.runId, fact.planName)
-    if (fact.kind === 'violation-found' && !this.#firstBad.has(fact.runId)) keep(this.#firstBad, fact.runId, fact)
+    if (fact.kind === 'violation-found') this.#found(fact)
     if (fact.kind === 'run-failing') this.#failing(fact)
     if (fact.kind === 'run-judged') this.#judged(fact)
   }
 
   /** Those that have ended and were not taken yet, and those that fire. */
   due(): FiringAlert[] {
-    return [...this.#ended, ...this.#firing.values()]
+    return [...this.#ended, ...[...this.#firing.values()].map(({ alert }) => alert)]
   }
 
   taken(alerts: readonly FiringAlert[]): void {
     this.#ended = this.#ended.filter((alert) => !alerts.includes(alert))
   }
 
-  /** Where its plan's alert fires already, the verdict will say it. */
-  #failing({ runId, reasons, atMs }: Fact<'run-failing'>): void {
+  #found(fact: Fact<'violation-found'>): void {
+    const found = this.#firstBad.get(fact.runId) ?? new Map<string, Fact<'violation-found'>>()
+    keep(this.#firstBad, fact.runId, found)
+    if (!found.has(keyOf(fact))) found.set(keyOf(fact), fact)
+  }
+
+  /** Where its plan's alert fires already, and of nothing less, the verdict will say it. */
+  #failing({ runId, reasons, gravest, atMs }: Fact<'run-failing'>): void {
     const planName = this.#planOf(runId)
-    if (this.#firing.has(planName)) return
+    const before = this.#firing.get(planName)
+    if (before !== undefined && !isGraver(gravest, before.gravest)) return
     this.#early.set(planName, runId)
-    this.#fire({ runId, planName, reasons, atMs }, 'is failing')
+    this.#fire({ runId, planName, reasons, gravest, atMs }, 'is failing')
   }
 
   #judged(fact: Fact<'run-judged'>): void {
-    const { runId, verdict, reasons, atMs } = fact
+    const { runId, verdict, reasons, gravest, atMs } = fact
     const planName = this.#planOf(runId)
     const early = this.#early.get(planName)
     const isEarly = early === runId
@@ -90,13 +106,15 @@ export class AlertBook {
     const newest = this.#newest.get(planName)
     if (newest !== undefined && newest.runId !== runId && (fact.revision > 0 || atMs < newest.atMs)) {
       // Read again, it was told early after what came later had been heard.
-      if (isEarly && this.#firing.get(planName)?.annotations['run'] === runId) this.#end(planName, atMs)
+      if (isEarly && this.#firing.get(planName)?.alert.annotations['run'] === runId) this.#end(planName, atMs)
       return
     }
     keep(this.#newest, planName, fact)
-    if (verdict === 'fail') this.#fire({ runId, planName, reasons, atMs }, 'failed')
-    // A run before the one that is failing.
-    else if (early === undefined || isEarly) this.#end(planName, atMs)
+    // Another run is failing, and this one is no worse.
+    const isOther = early !== undefined && !isEarly
+    if (isOther && (verdict === 'pass' || isGraver(this.#firing.get(planName)?.gravest ?? null, gravest))) return
+    if (verdict === 'fail') this.#fire({ runId, planName, reasons, gravest, atMs }, 'failed')
+    else this.#end(planName, atMs)
   }
 
   #planOf(runId: string): string {
@@ -106,24 +124,27 @@ export class AlertBook {
   #fire(run: Failed, how: 'failed' | 'is failing'): void {
     const before = this.#firing.get(run.planName)
     const now = this.#alertOf(run, how)
-    // The labels are its identity: at another hop it is another alert.
-    const goesOn = before?.labels['hop'] === now.labels['hop']
-    if (before !== undefined && !goesOn) this.#end(run.planName, run.atMs)
-    this.#firing.set(run.planName, goesOn ? { ...now, startsAt: before?.startsAt ?? now.startsAt } : now)
+    // The labels are its identity: of another kind, or at another hop, it is another alert.
+    const goesOn = before !== undefined && isSame(before.alert.labels, now.labels)
+    if (!goesOn) this.#end(run.planName, run.atMs)
+    const alert = goesOn ? { ...now, startsAt: before.alert.startsAt } : now
+    this.#firing.set(run.planName, { alert, gravest: run.gravest })
     this.#ended = this.#ended.filter(({ labels }) => !isSame(labels, now.labels))
   }
 
   #end(planName: string, atMs: number): void {
     const before = this.#firing.get(planName)
     this.#firing.delete(planName)
-    if (before !== undefined) this.#ended = [...this.#ended, { ...before, endsAt: isoTime(atMs + ENDS_AFTER_MS) }].slice(-ENDED_KEPT)
+    if (before !== undefined) this.#ended = [...this.#ended, { ...before.alert, endsAt: isoTime(atMs + ENDS_AFTER_MS) }].slice(-ENDED_KEPT)
   }
 
-  #alertOf({ runId, planName, reasons, atMs }: Failed, how: string): FiringAlert {
-    const bad = this.#firstBad.get(runId)
+  #alertOf({ runId, planName, reasons, gravest, atMs }: Failed, how: string): FiringAlert {
+    const found = this.#firstBad.get(runId) ?? new Map<string, Fact<'violation-found'>>()
+    const bad = gravest === null ? [...found.values()][0] : found.get(keyOf(gravest))
+    const { violation = 'none', hop = 'source' } = gravest ?? bad ?? {}
     const page = this.#links.reporter.replace(/\/+$/, '')
     return {
-      labels: { alertname: RUN_FAILED, severity: 'critical', verdict: 'fail', plan: planName, hop: bad?.hop ?? 'source' },
+      labels: { alertname: RUN_FAILED, severity: 'critical', verdict: 'fail', plan: planName, hop, violation },
       annotations: {
         summary: `A run of ${planName} ${how}: ${reasons.slice(0, REASONS_SHOWN).join('; ')}`,
         run: runId,
@@ -144,6 +165,8 @@ export class AlertBook {
     }
   }
 }
+
+const keyOf = ({ violation, hop }: Gravest) => `${violation} at ${hop}`
 
 const isSame = (a: FiringAlert['labels'], b: FiringAlert['labels']) => Object.entries(a).every(([label, value]) => b[label] === value)
 

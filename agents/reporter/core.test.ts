@@ -55,6 +55,21 @@ describe('the reporter', () => {
     expect(played.saidOf('run-failing')).toEqual([])
   })
 
+  test('tells once more that a run fails when it is not only a matter of time', () => {
+    const late = { stream: 0, ranges: [3, 4], violation: 'late' as const }
+    const played = reporter(...clean.slice(0, -1), told('violation-found', late))
+      .caughtUp()
+      .until(1_000)
+      .step({ type: 'reports-written', runId: RUN, paths: [] })
+    played.hear(told('violation-found', { ...late, ranges: [7, 7] })).until(1_400)
+    played.hear(told('violation-found')).until(1_800)
+    played.step({ type: 'reports-written', runId: RUN, paths: [] })
+    played.hear(told('violation-found', { stream: 1, violation: 'duplicated' })).until(2_200)
+    expect(played.take('write-reports')).toHaveLength(2)
+    expect(played.saidOf('run-failing').map(({ gravest }) => gravest?.violation)).toEqual(['late', 'lost'])
+    expect(played.restart().until(2_600).asked).toEqual([])
+  })
+
   test('killed before it could tell so it does it again; judged meanwhile by another it says no more', () => {
     const played = reporter(...clean.slice(0, -1), told('violation-found'))
       .caughtUp()

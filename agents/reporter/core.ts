@@ -2,6 +2,7 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
+import { isGraver } from '../../shared/core/gravity.ts'
 import { isSameJudgement, judge, judgeEarly, type Judgement } from '../../shared/core/judge.ts'
 import { ABANDON_AFTER_MS, admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
@@ -85,7 +86,10 @@ function amendVerdicts(state: ReporterState): ReporterEffect[] {
   return effects
 }
 
-/** Nobody need wait for a verdict that can only be fail. Told again after a restart between report and fact. */
+/**
+ * Nobody need wait for a verdict that can only be fail; nor, told of delays, for worse that has come to light. Told again
+ * after a restart between report and fact.
+ */
 function reportWhatFails(state: ReporterState): ReporterEffect[] {
   const { works, reporting, lookedAt } = state
   const { book } = works.base
@@ -93,14 +97,16 @@ function reportWhatFails(state: ReporterState): ReporterEffect[] {
   const effects: ReporterEffect[] = []
   for (const [runId, evidence] of works.evidence) {
     const run = book.runs.get(runId)
-    if (run === undefined || run.judged !== null || run.failing !== null || reporting.has(runId)) continue
+    if (run === undefined || run.judged !== null || reporting.has(runId)) continue
     if (evidence.violations.size <= (lookedAt.get(runId) ?? 0)) continue
     lookedAt.set(runId, evidence.violations.size)
     const judgement = judgeEarly(book, run, evidence)
-    if (judgement !== null) effects.push(report(state, { run, evidence, judgement, revision: null }))
+    if (judgement !== null && isNews(run, judgement)) effects.push(report(state, { run, evidence, judgement, revision: null }))
   }
   return effects
 }
+
+const isNews = ({ failing }: RunState, { gravest }: Judgement) => failing === null || isGraver(gravest, failing.gravest)
 
 interface Judged extends Pick<WriteReports, 'run' | 'evidence' | 'judgement'> {
   readonly revision: number | null
@@ -130,8 +136,9 @@ function publishReported({ works, reporting }: ReporterState, runId: string, pat
   const { judgement, revision, factsHeard } = reported
   const said = { ...headOf(works, runId), factsHeard, reports: [...paths] }
   if (revision === null) {
-    const { verdict, reasons } = judgement
-    return run.failing === null && run.judged === null ? [say(works, { kind: 'run-failing', ...said, verdict, reasons })] : []
+    const { verdict, reasons, gravest } = judgement
+    const isTold = run.judged !== null || !isNews(run, judgement)
+    return isTold ? [] : [say(works, { kind: 'run-failing', ...said, verdict, reasons, gravest })]
   }
   // Another reporter was faster.
   if (run.judged !== null && run.judged.revision >= revision) return []

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { fact, verdict, violationKind } from '../parts.ts'
+import { fact, gravest, verdict, violationKind } from '../parts.ts'
 
 export const hopSummary = z.object({
   hop: z.string(),
@@ -18,6 +18,7 @@ export const runJudged = fact('run-judged', {
   verdict,
   revision: z.int().default(0).describe('0 for the first verdict; more where facts that came later amended it. The highest counts.'),
   reasons: z.array(z.string()).describe('Why it is not a pass, worst first; empty for a pass.'),
+  gravest: gravest.nullable().default(null).describe('Null where no violation stands against it, but a budget or missing evidence does.'),
   factsHeard: z
     .int()
     .describe("Facts of other agents about this run that were before the judge: the first so many on the run's partition."),

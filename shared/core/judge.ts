@@ -8,6 +8,7 @@ import { auditDoubts, auditedReasons } from './audit-judge.ts'
 import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
 import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
+import { breaksFidelity, gravestOf } from './gravity.ts'
 import type { LatencySketch } from './latency-sketch.ts'
 import { withoutMirror } from './mirror.ts'
 import { withoutOwnDelay } from './own-delay.ts'
@@ -17,7 +18,10 @@ import { isMissed } from './series.ts'
 import { shareText } from './share-text.ts'
 import { isWatched, vouchedFor, watcherReasons } from './watcher.ts'
 
-export type Judgement = Pick<Fact<'run-judged'>, 'verdict' | 'reasons' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'>
+export type Judgement = Pick<
+  Fact<'run-judged'>,
+  'verdict' | 'reasons' | 'gravest' | 'acknowledged' | 'unknown' | 'failed' | 'hops' | 'recoveries'
+>
 
 interface Reason {
   readonly verdict: Exclude<Verdict, 'pass'>
@@ -47,6 +51,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   return {
     verdict: reasons[0]?.verdict ?? 'pass',
     reasons: reasons.map(({ text }) => text),
+    gravest: gravestOf(run, counted),
     acknowledged: withoutMirror(load, evidence.acknowledged).size,
     unknown: withoutMirror(load, unknownOf(evidence)).size,
     failed: withoutMirror(load, evidence.failed).size,
@@ -78,6 +83,7 @@ function judgeMissed({ accepted: { window } }: RunState): Judgement {
   return {
     verdict: 'inconclusive',
     reasons: [`${which} not run: no agent was there to begin in time`],
+    gravest: null,
     acknowledged: 0,
     unknown: 0,
     failed: 0,
@@ -271,16 +277,6 @@ function fidelityOf(bad: CanarySet, sighted: CanarySet): number | null {
   const looked = bad.size + sighted.minus(bad).size
   return looked === 0 ? null : 1 - bad.size / looked
 }
-
-const breaksFidelity: ReadonlySet<ViolationKind> = new Set([
-  'lost',
-  'duplicated',
-  'corrupted',
-  'precision-lost',
-  'schema-violated',
-  'wrong-answer',
-  'unexpected',
-])
 
 /** Canaries that had to be at a hop: acknowledged ones, and of these only what the hop before has seen. */
 function expectedAt(run: RunState, evidence: Evidence, index: number): CanarySet {

@@ -5,6 +5,7 @@ import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { AgentName } from './agent.ts'
 import { keepNewest } from './bounded.ts'
 import type { BusEvent } from './bus-events.ts'
+import { isGraver } from './gravity.ts'
 import { deterministicRunId } from './identity.ts'
 import { resolvedOf } from './resolved-runs.ts'
 import { foldSeriesRequest, foldSeriesRun, isMissed, type Series } from './series.ts'
@@ -130,7 +131,7 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
     }
     case 'run-failing': {
       const run = book.runs.get(fact.runId)
-      if (run !== undefined) run.failing ??= fact
+      if (run !== undefined && (run.failing === null || isGraver(fact.gravest, run.failing.gravest))) run.failing = fact
       return
     }
     case 'run-judged': {

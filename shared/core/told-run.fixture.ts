@@ -190,10 +190,11 @@ const plain: Readonly<Record<ResultKind, object>> = {
   correction: { violation: 'lost', becomes: 'late', hop: TABLE, stream: 0, ranges: [5, 5], reason: 'arrived after all' },
   'evidence-missing': { hop: TABLE, reason: 'catalog away' },
   'agent-heartbeat': { startedAtMs: 0, residentBytes: 0, version: '0' },
-  'run-failing': { verdict: 'fail', reasons: ['1 lost'], factsHeard: 0, reports: [] },
+  'run-failing': { verdict: 'fail', reasons: ['1 lost'], gravest: { violation: 'lost', hop: TABLE }, factsHeard: 0, reports: [] },
   'run-judged': {
     verdict: 'pass',
     reasons: [],
+    gravest: null,
     factsHeard: 0,
     acknowledged: 40,
     unknown: 0,

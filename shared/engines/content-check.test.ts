@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { canaryIdText } from '../core/identity.ts'
 import { decimalText, fieldText } from '../core/record-schema.ts'
 import type { CanaryRecord, RecordField } from '../core/record-schema.ts'
@@ -9,8 +7,8 @@ import { canaryColumns, expectedFields } from './canary-columns.ts'
 import { checkContent, projectRows } from './content-check.ts'
 import type { ContentCheckInput } from './content-check.ts'
 import type { ExpectedField } from './content-values.ts'
-import { openDuckDb, quoteText } from './duckdb.ts'
-import type { DuckDb } from './duckdb.ts'
+import { quoteText } from './duckdb.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
 const runId = '0192f3a4-5b6c-7d8e-9f00-112233445566'
 const fields: readonly RecordField[] = [
@@ -44,25 +42,14 @@ const records: CanaryRecord[] = extremes.map((price, seq) => ({
   attributes: seq === 0 ? {} : { b: '2', a: '1', ключ: '"' },
 }))
 
-let folder: string
-let db: DuckDb
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-content-'))
-  db = await openDuckDb({ memoryLimitMb: 200, threads: 2, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine({ threads: 2 })
 
 /** The table as the pipeline should write it, with `replace` in place of single columns. */
 async function writeTable(name: string, replace = ''): Promise<string> {
-  await db.appendColumns('produced', canaryColumns(fields, records))
+  await scratch.db.appendColumns('produced', canaryColumns(fields, records))
   const notional = records.map(({ price, quantity }) => decimalText((price as bigint) * (quantity as bigint), 10))
-  const path = join(folder, `${name}.parquet`)
-  await db.query(`COPY (SELECT * ${replace === '' ? '' : `REPLACE (${replace})`} FROM (
+  const path = join(scratch.folder, `${name}.parquet`)
+  await scratch.db.query(`COPY (SELECT * ${replace === '' ? '' : `REPLACE (${replace})`} FROM (
       SELECT * REPLACE (upper(symbol) AS symbol), 3::INTEGER AS p, 500 + right(trade_id, 12)::BIGINT AS o,
         CAST([${notional.map(quoteText).join(', ')}][right(trade_id, 12)::BIGINT + 1] AS DECIMAL(38, 10)) AS notional FROM produced))
     TO ${quoteText(path)} (FORMAT parquet)`)
@@ -78,7 +65,7 @@ const inputOf = (paths: readonly string[]): ContentCheckInput => ({
 })
 
 test('a faithful table has no mismatch, decimal products of 36 digits included', async () => {
-  const check = await checkContent(db, inputOf([await writeTable('faithful')]))
+  const check = await checkContent(scratch.db, inputOf([await writeTable('faithful')]))
   expect(check).toEqual({ comparedCount: 6, mismatchCount: 0, mismatches: [], missingFields: [] })
 })
 
@@ -87,7 +74,7 @@ test('the same decimal in a wider column and the same map in another order are n
     'wider',
     'price::DECIMAL(30, 9) AS price, map_from_entries(list_reverse_sort(map_entries(attributes))) AS attributes',
   )
-  expect((await checkContent(db, inputOf([path]))).mismatches).toEqual([])
+  expect((await checkContent(scratch.db, inputOf([path]))).mismatches).toEqual([])
 })
 
 const at = { runId, stream: 2, partition: 3 }
@@ -137,7 +124,7 @@ test.each([
     first: { expected: '0.000001', actual: '0.0000010000001' },
   },
 ])('$defect: names the record, the field, both values and the offset', async ({ defect, replace, named, first }) => {
-  const check = await checkContent(db, inputOf([await writeTable(defect.replaceAll(' ', '-'), replace)]))
+  const check = await checkContent(scratch.db, inputOf([await writeTable(defect.replaceAll(' ', '-'), replace)]))
   expect(check.mismatches.map(({ seq, field }) => ({ seq, field }))).toEqual(named)
   expect(check.mismatchCount).toBe(named.length)
   const [{ seq, field }] = named as [{ seq: number; field: string }]
@@ -146,16 +133,16 @@ test.each([
 
 test('a field the table does not have is named, and missed in every record that should hold it', async () => {
   const path = await writeTable('whole')
-  const without = join(folder, 'without.parquet')
-  await db.query(`COPY (SELECT * EXCLUDE (note) FROM read_parquet(${quoteText(path)})) TO ${quoteText(without)}`)
-  const check = await checkContent(db, inputOf([without]))
+  const without = join(scratch.folder, 'without.parquet')
+  await scratch.db.query(`COPY (SELECT * EXCLUDE (note) FROM read_parquet(${quoteText(path)})) TO ${quoteText(without)}`)
+  const check = await checkContent(scratch.db, inputOf([without]))
   expect(check.missingFields).toEqual(['note'])
   expect(check.mismatches.map(({ seq, field }) => `${field} ${seq}`)).toEqual(['note 1', 'note 3', 'note 5'])
 })
 
 test('only `limit` mismatches are listed, and all are counted', async () => {
   const path = await writeTable('limited', "'?' AS symbol")
-  const check = await checkContent(db, { ...inputOf([path]), limit: 2 })
+  const check = await checkContent(scratch.db, { ...inputOf([path]), limit: 2 })
   expect(check.mismatches).toHaveLength(2)
   expect(check.mismatchCount).toBe(6)
 })
@@ -163,20 +150,23 @@ test('only `limit` mismatches are listed, and all are counted', async () => {
 test('rows that were not asked about are not compared', async () => {
   const path = await writeTable('others', "'?' AS symbol")
   const input = inputOf([path])
-  const check = await checkContent(db, { ...input, expected: { ...input.expected, columns: canaryColumns(fields, records.slice(0, 1)) } })
+  const check = await checkContent(scratch.db, {
+    ...input,
+    expected: { ...input.expected, columns: canaryColumns(fields, records.slice(0, 1)) },
+  })
   expect(check).toMatchObject({ comparedCount: 1, mismatchCount: 1 })
 })
 
 test('a projection that would leave exact numbers is refused', async () => {
   const input = inputOf([await writeTable('exact')])
   const expect_ = [{ field: 'notional', type: 'DECIMAL(38, 10)', sql: 'price::DOUBLE * quantity' }]
-  await expect(checkContent(db, { ...input, expected: { ...input.expected, expect: expect_ } })).rejects.toMatchObject({
+  await expect(checkContent(scratch.db, { ...input, expected: { ...input.expected, expect: expect_ } })).rejects.toMatchObject({
     code: 'INPUT_INVALID',
   })
 })
 
 test('projected rows are text as fieldText writes it', async () => {
-  const rows = await projectRows(db, {
+  const rows = await projectRows(scratch.db, {
     columns: canaryColumns(fields, records),
     identityField: 'trade_id',
     expect: expectedFields(fields, projected),
@@ -191,8 +181,8 @@ test('projected rows are text as fieldText writes it', async () => {
 
 test('appending more rows than one chunk holds keeps them all, nulls too', async () => {
   const values = Array.from({ length: 5000 }, (_, i) => (i % 3 === 0 ? null : BigInt(i)))
-  await db.appendColumns('many', [{ name: 'n', type: 'bigint', values }])
-  expect(await db.query('SELECT count(*) AS rows, count(n) AS filled, sum(n)::VARCHAR AS total FROM many')).toEqual([
+  await scratch.db.appendColumns('many', [{ name: 'n', type: 'bigint', values }])
+  expect(await scratch.db.query('SELECT count(*) AS rows, count(n) AS filled, sum(n)::VARCHAR AS total FROM many')).toEqual([
     { rows: 5000n, filled: 3333n, total: String(values.reduce<bigint>((sum, value) => sum + (value ?? 0n), 0n)) },
   ])
 })

@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { canaryIdText, parseCanaryId } from '../core/identity.ts'
 import { RangeSet } from '../core/range-set.ts'
-import { openDuckDb, quoteText, type DuckDb } from './duckdb.ts'
+import { quoteText } from './duckdb.ts'
 import { scanPages } from './identity-pages.ts'
 import { scanByEngine, scanIdentities, type IdentityScan, type IdentityScanInput } from './identity-scan.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
 const runIds = ['0192f3a4-5b6c-7d8e-9f00-112233445566', '0192f3a4-5b6c-7d8e-9f00-aabbccddeeff']
 
@@ -20,29 +20,18 @@ interface Row {
   readonly offset: number | null
 }
 
-let folder: string
-let db: DuckDb
+const scratch = useScratchEngine()
 let filesSoFar = 0
 
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-pages-'))
-  db = await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
-
 async function fileOf(rows: readonly Row[], options = 'COMPRESSION zstd', marker: (row: number) => string = () => 'XTST'): Promise<string> {
-  await db.appendColumns('written', [
+  await scratch.db.appendColumns('written', [
     { name: 'trade_id', type: 'varchar', values: rows.map(({ id }) => id) },
     { name: 'venue', type: 'varchar', values: rows.map((_, i) => marker(i)) },
     { name: 'p', type: 'integer', values: rows.map(({ partition }) => partition) },
     { name: 'o', type: 'bigint', values: rows.map(({ offset }) => (offset === null ? null : BigInt(offset))) },
   ])
-  const path = join(folder, `${String(++filesSoFar).padStart(6, '0')}.parquet`)
-  await db.query(`COPY written TO ${quoteText(path)} (FORMAT parquet, ${options})`)
+  const path = join(scratch.folder, `${String(++filesSoFar).padStart(6, '0')}.parquet`)
+  await scratch.db.query(`COPY written TO ${quoteText(path)} (FORMAT parquet, ${options})`)
   return path
 }
 
@@ -179,10 +168,10 @@ test.each([
         const written: { path: string; rows: Row[] }[] = []
         for (const rows of files) written.push({ path: await fileOf(rows, `COMPRESSION ${codec}`), rows })
         const input = inputOf(written.map(({ path }) => path))
-        if (files.length > 0 && (await scanPages(db, input)) !== null) byPages++
+        if (files.length > 0 && (await scanPages(scratch.db, input)) !== null) byPages++
         const expected = sorted(naive(written))
-        expect(sorted(await scanIdentities(db, input))).toEqual(expected)
-        if (files.length > 0) expect(sorted(await scanByEngine(db, input))).toEqual(expected)
+        expect(sorted(await scanIdentities(scratch.db, input))).toEqual(expected)
+        if (files.length > 0) expect(sorted(await scanByEngine(scratch.db, input))).toEqual(expected)
         await Promise.all(written.map(({ path }) => rm(path)))
       }),
       { numRuns: 25 },
@@ -200,15 +189,15 @@ test('the offsets of a partition begin with its first row that has one, in whate
     offset,
   })
   const paths = [await fileOf([at(0, null)]), await fileOf([at(1, null), at(2, 7), at(3, 9)]), await fileOf([at(4, 8)])]
-  expect(await scanPages(db, inputOf(paths))).not.toBeNull()
-  const { offsets } = await scanIdentities(db, inputOf(paths))
+  expect(await scanPages(scratch.db, inputOf(paths))).not.toBeNull()
+  const { offsets } = await scanIdentities(scratch.db, inputOf(paths))
   expect(offsets).toEqual([{ partition: 3, offsetFirst: 7, offsetLast: 9, rowCount: 5 }])
 })
 
 test('a partition that Kafka cannot have is left to the engine', async () => {
   const path = await fileOf([{ ...clean(1)[0]!, partition: 70_000 }])
-  expect(await scanPages(db, inputOf([path]))).toBeNull()
-  expect((await scanIdentities(db, inputOf([path]))).offsets).toMatchObject([{ partition: 70_000 }])
+  expect(await scanPages(scratch.db, inputOf([path]))).toBeNull()
+  expect((await scanIdentities(scratch.db, inputOf([path]))).offsets).toMatchObject([{ partition: 70_000 }])
 })
 
 const clean = (count: number, streams = 4): Row[] =>
@@ -235,8 +224,8 @@ test.each([
     { path: await fileOf([doubled], options), rows: [doubled] },
   ]
   const input = inputOf(files.map(({ path }) => path))
-  expect((await scanPages(db, input)) !== null).toBe(isByPages)
-  const scan = await scanIdentities(db, input)
+  expect((await scanPages(scratch.db, input)) !== null).toBe(isByPages)
+  const scan = await scanIdentities(scratch.db, input)
   const place = parseCanaryId(lost.id!)!
   expect(RangeSet.of(scan.streams.find(({ stream }) => stream === place.stream)!.seqs).has(place.seq)).toBe(false)
   expect(scan.streams.reduce((sum, { seqs }) => sum + seqs.length / 2, 0)).toBe(5)
@@ -285,8 +274,8 @@ test(
         // Dictionaries are read by their own way.
         const path = await fileOf(turningRows(turning), `COMPRESSION zstd, DICTIONARY_SIZE_LIMIT 1, ROW_GROUP_SIZE ${groupRows}`)
         const input = inputOf([path])
-        expect(await scanPages(db, input)).not.toBeNull()
-        expect(sorted(await scanIdentities(db, input))).toEqual(sorted(await scanByEngine(db, input)))
+        expect(await scanPages(scratch.db, input)).not.toBeNull()
+        expect(sorted(await scanIdentities(scratch.db, input))).toEqual(sorted(await scanByEngine(scratch.db, input)))
         await rm(path)
       }),
       { numRuns: 40 },
@@ -297,8 +286,8 @@ test(
 
 test('rows of others among the canaries are for the engine to tell apart', async () => {
   const path = await fileOf(clean(100), 'COMPRESSION zstd', (i) => (i % 2 === 0 ? 'XTST' : 'XNAS'))
-  expect(await scanPages(db, inputOf([path]))).toBeNull()
-  expect(await scanIdentities(db, inputOf([path]))).toMatchObject({ rowCount: 100, canaryCount: 50 })
+  expect(await scanPages(scratch.db, inputOf([path]))).toBeNull()
+  expect(await scanIdentities(scratch.db, inputOf([path]))).toMatchObject({ rowCount: 100, canaryCount: 50 })
 })
 
 test('a file that is cut short is told by the engine', async () => {
@@ -306,5 +295,5 @@ test('a file that is cut short is told by the engine', async () => {
   const bytes = await readFile(path)
   bytes.fill(0xff, 40, 400)
   await writeFile(path, bytes)
-  await expect(scanIdentities(db, inputOf([path]))).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+  await expect(scanIdentities(scratch.db, inputOf([path]))).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
 })

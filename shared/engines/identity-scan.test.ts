@@ -1,12 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { canaryIdText } from '../core/identity.ts'
-import { openDuckDb, quoteText } from './duckdb.ts'
-import type { DuckDb } from './duckdb.ts'
+import { quoteText } from './duckdb.ts'
 import { scanIdentities } from './identity-scan.ts'
 import type { IdentityScanInput } from './identity-scan.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
 const runId = '0192f3a4-5b6c-7d8e-9f00-112233445566'
 const otherRunId = '0192f3a4-5b6c-7d8e-9f00-aabbccddeeff'
@@ -18,28 +16,17 @@ interface Row {
   offset?: number
 }
 
-let folder: string
-let db: DuckDb
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-identity-'))
-  db = await openDuckDb({ memoryLimitMb: 200, threads: 2, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine({ threads: 2 })
 
 async function writeFile(name: string, rows: readonly Row[]): Promise<string> {
-  await db.appendColumns('written', [
+  await scratch.db.appendColumns('written', [
     { name: 'trade_id', type: 'varchar', values: rows.map(({ id }) => id) },
     { name: 'venue', type: 'varchar', values: rows.map(({ venue }) => venue ?? 'XTST') },
     { name: 'p', type: 'integer', values: rows.map(({ partition }) => partition ?? 0) },
     { name: 'o', type: 'bigint', values: rows.map(({ offset }, i) => BigInt(offset ?? i)) },
   ])
-  const path = join(folder, name)
-  await db.query(`COPY written TO ${quoteText(path)} (FORMAT parquet)`)
+  const path = join(scratch.folder, name)
+  await scratch.db.query(`COPY written TO ${quoteText(path)} (FORMAT parquet)`)
   return path
 }
 
@@ -61,7 +48,7 @@ test.each([
   { title: 'a hole of one in many', seqs: [...from(0, 499), ...from(501, 1000)], ranges: [0, 499, 501, 1000] },
   { title: 'the largest seqs there are', seqs: [999_999_999_998, 999_999_999_999], ranges: [999_999_999_998, 999_999_999_999] },
 ])('seqs come back as exact ranges: $title', async ({ title, seqs, ranges }) => {
-  const scan = await scanIdentities(db, inputOf([await writeFile(`${title.length}.parquet`, seqRows(3, seqs))]))
+  const scan = await scanIdentities(scratch.db, inputOf([await writeFile(`${title.length}.parquet`, seqRows(3, seqs))]))
   expect(scan.streams).toEqual([{ runId, stream: 3, seqs: ranges }])
   expect(scan).toMatchObject({ rowCount: seqs.length, canaryCount: seqs.length, malformedCount: 0, repeatCount: 0 })
 })
@@ -70,7 +57,7 @@ test('any set of seqs over several files equals what a plain Set says', async ()
   const seqs = from(0, 5000).filter((seq) => (seq * 7919) % 13 > 2 || (seq > 1000 && seq < 2000))
   const half = seqs.length >> 1
   const paths = [await writeFile('a.parquet', seqRows(0, seqs.slice(half))), await writeFile('b.parquet', seqRows(0, seqs.slice(0, half)))]
-  const scan = await scanIdentities(db, inputOf(paths))
+  const scan = await scanIdentities(scratch.db, inputOf(paths))
   const ranges = scan.streams[0]?.seqs ?? []
   const seen = new Set<number>()
   for (let i = 0; i < ranges.length; i += 2) for (const seq of from(ranges[i] as number, ranges[i + 1] as number)) seen.add(seq)
@@ -83,7 +70,7 @@ test('a repeat across files is named with its later place, and does not hide a l
     { id: canaryIdText({ runId, stream: 1, seq: 7 }), partition: 2, offset: 102 },
   ])
   const second = await writeFile('r2.parquet', [{ id: canaryIdText({ runId, stream: 1, seq: 5 }), partition: 2, offset: 250 }])
-  const scan = await scanIdentities(db, inputOf([first, second]))
+  const scan = await scanIdentities(scratch.db, inputOf([first, second]))
   expect(scan.streams).toEqual([{ runId, stream: 1, seqs: [5, 5, 7, 7] }])
   expect(scan.repeatCount).toBe(1)
   expect(scan.repeats).toEqual([{ runId, stream: 1, seq: 5, partition: 2, offset: 250, path: second }])
@@ -91,7 +78,7 @@ test('a repeat across files is named with its later place, and does not hide a l
 
 test('a file listed twice repeats every row of it', async () => {
   const path = await writeFile('twice.parquet', seqRows(0, from(0, 99)))
-  const scan = await scanIdentities(db, inputOf([path, path]))
+  const scan = await scanIdentities(scratch.db, inputOf([path, path]))
   expect(scan.repeatCount).toBe(100)
   expect(scan.repeats.map(({ seq }) => seq)).toEqual(from(0, 99))
 })
@@ -104,7 +91,7 @@ test('runs and streams are kept apart, and offsets cover the rows of others too'
     { id: 'T-1', venue: 'XNAS', partition: 0, offset: 99 },
     { id: canaryIdText({ runId, stream: 0, seq: 3 }), venue: 'XNAS', partition: 1, offset: 4 },
   ])
-  const scan = await scanIdentities(db, inputOf([path]))
+  const scan = await scanIdentities(scratch.db, inputOf([path]))
   expect(scan.streams).toEqual([
     { runId, stream: 0, seqs: [0, 0] },
     { runId, stream: 9999, seqs: [1, 1] },
@@ -132,7 +119,7 @@ test.each([
   ['not ASCII', `é${whole.slice(2)}`],
 ])('an identity that is none is counted as malformed and never as seen: %s', async (_, id) => {
   const scan = await scanIdentities(
-    db,
+    scratch.db,
     inputOf([await writeFile('malformed.parquet', [{ id }, { id: canaryIdText({ runId, stream: 0, seq: 0 }) }])]),
   )
   expect(scan.malformedCount).toBe(1)
@@ -141,21 +128,23 @@ test.each([
 
 test('a file without canaries, and no file at all, are scans of nothing', async () => {
   const path = await writeFile('none.parquet', [{ id: 'T-1', venue: 'XNAS', offset: 8 }])
-  expect(await scanIdentities(db, inputOf([path]))).toMatchObject({
+  expect(await scanIdentities(scratch.db, inputOf([path]))).toMatchObject({
     rowCount: 1,
     canaryCount: 0,
     streams: [],
     offsets: [{ offsetFirst: 8, offsetLast: 8 }],
   })
-  expect(await scanIdentities(db, inputOf([]))).toMatchObject({ rowCount: 0, streams: [], offsets: [] })
+  expect(await scanIdentities(scratch.db, inputOf([]))).toMatchObject({ rowCount: 0, streams: [], offsets: [] })
 })
 
 test('a table without offset columns is scanned all the same', async () => {
   const path = await writeFile('plain.parquet', [...seqRows(0, [0, 1]), ...seqRows(0, [1])])
-  const scan = await scanIdentities(db, { ...inputOf([path]), kafka: null })
+  const scan = await scanIdentities(scratch.db, { ...inputOf([path]), kafka: null })
   expect(scan).toMatchObject({ rowCount: 3, offsets: [], repeats: [{ seq: 1, partition: null, offset: null }] })
 })
 
 test('a file that is no Parquet is ENGINE_FAILED', async () => {
-  await expect(scanIdentities(db, inputOf([join(folder, 'missing.parquet')]))).rejects.toMatchObject({ code: 'ENGINE_FAILED' })
+  await expect(scanIdentities(scratch.db, inputOf([join(scratch.folder, 'missing.parquet')]))).rejects.toMatchObject({
+    code: 'ENGINE_FAILED',
+  })
 })

@@ -1,46 +1,37 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { canaryIdText } from '../core/identity.ts'
-import { openDuckDb, quoteText, type DuckDb } from './duckdb.ts'
+import { quoteText } from './duckdb.ts'
 import { IdentityColumn, NO_STREAM } from './identity-column.ts'
 import { newSlot, readGroup, type GroupRows } from './identity-group.ts'
 import { rowsByThreads } from './identity-threads.ts'
 import { rowGroupsOf } from './parquet-groups.ts'
 import { MAX_STREAMS, StreamNames } from './stream-names.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
 const runIds = ['0192f3a4-5b6c-7d8e-9f00-112233445566', '0192f3a4-5b6c-7d8e-9f00-aabbccddeeff'] as const
 const kafka = { partitionField: 'p', offsetField: 'o' }
-let folder: string
-let db: DuckDb
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-threads-'))
-  db = await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine()
 
 /** Row groups of 2,048 rows, in each of which streams are met in another order. */
 async function fileOf(ids: readonly string[]): Promise<string> {
   const rows = ids.map((_, i) => i)
-  await db.appendColumns('threaded', [
+  await scratch.db.appendColumns('threaded', [
     { name: 'trade_id', type: 'varchar', values: [...ids] },
     { name: 'venue', type: 'varchar', values: rows.map(() => 'XTST') },
     { name: 'p', type: 'integer', values: rows.map((i) => i % 3) },
     { name: 'o', type: 'bigint', values: rows.map(BigInt) },
   ])
-  const path = join(folder, `${ids.length}.parquet`)
-  await db.query(`COPY threaded TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048, DICTIONARY_SIZE_LIMIT 1)`)
+  const path = join(scratch.folder, `${ids.length}.parquet`)
+  await scratch.db.query(
+    `COPY threaded TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048, DICTIONARY_SIZE_LIMIT 1)`,
+  )
   return path
 }
 
 const groupsOf = async (path: string) =>
-  (await rowGroupsOf(db, { paths: [path], identityField: 'trade_id', marker: { field: 'venue', value: 'XTST' }, kafka })) ?? []
+  (await rowGroupsOf(scratch.db, { paths: [path], identityField: 'trade_id', marker: { field: 'venue', value: 'XTST' }, kafka })) ?? []
 
 /** What stands in the slot now: it is written again for later groups. */
 const saidBy = ({ group, count, streams, seqs, partitions, offsets, turns }: GroupRows, names: StreamNames) => ({
@@ -84,7 +75,7 @@ test('threads give the rows of each group as one alone reads them, in the order 
 
 test('what only the engine can read is a RangeError, and does no harm to the next', async () => {
   const path = await fileOf(ids.slice(0, 6_000))
-  const broken = join(folder, 'broken.parquet')
+  const broken = join(scratch.folder, 'broken.parquet')
   const bytes = await readFile(path)
   bytes.fill(0xff, 40, 400)
   await writeFile(broken, bytes)

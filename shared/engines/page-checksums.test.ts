@@ -1,45 +1,36 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openDuckDb, quoteText, type DuckDb } from './duckdb.ts'
+import { expect, test } from 'vitest'
+import { quoteText } from './duckdb.ts'
 import { changedPage, findChangedPage } from './page-checksums.ts'
 import { findDamage } from './parquet-columns.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
 /** Written by pyarrow with `write_page_checksum`, uncompressed: two row groups of 20, several pages a column. */
 const FIXTURE = join(import.meta.dirname, 'fixtures', 'checksums.parquet')
 
-let db: DuckDb
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-pages-'))
-  db = await openDuckDb({ memoryLimitMb: 100, threads: 1, tempDir: folder })
-})
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine()
 
 test('a file as it was written has no changed page', async () => {
-  expect(await findChangedPage(db, FIXTURE)).toBeNull()
+  expect(await findChangedPage(scratch.db, FIXTURE)).toBeNull()
 })
 
 test('a bit that flips in a value, which decodes all the same, is found in its row group and column', async () => {
   const bytes = await readFile(FIXTURE)
-  const [row] = await db.query(`
+  const [row] = await scratch.db.query(`
     SELECT data_page_offset + total_compressed_size AS past FROM parquet_metadata(${quoteText(FIXTURE)}) WHERE path_in_schema = 'plain' AND row_group_id = 1`)
   const at = Number(row?.['past']) - 8
   bytes[at] = (bytes[at] as number) ^ 4
-  const path = join(folder, 'flipped.parquet')
+  const path = join(scratch.folder, 'flipped.parquet')
   await writeFile(path, bytes)
-  expect(await findDamage(db, path)).toBeNull()
-  expect(await findChangedPage(db, path)).toMatch(/^row group 1, column plain: page \d+ is not what its checksum says$/)
+  expect(await findDamage(scratch.db, path)).toBeNull()
+  expect(await findChangedPage(scratch.db, path)).toMatch(/^row group 1, column plain: page \d+ is not what its checksum says$/)
 })
 
 test('a file without checksums has nothing to compare', async () => {
-  const path = join(folder, 'plain.parquet')
-  await db.query(`COPY (SELECT range AS a FROM range(5000)) TO ${quoteText(path)} (FORMAT parquet)`)
-  expect(await findChangedPage(db, path)).toBeNull()
+  const path = join(scratch.folder, 'plain.parquet')
+  await scratch.db.query(`COPY (SELECT range AS a FROM range(5000)) TO ${quoteText(path)} (FORMAT parquet)`)
+  expect(await findChangedPage(scratch.db, path)).toBeNull()
 })
 
 test.each([

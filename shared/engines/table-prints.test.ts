@@ -1,8 +1,6 @@
 import fc from 'fast-check'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AuditField } from '../../schemas/results/audit-window.ts'
 import { canonicalValues, hashedText } from '../core/audit-fields.ts'
 import { IntervalPrints, withParts } from '../core/audit-print.ts'
@@ -12,22 +10,12 @@ import { record } from '../core/audited-sides.fixture.ts'
 import type { CanaryRecord, FieldType } from '../core/record-schema.ts'
 import { TABLE, told } from '../core/told-run.fixture.ts'
 import { canaryColumns } from './canary-columns.ts'
-import { openDuckDb, parquetFiles, quoteText, type DuckDb } from './duckdb.ts'
+import { parquetFiles, quoteText } from './duckdb.ts'
 import { addRecord } from './record-hash.ts'
 import { addRows, emptyTablePrints, rowsAt, type AuditedRows } from './table-prints.ts'
+import { useScratchEngine } from './scratch-engine.fixture.ts'
 
-let folder: string
-let db: DuckDb
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-prints-'))
-  db = await openDuckDb({ memoryLimitMb: 100, threads: 1, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine()
 
 const kafka = { partitionField: 'p', offsetField: 'o' }
 
@@ -75,7 +63,7 @@ const canaryFields = fields.map(({ name, type }) => ({ name, type, nullable: tru
 async function tableOf(records: readonly CanaryRecord[]): Promise<AuditedRows> {
   const columns = canaryColumns(canaryFields, records)
   const place = { name: 'o', type: 'bigint' as const, values: records.map((_, offset) => BigInt(offset)) }
-  await db.appendColumns('produced', [...columns, place])
+  await scratch.db.appendColumns('produced', [...columns, place])
   const projected = fields.map(({ name, sql }) => `${sql} AS "${name}"`)
   return { from: `(SELECT 2 AS p, o, ${projected.join(', ')} FROM produced)`, kafka, fields: audited, types: columnTypes }
 }
@@ -90,9 +78,9 @@ test('the print of rows is that of the records they were written from, whatever 
       })
       const rows = await tableOf(records)
       const table = emptyTablePrints(interval)
-      await addRows(db, rows, [table])
+      await addRows(scratch.db, rows, [table])
       const shown = await rowsAt(
-        db,
+        scratch.db,
         rows,
         records.map((_, offset) => ({ partition: 2, offset })),
       )
@@ -112,8 +100,8 @@ const CHANGED = 654_321
 const valuesOf = (offset: number) => [`T-${offset}`, `${offset}.25`, offset % 3 === 0 ? null : 'cross']
 
 test('one field of one record among a million is found and named', async () => {
-  const path = join(folder, 'million.parquet')
-  await db.query(`COPY (SELECT 0 AS p, i AS o, 'T-' || i AS trade_id,
+  const path = join(scratch.folder, 'million.parquet')
+  await scratch.db.query(`COPY (SELECT 0 AS p, i AS o, 'T-' || i AS trade_id,
       (i + 0.25)::DECIMAL(18, 4) + CASE WHEN i = ${CHANGED} THEN 0.01 ELSE 0 END AS price, CASE WHEN i % 3 = 0 THEN NULL ELSE 'cross' END AS note
     FROM range(${COUNT}) t(i)) TO ${quoteText(path)} (FORMAT parquet)`)
   const named: AuditField[] = [
@@ -161,7 +149,7 @@ test('one field of one record among a million is found and named', async () => {
     for (const wanted of state.wanted.table) {
       const { partition, offsetFirst, offsetLast, step } = wanted
       const into = emptyTablePrints(wanted)
-      await addRows(db, rows, [into])
+      await addRows(scratch.db, rows, [into])
       say(told('audit-window', { side: 'table', partition, offsetFirst, offsetLast, step, prints: into.prints, fields: named }))
     }
     for (const { partition, offset } of state.records.topic)
@@ -169,7 +157,7 @@ test('one field of one record among a million is found and named', async () => {
         told('audit-records', { side: 'topic', partition, offsets: [offset], fields: named, records: [record(offset, valuesOf(offset))] }),
       )
     for (const { partition, offset } of state.records.table) {
-      const found = await rowsAt(db, rows, [{ partition, offset }])
+      const found = await rowsAt(scratch.db, rows, [{ partition, offset }])
       say(
         told('audit-records', {
           side: 'table',

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDuckDb, quoteText, type DuckDb } from '../engines/duckdb.ts'
+import { describe, expect, test } from 'vitest'
+import { quoteText } from '../engines/duckdb.ts'
 import { measureColumns } from '../engines/parquet-columns.ts'
 import { decodeBound, falseBounds, type ActualColumn, type StatedColumns } from './column-bounds.ts'
+import { useScratchEngine } from '../engines/scratch-engine.fixture.ts'
 
 const bytes = (hex: string) => Buffer.from(hex, 'hex')
 const text = (value: string) => Buffer.from(value)
@@ -82,16 +81,7 @@ test('any longs within their bounds are believed, any outside are not', () => {
 })
 
 describe('columns of a real file', () => {
-  let db: DuckDb
-  let folder: string
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'assay-columns-'))
-    db = await openDuckDb({ memoryLimitMb: 100, threads: 1, tempDir: folder })
-  })
-  afterAll(async () => {
-    db.close()
-    await rm(folder, { recursive: true })
-  })
+  const scratch = useScratchEngine()
 
   test.each([
     ['int', '(1)::INTEGER, (-7)::INTEGER, NULL', -7n, 1n],
@@ -112,13 +102,13 @@ describe('columns of a real file', () => {
     ['string', "'é', 'z', NULL", Buffer.from('z'), Buffer.from('é')],
     ['binary', "'\\xFF'::BLOB, '\\x01'::BLOB, NULL", Buffer.from([1]), Buffer.from([255])],
   ] as const)('are measured as their bounds are: %s', async (...[type, values, least, greatest]) => {
-    const path = join(folder, `${type.replace(/\W/g, '')}.parquet`)
-    await db.query(
+    const path = join(scratch.folder, `${type.replace(/\W/g, '')}.parquet`)
+    await scratch.db.query(
       `COPY (SELECT unnest([${values}]) AS c, MAP {'a': [1, 2]} AS nested) TO ${quoteText(path)} (FORMAT parquet, FIELD_IDS {c: 1, nested: 2})`,
     )
     const fields = [{ id: 1, name: 'renamed', required: false, type }]
     const nulls = values.includes('NULL') ? 1 : 0
-    expect(await measureColumns(db, path, fields)).toEqual({
+    expect(await measureColumns(scratch.db, path, fields)).toEqual({
       rowCount: 3,
       columns: [{ fieldId: 1, name: 'c', type, valueCount: 3, nullCount: nulls, least, greatest }],
     })

@@ -1,32 +1,19 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { copyFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openDuckDb, type DuckDb } from '../../shared/engines/duckdb.ts'
+import { describe, expect, test } from 'vitest'
 import { tableRowsSql, type LocalFile } from '../../shared/engines/table-rows.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import type { Snapshot, TableMetadata, TableSchema } from '../../shared/iceberg/metadata.ts'
 import { ManifestReader, readLiveFiles, readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
 import { canonicalRows } from './canonical-rows.ts'
 import { expectedOf, folderStore, localPath, metadataOf, tablesFolder } from './corpus.ts'
+import { useScratchEngine } from '../../shared/engines/scratch-engine.fixture.ts'
 
 const tables = readdirSync(tablesFolder).sort()
 const isForeign = (table: string) => table.startsWith('foreign-')
 
-let folder: string
-let db: DuckDb
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-corpus-'))
-  db = await openDuckDb({ memoryLimitMb: 200, threads: 1, tempDir: folder })
-})
-
-afterAll(async () => {
-  db.close()
-  await rm(folder, { recursive: true })
-})
+const scratch = useScratchEngine()
 
 let copies = 0
 
@@ -34,7 +21,7 @@ let copies = 0
 async function fetched(files: readonly TableFile[]): Promise<LocalFile[]> {
   return Promise.all(
     files.map(async (file) => {
-      const path = join(folder, String(++copies))
+      const path = join(scratch.folder, String(++copies))
       await copyFile(localPath(file.path), path)
       return { file, path, dataSequenceNumber: file.dataSequenceNumber }
     }),
@@ -49,8 +36,8 @@ async function rowsAt(metadata: TableMetadata, snapshot: Snapshot): Promise<stri
   const live = await readLiveFiles(new ManifestReader(folderStore), snapshot)
   expect(live.duplicatePaths).toEqual([])
   const schema = schemaOf(metadata, snapshot)
-  const from = await tableRowsSql(db, { schema, data: await fetched(live.data), deletes: await fetched(live.deletes) })
-  return canonicalRows(db, { from, fields: schema.fields })
+  const from = await tableRowsSql(scratch.db, { schema, data: await fetched(live.data), deletes: await fetched(live.deletes) })
+  return canonicalRows(scratch.db, { from, fields: schema.fields })
 }
 
 describe.each(tables)('%s', (table) => {
@@ -83,7 +70,7 @@ test.each(tables.filter(isForeign))('%s: data files that are not Parquet are nam
   const { data } = await readLiveFiles(new ManifestReader(folderStore), metadata.snapshots[0] as Snapshot)
   const files = data.map((file) => ({ file, path: 'nowhere', dataSequenceNumber: file.dataSequenceNumber }))
   const input = { schema: schemaOf(metadata, metadata.snapshots[0] as Snapshot), data: files, deletes: [] }
-  await expect(tableRowsSql(db, input)).rejects.toMatchObject({
+  await expect(tableRowsSql(scratch.db, input)).rejects.toMatchObject({
     code: 'FORMAT_UNSUPPORTED',
     message: expect.stringContaining(data[0]?.path ?? '-') as string,
   })
@@ -105,7 +92,7 @@ async function damagedVector(change: (bytes: Buffer, at: number) => Buffer): Pro
   writeFileSync(vector.path, change(readFileSync(vector.path), vector.file.contentOffset ?? -1))
   return {
     path: vector.file.path,
-    work: tableRowsSql(db, { schema: schemaOf(metadata, snapshot), data: await fetched(live.data), deletes }),
+    work: tableRowsSql(scratch.db, { schema: schemaOf(metadata, snapshot), data: await fetched(live.data), deletes }),
   }
 }
 

@@ -6,6 +6,8 @@ const canaries = at('shared/core/canary-set.ts')
 const evidence = at('shared/core/evidence.ts')
 const judge = at('shared/core/judge.ts')
 const reporter = at('agents/reporter/core.ts')
+const alerts = at('agents/reporter/alerts.ts')
+const gravity = at('shared/core/gravity.ts')
 const faults = at('shared/core/faults.ts')
 const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
@@ -121,8 +123,11 @@ export const mutants: readonly Mutant[] = [
     'violationReasons(heldAgainst(run, evidence).counted)',
     'violationReasons(standingViolations(evidence))',
   ),
-  reporter('a run is told early after its verdict', 'run.failing === null && run.judged === null ?', 'run.failing === null ?'),
-  reporter('a run is told early again and again', 'run.judged !== null || run.failing !== null ||', 'run.judged !== null ||'),
+  reporter('a run is told early after its verdict', 'run.judged !== null || !isNews(run, judgement)', '!isNews(run, judgement)'),
+  reporter('a run is told early again and again', 'judgement !== null && isNews(run, judgement)', 'judgement !== null'),
+  reporter('who was told of delays hears of no loss before the verdict', '|| isGraver(gravest, failing.gravest)', ''),
+  gravity('delays come before losses', '(ofTime.has(violation) ? way.length + 1 : 0)', '0'),
+  alerts('an alert of delays stands before a loss', 'before !== undefined && !isGraver(gravest, before.gravest)', 'before !== undefined'),
   judge('no acknowledgement is a pass', "if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')", ''),
   judge('missing evidence is a pass', 'for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)', ''),
   judge('canaries nobody saw are a pass', 'if (unaccounted > 0) doubt(', 'if (unaccounted < 0) doubt('),

@@ -63,7 +63,7 @@ function ofFact(fact: ResultMessage, runs: Runs): AuditFact[] {
     }
     case 'run-failing': {
       const { kind, ...said } = fact
-      return [{ kind: 'failing', key: `${kind}/${said.runId}`, ...said }]
+      return [{ kind: 'failing', key: `${kind}/${said.runId}/${said.gravest?.violation}`, ...said }]
     }
     case 'run-judged': {
       const { kind, hops, recoveries, ...said } = fact

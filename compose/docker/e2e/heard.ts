@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openTwoTopics, type TwoTopics } from '../../../agents/cli/two-topics.ts'
 import type { Fact, RunFact } from '../../../schemas/results.ts'
 import { keepNewest } from '../../../shared/core/bounded.ts'
+import { ofTime } from '../../../shared/core/gravity.ts'
 import { isRunFact } from '../../../shared/core/run-book.ts'
 import { StackError } from '../../local/errors.ts'
 import type { Composed } from './composed.ts'
@@ -22,9 +23,6 @@ export interface Heard {
   readonly said: Map<string, RunFact[]>
   close(): Promise<void>
 }
-
-/** What may be said of a machine that is too slow. All else is said of records. */
-const OF_TIME = new Set(['late', 'stale', 'slow', 'unavailable'])
 
 const RUNS_KEPT = 40
 
@@ -93,13 +91,13 @@ export function runsIn({ judged, startedAtMs }: Pick<Heard, 'judged' | 'startedA
   return { runs, told: runs.flatMap((runId) => judged.get(runId) ?? []) }
 }
 
-/** Findings of runs that were asked for in this time, by what they speak of. */
+/** Findings of runs that were asked for in this time: of time, as may be said of a machine that is too slow, and of records. */
 export function findingsOf(heard: Pick<Heard, 'judged' | 'startedAtMs'>, between: Between) {
   const { runs, told } = runsIn(heard, between)
   const count = (of: readonly Fact<'run-judged'>[], isOfTime: boolean) =>
     of
       .flatMap(({ hops }) => hops.flatMap(({ violations }) => violations))
-      .filter(({ violation }) => OF_TIME.has(violation) === isOfTime)
+      .filter(({ violation }) => ofTime.has(violation) === isOfTime)
       .reduce((sum, { count: more }) => sum + more, 0)
   // What our own delay explains makes a run inconclusive; a run that fails counts it whole.
   const failed = told.filter(({ verdict }) => verdict === 'fail')

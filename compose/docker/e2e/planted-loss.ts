@@ -13,18 +13,10 @@ export async function plantedLoss(scene: Scene): Promise<Figure[]> {
   const { composed, heard, note } = scene
   note('planting a loss in the normaliser …')
   await composed.recreate('normaliser', { NORMALISER_DEFECT: 'skip', NORMALISER_DEFECT_EVERY: '97' })
-  const plantedAtMs = Date.now()
-  const early = await failsEarly(scene, plantedAtMs)
-  const { runId } = early
-  const failed = await until('its run fails', 4 * WINDOW_MS, () => {
-    const verdict = heard.judged.get(runId)
-    return verdict?.verdict === 'fail' ? verdict : null
+  const { runId, figures } = await fails(scene, Date.now()).finally(async () => {
+    note('taking the defect away …')
+    await composed.recreate('normaliser', { NORMALISER_DEFECT: 'none' })
   })
-  const afterEvidenceMs = failed.value.atMs - (heard.evidenceAtMs.get(runId) ?? 0)
-  const failedAfterMs = failed.value.atMs - plantedAtMs
-  const whole = await until('the report of that verdict', WINDOW_MS, () => reportOf(scene, early.link, ({ isEarly }) => !isEarly))
-  note('taking the defect away …')
-  await composed.recreate('normaliser', { NORMALISER_DEFECT: 'none' })
   const healedAtMs = Date.now()
   const passed = await until('a pass again', 6 * WINDOW_MS, () =>
     [...heard.judged.values()].find(
@@ -34,13 +26,28 @@ export async function plantedLoss(scene: Scene): Promise<Figure[]> {
   )
   const resolved = await until('the alert is resolved', 6 * WINDOW_MS, () => toldAlert(scene, 'resolved'))
   return [
-    ...early.figures,
-    ['planted loss to the verdict on whole evidence', seconds(failedAfterMs), failedAfterMs < VERDICT_WITHIN_MS],
-    ['evidence whole to the verdict', seconds(afterEvidenceMs), afterEvidenceMs < FAIL_WITHIN_MS],
-    ['its report takes the place of the first', `${whole.value.runId}, ${whole.value.verdict}`, isOf(whole.value, runId)],
+    ...figures,
     ['defect off to the next pass', seconds(passed.tookMs), true],
     ['alert resolved', seconds(passed.tookMs + resolved.tookMs), true],
   ]
+}
+
+async function fails(scene: Scene, plantedAtMs: number) {
+  const { heard } = scene
+  const { runId, link, figures } = await failsEarly(scene, plantedAtMs)
+  const failed = await until('its run fails', 4 * WINDOW_MS, () => {
+    const verdict = heard.judged.get(runId)
+    return verdict?.verdict === 'fail' ? verdict : null
+  })
+  const afterEvidenceMs = failed.value.atMs - (heard.evidenceAtMs.get(runId) ?? 0)
+  const failedAfterMs = failed.value.atMs - plantedAtMs
+  const whole = await until('the report of that verdict', WINDOW_MS, () => reportOf(scene, link, ({ isEarly }) => !isEarly))
+  figures.push(
+    ['planted loss to the verdict on whole evidence', seconds(failedAfterMs), failedAfterMs < VERDICT_WITHIN_MS],
+    ['evidence whole to the verdict', seconds(afterEvidenceMs), afterEvidenceMs < FAIL_WITHIN_MS],
+    ['its report takes the place of the first', `${whole.value.runId}, ${whole.value.verdict}`, isOf(whole.value, runId)],
+  )
+  return { runId, figures }
 }
 
 /** What somebody can know within half a minute: that a run fails, why, and where to look. */
@@ -82,9 +89,8 @@ async function reportOf({ composed }: Scene, link: string, isWanted: (found: Fou
 
 /** The reporter's own alert about a loss, as the webhook got it. */
 async function toldAlert({ composed }: Scene, status: 'firing' | 'resolved') {
-  const isOfLoss = (violation = '') => violation.startsWith('lost')
   return toldAlerts(await composed.logs('webhook')).find(
-    (alert) => alert.status === status && alert.labels['alertname'] === 'AssayRunFailed' && isOfLoss(alert.annotations['violation']),
+    ({ status: now, labels }) => now === status && labels['alertname'] === 'AssayRunFailed' && labels['violation'] === 'lost',
   )
 }
 

@@ -9,7 +9,7 @@ interface Runbook extends Pick<Alert, 'name' | 'means' | 'look' | 'act'> {
 const runFailed: Runbook = {
   name: 'AssayRunFailed',
   condition:
-    'Severity critical. The reporter itself tells Alertmanager (`ASSAY_ALERTMANAGER_URL`), since no metric may carry the id of a run: one alert for each plan, from the first thing that stands against a run of it, before the verdict, to its next run that passes.',
+    'Severity critical. The reporter itself tells Alertmanager (`ASSAY_ALERTMANAGER_URL`), since no metric may carry the id of a run: one alert for each plan, from the first thing that stands against a run of it, before the verdict, to its next run that passes. Labels `violation` and `hop` name the gravest of it: what is wrong with records before what is late or slow.',
   means: 'A run has found the pipeline wrong. The alert says which run, at which hop first, what was expected and found there.',
   look: [
     'The page behind the link in the alert, and the report there, which is written anew with the verdict: its causes, both looks, and the commands by which to see a bad record yourself.',
