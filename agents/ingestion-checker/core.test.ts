@@ -293,6 +293,15 @@ describe('the ingestion-checker', () => {
     expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [] }])
   })
 
+  test('tells of no lateness while the intent is not heard, and then of that which is', () => {
+    const played = reads(begun(), RAW, 9).until(8_000)
+    expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [], latency: { count: 0 } }])
+    expect(accusations(played)).toEqual([])
+    produced(played, 9).until(9_400)
+    reads(played, CLEAN, 9).until(11_000)
+    expect(accusations(played)).toEqual([])
+  })
+
   test('stops when the run is cancelled, and tells what it has seen', () => {
     const played = reads(produced(begun(), 9), RAW, 9)
     played

@@ -26,6 +26,7 @@ function contextOf(): SightContext {
     lasts: new Map([['0/0', 7]]),
     deliverWithinMs: 500,
     intendedAtMs: (_stream, seq) => seq * 1_000,
+    untimed: [],
   }
 }
 const record = (seq: number, offset: number, said: Partial<SightedRecord> = {}): SightedRecord => ({

@@ -45,9 +45,18 @@ export interface Suspicion {
   readonly violation: ViolationKind
   readonly place: Located
   readonly fault: RecordFault | null
-  readonly latencyMs: number
+  /** Of one that came too late. */
+  readonly latencyMs?: number
   /** Of one out of order: the later canary that came before it. */
   readonly behind?: number
+}
+
+/** Read before its intent was heard: nobody knows yet when it was due. */
+export interface Untimed {
+  readonly place: Located
+  readonly appendedAtMs: number
+  /** The later canary that came before it, or null. */
+  readonly behind: number | null
 }
 
 /** What was read at a hop and is not told yet. */
@@ -95,7 +104,9 @@ export interface SightContext {
   readonly deliverWithinMs: number
   /** How old the newest canary of a batch may be when it is appended; null where nothing is said. */
   readonly freshness?: FreshnessTerm | null
-  readonly intendedAtMs: (stream: number, seq: number) => number
+  /** Null while that is not known. */
+  readonly intendedAtMs: (stream: number, seq: number) => number | null
+  readonly untimed: Untimed[]
   /** Whether latencies of the stream are the pipeline's; left out: all are. */
   readonly isTimed?: (stream: number) => boolean
 }
@@ -136,47 +147,65 @@ function cover({ covered }: Pending, range: OffsetRange): void {
 function staleness({ pending, freshness, intendedAtMs }: SightContext, batch: ReadBatch, position: number): Suspicion[] {
   if (freshness == null) return []
   const read = batch.records.filter(({ offset }) => offset >= position)
-  const [first] = read
-  if (first === undefined) return []
-  const dueMs = ({ stream, seq }: SightedRecord) => intendedAtMs(stream, seq)
-  const newest = read.reduce((left, right) => (dueMs(right) > dueMs(left) ? right : left), first)
-  const latencyMs = newest.appendedAtMs - dueMs(newest)
+  const due = read.map((record) => ({ record, dueMs: intendedAtMs(record.stream, record.seq) }))
+  const timed = due.filter((one): one is { record: SightedRecord; dueMs: number } => one.dueMs !== null)
+  const [one] = timed
+  // The newest may be one of those of which nobody knows it.
+  if (one === undefined || timed.length < due.length) return []
+  const { record: newest, dueMs } = timed.reduce((left, right) => (right.dueMs > left.dueMs ? right : left), one)
+  const latencyMs = newest.appendedAtMs - dueMs
   const { rule, field, expected, withinMs } = freshness
   if (latencyMs <= withinMs) return []
   count(pending.contract.broken, rule, read.length)
   const fault: RecordFault = { violation: 'late', rule, field, expected, actual: `the newest was ${Math.round(latencyMs)} ms old` }
   const place = { stream: newest.stream, seq: newest.seq, partition: batch.partition, offset: newest.offset }
-  return [{ violation: 'late', place, fault, latencyMs }]
+  return [{ violation: 'late', place, fault }]
 }
 
 const count = (counts: Map<string, number>, name: string, more = 1) => counts.set(name, (counts.get(name) ?? 0) + more)
 
 function foldRecord(context: SightContext, partition: number, record: SightedRecord): Suspicion[] {
-  const { told, pending, lasts, deliverWithinMs, intendedAtMs, isTimed } = context
-  const { stream, seq, offset } = record
+  const { told, pending, lasts } = context
+  const { stream, seq, offset, appendedAtMs } = record
   const place: Located = { stream, seq, partition, offset }
-  const latencyMs = record.appendedAtMs - intendedAtMs(stream, seq)
   pending.contract.rows++
   for (const name of record.contract?.broken ?? []) count(pending.contract.broken, name)
   for (const name of record.contract?.exempt ?? []) count(pending.contract.exempt, name)
-  const suspicions: Suspicion[] = record.faults.map((fault) => ({ violation: fault.violation, place, fault, latencyMs }))
+  const suspicions: Suspicion[] = record.faults.map((fault) => ({ violation: fault.violation, place, fault }))
   if (isTold(told, stream, seq) || !pending.canaries.add(stream, seq)) {
     pending.repeats.push(place)
-    return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]
+    return [...suspicions, { violation: 'duplicated', place, fault: null }]
   }
-  if (isTimed?.(stream) ?? true) pending.latency.add(latencyMs)
-  const late = latencyMs > deliverWithinMs
-  if (late) pending.late.add(stream, seq)
   // Order holds within a partition: who reads two of them reads in any order, and a key moves when partitions are added.
   const behind = raiseLast(lasts, `${partition}/${stream}`, seq)
   const disordered = behind > seq
   raiseLast(pending.lasts, `${partition}/${stream}`, seq)
   if (disordered) pending.disordered.push(place)
-  // A late one comes out of order by nature: late says it all.
-  if (late) suspicions.push({ violation: 'late', place, fault: null, latencyMs })
-  else if (disordered) suspicions.push({ violation: 'reordered', place, fault: null, latencyMs, behind })
-  return suspicions
+  return [...suspicions, ...time(context, { place, appendedAtMs, behind: disordered ? behind : null })]
 }
+
+/** What was never sent waits for its intent to the end. */
+const UNTIMED_MAX = 20_000
+
+type TimeContext = Pick<SightContext, 'pending' | 'deliverWithinMs' | 'intendedAtMs' | 'untimed' | 'isTimed'>
+
+function time({ pending, deliverWithinMs, intendedAtMs, untimed, isTimed }: TimeContext, one: Untimed): Suspicion[] {
+  const { place, appendedAtMs, behind } = one
+  const dueMs = intendedAtMs(place.stream, place.seq)
+  if (dueMs === null) {
+    if (untimed.length < UNTIMED_MAX) untimed.push(one)
+    return []
+  }
+  const latencyMs = appendedAtMs - dueMs
+  if (isTimed?.(place.stream) ?? true) pending.latency.add(latencyMs)
+  if (latencyMs <= deliverWithinMs) return behind === null ? [] : [{ violation: 'reordered', place, fault: null, behind }]
+  pending.late.add(place.stream, place.seq)
+  // A late one comes out of order by nature: late says it all.
+  return [{ violation: 'late', place, fault: null, latencyMs }]
+}
+
+/** What those that waited turn out to be; who is still not known waits on. */
+export const timeWhatWaited = (context: TimeContext): Suspicion[] => context.untimed.splice(0).flatMap((one) => time(context, one))
 
 /** Of one that was taken back as lost, another instance may have told that it came, and not yet where. */
 const isTold = ({ sighted, takenBack, segments }: HopEvidence, stream: number, seq: number) =>

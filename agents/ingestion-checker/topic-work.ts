@@ -1,14 +1,13 @@
 import type { Position } from '../../schemas/parts.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
 import { hopEvidence, raiseLast, standingViolations } from '../../shared/core/evidence.ts'
-import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { isRepeated } from '../../shared/core/doubled.ts'
-import { isMirror, mirrorDefectAt } from '../../shared/core/mirror.ts'
-import { termsAt, termsOf } from '../../shared/core/rules.ts'
+import { mirrorDefectAt } from '../../shared/core/mirror.ts'
+import { termsOf } from '../../shared/core/rules.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopBefore, say, sendClock, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, headOf, hopBefore, say, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
 import { holds, holdsAll } from '../../shared/core/shares.ts'
 import { hopName } from '../../topology/topology.ts'
@@ -17,15 +16,17 @@ import type { CheckerEffect } from './events.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
 import type { TopicShare } from './sharing.ts'
+import { sightContext } from './sight-context.ts'
 import {
   emptyPending,
   foldBatch,
   hasNews,
   sightingOf,
-  type FreshnessTerm,
+  timeWhatWaited,
   type Pending,
   type ReadBatch,
   type Suspicion,
+  type Untimed,
 } from './sighting.ts'
 
 /** One hop of one run that holds records at offsets: a topic, or a source outside of Kafka. */
@@ -45,6 +46,7 @@ export interface TopicWork {
   flushedMs: number
   heldSinceMs: number | null
   readonly backlog: { readonly batch: ReadBatch; readonly sinceMs: number }[]
+  readonly untimed: Untimed[]
   progressAskedMs: number
   logAskedMs: number
   /** When a log was asked for that was seen to be what it was. */
@@ -94,6 +96,7 @@ export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started
     flushedMs: 0,
     heldSinceMs: null,
     backlog: [],
+    untimed: [],
     progressAskedMs: 0,
     logAskedMs: 0,
     logSeenMs: 0,
@@ -104,7 +107,7 @@ export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started
 const brokenBefore = (evidence: Evidence, hop: string): string | null =>
   standingViolations(evidence).find((known) => known.violation === 'metadata-broken' && known.hop === hop)?.actual ?? null
 
-/** How long a record may be ahead of the intent to write it: the two come by different ways. */
+/** How long what was read is held back until the intent to write it is heard: the two come by different ways. */
 const INTENT_WAIT_MS = 5_000
 
 export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, batch: ReadBatch): CheckerEffect[] {
@@ -116,9 +119,11 @@ export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'w
   return []
 }
 
-/** Folds the batches whose canaries' intents have been heard: without them nobody knows when they were due. */
+/** Folds the batches whose canaries' intents have been heard: without them nobody knows when they were due, or whether at all. */
 export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>): void {
   const evidence = evidenceOf(works, run.runId)
+  const context = sightContext(works, { run, topic })
+  topic.suspicions.push(...timeWhatWaited(context))
   for (let next = topic.backlog[0]; next !== undefined; next = topic.backlog[0]) {
     const { batch, sinceMs } = next
     const known = batch.records.every(({ stream, seq }) => evidence.intended.has(stream, seq))
@@ -126,22 +131,7 @@ export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 
     topic.backlog.shift()
     if (batch.removed !== undefined) noteRemoved(topic.log, batch.removed)
     topic.log.skipped ||= batch.skipped === true
-    const clock = sendClock(works, run)
-    topic.suspicions.push(
-      ...foldBatch(
-        {
-          told: hopEvidence(evidence, topic.name),
-          pending: topic.pending,
-          positions: topic.positions,
-          lasts: topic.lasts,
-          deliverWithinMs: topic.hop.deliverWithinMs,
-          isTimed: (stream) => !isMirror(run.resolved.plan.load, stream),
-          freshness: freshnessOf(run, topic),
-          intendedAtMs: (stream, seq) => (clock === null ? run.accepted.atMs : intendedAtMs(clock, stream, seq)),
-        },
-        batch,
-      ),
-    )
+    topic.suspicions.push(...foldBatch(context, batch))
   }
 }
 
@@ -155,7 +145,8 @@ const HOLD_MS = 15_000
 export function flush(works: RunWorks, { run, work, topic }: TopicContext, force: 'all' | 'decided' = 'decided'): CheckerEffect[] {
   const { nowMs } = works.base
   foldBacklog(works, { run, topic })
-  if (!hasNews(topic.pending)) return []
+  const isNews = hasNews(topic.pending)
+  if (!isNews && topic.suspicions.length === 0) return []
   const before = hopBefore(run, topic.name)
   const untold = new Set(before === null ? [] : work.topics.get(before)?.suspicions.map(({ place }) => placeKey(place)))
   const undecided =
@@ -176,21 +167,18 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
     .filter((suspicion) => !isInherited(works, { run, work, topic }, suspicion))
     .map((suspicion) => findingOf(topic, suspicion))
   const { pending } = topic
-  topic.pending = emptyPending()
   topic.suspicions = []
+  const found = sayFindings(works, { run, budget: topic.budget }, findings)
+  // Who came late is told with what is read next.
+  if (!isNews) return found
+  topic.pending = emptyPending()
   return [
-    ...sayFindings(works, { run, budget: topic.budget }, findings),
+    ...found,
     ...sayContract(works, { run, topic }, pending),
     ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
     say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
   ]
 }
-
-const freshnessOf = (run: RunState, { hop }: TopicWork): FreshnessTerm | null =>
-  termsAt(termsOf(hop), 'commit').map(({ name, expected, check }) => ({
-    ...{ rule: name, expected, withinMs: check.withinMs },
-    field: run.resolved.record.eventTime,
-  }))[0] ?? null
 
 /** What was held to the contract, by term; rows that nobody read are said by no fact. */
 function sayContract(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, { contract, covered }: Pending): CheckerEffect[] {
@@ -280,7 +268,7 @@ function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Sus
   }
   switch (violation) {
     case 'late':
-      return { ...common, expected: `within ${topic.hop.deliverWithinMs} ms`, actual: `after ${Math.round(latencyMs)} ms` }
+      return { ...common, expected: `within ${topic.hop.deliverWithinMs} ms`, actual: `after ${Math.round(latencyMs ?? 0)} ms` }
     case 'reordered':
       return { ...common, expected: `before later canaries of stream ${stream}`, actual: 'after a later one' }
     default:

@@ -156,8 +156,8 @@ export const mutants: readonly Mutant[] = [
   content('rounding half up is corruption', 'if (found === away && rest * 2n >= unit) return true', ''),
   content('any shorter number is a loss of precision', 'if (found === down) return true', 'if (found <= whole) return true'),
   sighting('others that were counted before count again', 'if (offset >= position) pending.otherRecords++', 'pending.otherRecords++'),
-  sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null, latencyMs }]", 'return suspicions'),
-  sighting('on the deadline is late', 'const late = latencyMs > deliverWithinMs', 'const late = latencyMs >= 0'),
+  sighting('a repeat is news', "return [...suspicions, { violation: 'duplicated', place, fault: null }]", 'return suspicions'),
+  sighting('on the deadline is late', 'if (latencyMs <= deliverWithinMs) return', 'if (latencyMs < 0) return'),
   sighting('a batch read twice counts twice', 'if (batch.offsetLast < position) return []', ''),
   sighting('records before the position are judged again', 'if (record.offset < position) continue', ''),
   sighting(

@@ -4,6 +4,7 @@ const log = at('agents/ingestion-checker/log-watch.ts')
 const logJudging = at('agents/ingestion-checker/log-judging.ts')
 const topic = at('agents/ingestion-checker/topic-work.ts')
 const judging = at('agents/ingestion-checker/judging.ts')
+const sightContext = at('agents/ingestion-checker/sight-context.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
 
 /** Mistakes in what is said of topics that change under a run. */
@@ -53,5 +54,11 @@ export const topicMutants: readonly Mutant[] = [
   ),
   judging('a topic that was made again is waited for', ' && brokenAt(work, topic, before) === null', ''),
   judging('what nobody can read is lost', 'const records = missing.filter(isUnreadable)', 'const records = missing.filter(() => false)'),
+  sightContext(
+    'what nobody knows the time of is held against the acceptance',
+    'intendedAtMs(clock, stream, seq) : null',
+    'intendedAtMs(clock, stream, seq) : run.accepted.atMs',
+  ),
+  topic('what was read before its intent is never timed', 'topic.suspicions.push(...timeWhatWaited(context))', ''),
   sighting('order holds across partitions', 'const behind = raiseLast(lasts, `${partition}/', 'const behind = raiseLast(lasts, `0/'),
 ]

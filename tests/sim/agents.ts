@@ -39,12 +39,15 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
         latency: new LatencySketch(),
       }
       let lastMs = clock.nowMs()
+      let heldBackMs = 0
       const { load } = resolved.plan
       for (const { stream, ranges } of chunk.canaries) {
         for (const seq of [...members(ranges)].sort((a, b) => turnOf(load, stream, a) - turnOf(load, stream, b))) {
-          const dueMs = Math.max(clock.nowMs(), sendAtMs({ load, epochMs, shifts: [] }, stream, seq) + generatorLagMs)
-          lastMs = Math.max(lastMs, dueMs)
-          later(dueMs - clock.nowMs(), () => {
+          const dueMs = sendAtMs({ load, epochMs, shifts: [] }, stream, seq)
+          const sentMs = Math.max(clock.nowMs(), dueMs + generatorLagMs)
+          heldBackMs = Math.max(heldBackMs, Math.round(sentMs - dueMs))
+          lastMs = Math.max(lastMs, sentMs)
+          later(sentMs - clock.nowMs(), () => {
             const written = copiesOf(load, stream, seq).map((copy) =>
               asWritten(pipelineOf(runId).write({ stream, seq, fault: faultOf(copy) })),
             )
@@ -68,7 +71,7 @@ export const generator: SimAgent<GeneratorEvent, GeneratorEffect> = {
           failed: outcome.failed.toWire(),
           offsets: [...outcome.offsets.values()],
           latency: outcome.latency.toWire(),
-          heldBackMs: generatorLagMs,
+          heldBackMs,
           reason: null,
         }
         send({ type: 'chunk-written', runId, chunk, outcome: told })

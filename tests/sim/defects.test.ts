@@ -30,4 +30,14 @@ describe('the agents together, on a pipeline that errs', () => {
     expect(plantedRuns).toBeGreaterThan(seeds.length / SHARES / 2)
     expect(toldEarly).toBeGreaterThan(plantedRuns / 2)
   })
+  test('name what came late, though the checker hears late when it was due', () => {
+    let plantedRuns = 0
+    for (const seed of seeds.slice(0, 40)) {
+      const report = simulate({ seed, defect: 'delay', deaf: 'ingestion-checker' })
+      const expected = mustBeFound('delay', report)
+      if (expected.length > 0) plantedRuns++
+      expect({ seed, found: report.found }).toEqual({ seed, found: expected })
+    }
+    expect(plantedRuns).toBeGreaterThan(10)
+  })
 })

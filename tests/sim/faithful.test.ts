@@ -91,6 +91,19 @@ describe('the agents together, on a pipeline that is faithful', () => {
     }
     expect(untold).toBeGreaterThan(2)
   })
+  test.each(['generator', 'ingestion-checker', 'storage-reconciler', 'query-prober', 'reporter'] as const)(
+    'accuse nobody though %s hears late what the others say',
+    (deaf) => {
+      for (const seed of seeds.slice(0, 100)) {
+        const { verdict, found } = simulate({ seed, defect: 'none', deaf })
+        // It hears late that it may write.
+        const isOwn = deaf === 'generator' && found.length > 0
+        if (isOwn) expect(verdict.reasons.filter((reason) => !reason.includes('the generator itself sent them'))).toEqual([])
+        else expect({ seed, found }).toEqual({ seed, found: [] })
+        expect({ seed, verdict: verdict.verdict }).toEqual({ seed, verdict: isOwn ? 'inconclusive' : 'pass' })
+      }
+    },
+  )
   test('give one trace for one seed', () => {
     for (const seed of seeds.slice(0, 20)) expect(simulate({ seed, defect: 'delay' }).trace).toBe(simulate({ seed, defect: 'delay' }).trace)
   })

@@ -1,7 +1,7 @@
 import type { ControlMessage } from '../../schemas/control.ts'
 import { resultMessage, type ResultMessage } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
-import type { AgentCore } from '../../shared/core/agent.ts'
+import type { AgentCore, AgentName } from '../../shared/core/agent.ts'
 import { isBusEffect, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Prng } from '../../shared/core/prng.ts'
 import type { SimClock } from '../../shared/sim/clock.ts'
@@ -34,6 +34,12 @@ export interface SimAgent<Event extends { readonly type: string }, Effect extend
   perform(context: ShellContext, effect: Effect, send: (event: Event) => void): void
 }
 
+export interface Deaf {
+  readonly agent: AgentName
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
 export interface World {
   readonly clock: SimClock
   readonly prng: Prng
@@ -46,6 +52,8 @@ export interface World {
   /** What is said and does not come to stand on the topic. */
   readonly hides?: (fact: ResultMessage) => boolean
   readonly otherDefect?: OtherDefect | 'none'
+  /** An agent that the results topic reaches late for a while: what is said in between it hears at the end. */
+  readonly deaf?: Deaf | undefined
   readonly trace: (line: string) => void
 }
 
@@ -104,7 +112,7 @@ export function createProcess<Event extends { readonly type: string }, Effect ex
           send({ type: 'shares-changed', ...shares })
         })
     }
-    subscriptions = subscribe(world, send)
+    subscriptions = subscribe(world, send, world.deaf?.agent === agent.core.name ? world.deaf : null)
     stateOf = () => state
     const tick = () => {
       send({ type: 'tick', atMs: clock.nowMs() })
@@ -157,7 +165,7 @@ function startHeart({ clock, publish, later }: ShellContext, speaker: { agent: s
   beat()
 }
 
-function subscribe({ clock, control, results }: World, send: (event: BusEvent) => void): Subscription[] {
+function subscribe({ clock, control, results }: World, send: (event: BusEvent) => void, deaf: Deaf | null): Subscription[] {
   let toCatchUp = 2
   const caughtUp = () => {
     if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
@@ -167,7 +175,12 @@ function subscribe({ clock, control, results }: World, send: (event: BusEvent) =
       send({ type: 'control', offset, atMs, message })
     }, caughtUp),
     results.subscribe(({ message }) => {
-      send({ type: 'fact', fact: message })
+      const hear = () => {
+        send({ type: 'fact', fact: message })
+      }
+      const nowMs = clock.nowMs()
+      if (deaf === null || nowMs < deaf.fromMs || nowMs >= deaf.untilMs) hear()
+      else clock.later(deaf.untilMs - nowMs, hear)
     }, caughtUp),
   ]
 }

@@ -18,7 +18,7 @@ import { checker, generator, reporter } from './agents.ts'
 import { reconciler } from './reconciler-agent.ts'
 import { injector, prober } from './outer-agents.ts'
 import { startCrew, type Crew } from './crew.ts'
-import { createProcess, type World } from './host.ts'
+import { createProcess, type Deaf, type World } from './host.ts'
 import { simTopology, sourceTopology } from './topology.ts'
 
 export interface Scenario {
@@ -30,6 +30,8 @@ export interface Scenario {
   readonly downMs?: number | undefined
   /** An agent of which there are several instances. */
   readonly crew?: Crew | undefined
+  /** An agent that hears late for a while what others say. */
+  readonly deaf?: AgentName | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
   /** Whether the run pauses the sink for a while. */
@@ -126,6 +128,14 @@ function planOf({ load, ...scenario }: Scenario, size: Prng): string {
   return simPlan(canaries, ratePerSecond, scenario)
 }
 
+/** From about when canaries begin to be sent. */
+function deafOf({ deaf }: Scenario, prng: Prng): Deaf | undefined {
+  if (deaf === undefined) return undefined
+  const draw = prng.stream('deaf')
+  const fromMs = START_MS + 1_500 + draw.below(4_000)
+  return { agent: deaf, fromMs, untilMs: fromMs + 6_000 + draw.below(10_000) }
+}
+
 /** Every agent in its own time; one of them may die in between. */
 function startProcesses(world: World, { crash, downMs, absent, crew }: Scenario): Prng {
   const { clock } = world
@@ -190,6 +200,7 @@ export function simulate(scenario: Scenario): SimReport {
     hides,
     generatorLagMs,
     otherDefect,
+    deaf: deafOf(scenario, prng),
     trace: (line) => {
       lines.push(line)
     },
