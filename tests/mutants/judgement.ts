@@ -175,11 +175,7 @@ export const mutants: readonly Mutant[] = [
   topicLoss('one in a segment passed in part is lost wherever it stands', '!isPart || isBeyond(', 'isPart || isBeyond('),
   topicLoss('progress has passed what stands where it is', '?? -1) > origin.offset', '?? -1) >= origin.offset'),
   topicLoss('parts are looked at though nobody knows a place', 'proof.inParts && watch', 'watch'),
-  topic(
-    'a sighting is told before its violations',
-    'topic.suspicions = []\n  return [',
-    'topic.suspicions = []\n  findings.length = 0\n  return [',
-  ),
+  topic('a sighting is told before its violations', 'const found = sayFindings(', 'const found = findings.length > 0 ? [] : sayFindings('),
   topic(
     'a finding is told again at every hop behind',
     'if (before === null) return false\n  const names',
