@@ -95,7 +95,7 @@ export const mirrorMutants: readonly Mutant[] = [
     'const passedOn = withSkipped(run.resolved.plan.load, hopEvidence(evidence, before).sighted)',
     'const passedOn = hopEvidence(evidence, before).sighted',
   ),
-  sighting('latencies of what is late on purpose count', 'if (isTimed?.(stream) ?? true) ', ''),
+  sighting('latencies of what is late on purpose count', 'if (isTimed?.(place.stream) ?? true) ', ''),
   table('latencies of what is late on purpose count at the table', 'if (!isMirror(run.resolved.plan.load, stream)) ', ''),
   askable(
     'endpoints are asked for planted defects',
