@@ -6,6 +6,7 @@ import { agentNames, type AgentName } from '../../../shared/core/agent.ts'
 import { createPrng } from '../../../shared/core/prng.ts'
 import type { Composed } from './composed.ts'
 import { findingsOf, runsIn, until, type Between, type Heard } from './heard.ts'
+import { busySince } from './processors.ts'
 
 export type Figure = readonly [what: string, value: string, isGood: boolean]
 
@@ -126,6 +127,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
   note(`killing agents at random for ${minutes} minutes …`)
   const fromMs = Date.now()
   const untilMs = fromMs + minutes * 60_000
+  const busy = busySince()
   let kills = 0
   const ended = new Set<AgentName>()
   while (Date.now() < untilMs) {
@@ -150,6 +152,7 @@ export async function randomKills({ composed, heard, note }: Scene, { minutes, s
     [`${kills} agents killed in ${minutes} minutes: windows judged`, `${judged} of ${runs}`, judged === runs],
     ['agents that ended by themselves', [...ended].join(', ') || 'none', ended.size === 0],
     ['verdicts', JSON.stringify(verdicts), true],
+    ['processors busy meanwhile', busy(), true],
     ['false findings about records', String(ofRecords), ofRecords === 0],
     ['false findings about time (late, stale, slow, unavailable)', String(ofTime), ofTime === 0],
     ['findings about time that the verdict itself holds against nobody', String(ofTimeExcused), true],
