@@ -1,12 +1,16 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { RUN, resolvedOf, topology } from '../../shared/core/told-run.fixture.ts'
 import { openDuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import { HEAP_ARGUMENTS, NATIVE_MEMORY } from '../../shared/runtime/heap-limit.ts'
 import type { SnapshotReading } from '../../agents/storage-reconciler/events.ts'
 import { TableFollowing } from '../../agents/storage-reconciler/table-following.ts'
 import type { TableHop } from '../../topology/topology.ts'
@@ -30,8 +34,19 @@ interface Cost {
   readonly wallMs: number
 }
 
+/** In a process of its own, with the heap that agents have: a larger one keeps more garbage than they do. */
+export async function benchGrowth(): Promise<Figure[]> {
+  const child = spawn(process.execPath, [...HEAP_ARGUMENTS, join(import.meta.dirname, 'growth-process.ts')], {
+    env: { ...NATIVE_MEMORY, ...process.env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [figures, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number | null]>])
+  if (code !== 0) throw new Error(`the process that follows the growing table ended with ${code ?? 'a signal'}`)
+  return JSON.parse(figures) as Figure[]
+}
+
 /** One run follows a table by the reconciler's own reading, while it grows from a million rows on, each of its snapshots. */
-export async function benchGrowth(note: (line: string) => void): Promise<Figure[]> {
+export async function measureGrowth(note: (line: string) => void): Promise<Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), 'assay-growth-'))
   const db = await openDuckDb({ memoryLimitMb: 160, threads: 2, tempDir: folder })
   let peakBytes = 0
