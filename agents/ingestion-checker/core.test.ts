@@ -293,7 +293,7 @@ describe('the ingestion-checker', () => {
     expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [] }])
   })
 
-  test('tells of no lateness while the intent is not heard, and then of that which is', () => {
+  test('tells of no lateness while the intent is not heard, nor once it is of what was in time', () => {
     const played = reads(begun(), RAW, 9).until(8_000)
     expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [], latency: { count: 0 } }])
     expect(accusations(played)).toEqual([])

@@ -139,8 +139,8 @@ export class AlertBook {
   }
 
   #alertOf({ runId, planName, reasons, gravest, atMs }: Failed, how: string): FiringAlert {
-    const found = this.#firstBad.get(runId) ?? new Map<string, Fact<'violation-found'>>()
-    const bad = gravest === null ? [...found.values()][0] : found.get(keyOf(gravest))
+    const found = this.#firstBad.get(runId)
+    const bad = gravest === null ? found?.values().next().value : found?.get(keyOf(gravest))
     const { violation = 'none', hop = 'source' } = gravest ?? bad ?? {}
     const page = this.#links.reporter.replace(/\/+$/, '')
     return {

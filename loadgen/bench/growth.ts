@@ -10,7 +10,6 @@ import { openDuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
-import { HEAP_ARGUMENTS, NATIVE_MEMORY } from '../../shared/runtime/heap-limit.ts'
 import type { SnapshotReading } from '../../agents/storage-reconciler/events.ts'
 import { TableFollowing } from '../../agents/storage-reconciler/table-following.ts'
 import type { TableHop } from '../../topology/topology.ts'
@@ -36,10 +35,7 @@ interface Cost {
 
 /** In a process of its own, with the heap that agents have: a larger one keeps more garbage than they do. */
 export async function benchGrowth(): Promise<Figure[]> {
-  const child = spawn(process.execPath, [...HEAP_ARGUMENTS, join(import.meta.dirname, 'growth-process.ts')], {
-    env: { ...NATIVE_MEMORY, ...process.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'growth-process.ts')], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [figures, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number | null]>])
   if (code !== 0) throw new Error(`the process that follows the growing table ended with ${code ?? 'a signal'}`)
   return JSON.parse(figures) as Figure[]
