@@ -111,6 +111,7 @@ export class Story {
       epochMs: this.nowMs,
       positions: [],
       snapshotId: null,
+      sequenceNumber: null,
       tableUuid: null,
       topicIds: [],
     })

@@ -115,7 +115,16 @@ export class Story {
   }
 
   start(stage: string): void {
-    this.tell({ kind: 'stage-started', stage, epochMs: this.nowMs, positions: [], snapshotId: '0', tableUuid: null, topicIds: [] })
+    this.tell({
+      kind: 'stage-started',
+      stage,
+      epochMs: this.nowMs,
+      positions: [],
+      snapshotId: '0',
+      sequenceNumber: null,
+      tableUuid: null,
+      topicIds: [],
+    })
   }
 
   end(stage: string): void {

@@ -9,7 +9,7 @@ import { RUN, TABLE, resolvedOf, topology } from '../../shared/core/told-run.fix
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
 import { addRecord } from '../../shared/engines/record-hash.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
-import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import { baselineOf, emptyBaseline, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableHop } from '../../topology/topology.ts'
 import {
   readTableAdditions,
@@ -56,7 +56,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true })
 })
 
-const at = { runId: RUN, hop: TABLE, afterSnapshotId: null }
+const at = { runId: RUN, hop: TABLE, began: emptyBaseline }
 const wanted = (offsetFirst: number, offsetLast: number) => ({
   ...withParts({ partition: 0, offsetFirst, offsetLast }),
   fields,
@@ -133,12 +133,13 @@ test('windows have grown where a file behind their snapshot holds rows, or has t
 
 test('progress is the greatest source offset in a row; files from before the audit are not read', async () => {
   const before = await followed.data(others(50, 2))
-  const baseline = followed.table.commit({ operation: 'append', added: [before] })
+  followed.table.commit({ operation: 'append', added: [before] })
+  const began = baselineOf(followed.table.metadata(), 'main')
   const file = await followed.data(others(100, 3))
   followed.table.commit({ operation: 'append', added: [file] })
   const known: KnownOffsets = new Map<string, never>()
   followed.table.reads.length = 0
-  const look = { type: 'audit-look', ...at, afterSnapshotId: String(baseline) } as const
+  const look = { type: 'audit-look', ...at, began } as const
   const progress = await readTableProgress(access, look, known)
   expect([...progress.stored]).toEqual([[0, 102]])
   expect(progress.columns).toContainEqual({ name: 'price', type: 'decimal(18,6)' })
@@ -146,4 +147,15 @@ test('progress is the greatest source offset in a row; files from before the aud
   followed.table.reads.length = 0
   await readTableProgress(access, look, known)
   expect(followed.table.reads).not.toContain(file.path)
+})
+
+test('the table was written when rows last came: who compacts or deletes brings none', async () => {
+  const written = async () => (await readTableProgress(access, { type: 'audit-look', ...at }, new Map<string, never>())).committedAtMs
+  const file = await followed.data(others(100, 3))
+  followed.table.commit({ operation: 'append', added: [file], atMs: 5_000 })
+  followed.table.commit({ operation: 'replace', removed: [file], added: [await followed.data(others(100, 3))], atMs: 6_000 })
+  followed.table.commit({ operation: 'delete', added: [await followed.equalityDeletes('trade_id', others(100, 1))], atMs: 7_000 })
+  expect(await written()).toBe(5_000)
+  followed.table.commit({ operation: 'append', added: [await followed.data(others(103, 1))], atMs: 8_000 })
+  expect(await written()).toBe(8_000)
 })

@@ -9,7 +9,7 @@ import { addRows, emptyTablePrints, rowsAt, type AuditedRows } from '../../share
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { currentSnapshot, readingSchema, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { beginningAt, isWrittenSince, readLiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
+import { beginningAt, isWrittenSince, readLiveFiles, type Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
 import { statedOffsets } from './planned-files.ts'
 import { kafkaColumns, offsetsIn } from './run-rows.ts'
@@ -33,11 +33,11 @@ interface Opened {
 }
 
 /** The table by a fresh load, with the files that were written behind the audit's beginning. */
-async function open({ catalog, hop, manifests }: TableAuditAccess, afterSnapshotId: string | null): Promise<Opened> {
+async function open({ catalog, hop, manifests }: TableAuditAccess, began: Baseline): Promise<Opened> {
   const { metadata } = await catalog.loadTable(hop)
   const snapshot = currentSnapshot(metadata, hop.branch)
   if (snapshot === null) throw new AssayError('TABLE_MISSING', `table ${hop.namespace}.${hop.table} has no snapshot yet`)
-  const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
+  const since = beginningAt(metadata, began)
   return { metadata, snapshot, live: await readLiveFiles(manifests, snapshot, since) }
 }
 
@@ -50,10 +50,10 @@ function contextOf(access: TableAuditAccess, { metadata, snapshot }: Opened, fie
 /** How far the table has come, by what its files hold. Throws AssayError. */
 export async function readTableProgress(
   access: TableAuditAccess,
-  { afterSnapshotId }: Effect<'audit-look'>,
+  { began }: Effect<'audit-look'>,
   known: KnownOffsets,
 ): Promise<Omit<Extract<TableAuditEvent, { type: 'audit-table-seen' }>, 'type' | 'runId' | 'hop' | 'sink'>> {
-  const opened = await open(access, afterSnapshotId)
+  const opened = await open(access, began)
   const { metadata, snapshot, live } = opened
   const context = contextOf(access, opened, [])
   const standing = new Set(live.data.map(({ path }) => path))
@@ -67,23 +67,37 @@ export async function readTableProgress(
   return {
     columns: (schema?.fields ?? []).map(({ name, type }) => ({ name, type: columnTypeText(type) })),
     snapshotId: String(snapshot.snapshotId),
-    committedAtMs: visibleAtMs(metadata, [snapshot])[0] as number,
+    committedAtMs: lastWrittenAtMs(metadata, snapshot),
     stored,
   }
+}
+
+/** When rows last came, by the snapshots that are kept: who compacts or deletes brings none. */
+function lastWrittenAtMs(metadata: TableMetadata, tip: Snapshot): number {
+  const byId = new Map(metadata.snapshots.map((one) => [one.snapshotId, one]))
+  const newestFirst: Snapshot[] = []
+  for (let at: Snapshot | undefined = tip; at !== undefined; at = at.parentId === null ? undefined : byId.get(at.parentId)) {
+    // Taken out, so that a chain that bites its tail ends.
+    byId.delete(at.snapshotId)
+    newestFirst.push(at)
+    const { operation } = at.summary
+    if (operation !== 'replace' && operation !== 'delete') return visibleAtMs(metadata, newestFirst.reverse())[0] as number
+  }
+  return 0
 }
 
 /** Which of the windows have got rows since they were compared, or had theirs written anew. Throws AssayError. */
 export async function readTableAdditions(
   access: TableAuditAccess,
-  { compared, afterSnapshotId }: Effect<'audit-additions'>,
+  { compared, began }: Effect<'audit-additions'>,
   known: KnownOffsets,
 ): Promise<Pick<Extract<TableAuditEvent, { type: 'audit-additions-seen' }>, 'snapshotId' | 'grown'>> {
-  const opened = await open(access, afterSnapshotId)
+  const opened = await open(access, began)
   const { metadata, snapshot, live } = opened
   const context = contextOf(access, opened, [])
   const grown: ComparedWindow[] = []
   for (const [snapshotId, windows] of Map.groupBy(compared, (window) => window.snapshotId)) {
-    const since = beginningAt(metadata, BigInt(snapshotId))
+    const since = beginningAt(metadata, { snapshotId, sequenceNumber: null, tableUuid: metadata.tableUuid })
     const added: OffsetRange[] = []
     for (const file of live.data)
       if (isWrittenSince(since, { sequenceNumber: file.fileSequenceNumber, by: file.snapshotId }))
@@ -114,11 +128,8 @@ async function offsetsOf(context: ReadContext, file: TableFile): Promise<readonl
 }
 
 /** Fingerprints of the rows that stand in wanted intervals, file by file. Throws AssayError. */
-export async function readTablePrints(
-  access: TableAuditAccess,
-  { wanted, afterSnapshotId }: Effect<'audit-prints'>,
-): Promise<SidePrints[]> {
-  const opened = await open(access, afterSnapshotId)
+export async function readTablePrints(access: TableAuditAccess, { wanted, began }: Effect<'audit-prints'>): Promise<SidePrints[]> {
+  const opened = await open(access, began)
   const fields = wanted.find((one) => (one.fields?.length ?? 0) > 0)?.fields ?? []
   const context = contextOf(
     access,
@@ -143,11 +154,8 @@ export async function readTablePrints(
 }
 
 /** Rows at single offsets. Throws AssayError. */
-export async function readTableRecords(
-  access: TableAuditAccess,
-  { wanted, afterSnapshotId }: Effect<'audit-records'>,
-): Promise<SideRecords[]> {
-  const opened = await open(access, afterSnapshotId)
+export async function readTableRecords(access: TableAuditAccess, { wanted, began }: Effect<'audit-records'>): Promise<SideRecords[]> {
+  const opened = await open(access, began)
   const fields = wanted.find((one) => one.fields.length > 0)?.fields ?? []
   const context = contextOf(
     access,

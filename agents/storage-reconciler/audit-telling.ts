@@ -10,9 +10,7 @@ import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopsOfKind, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget } from '../../shared/core/violations.ts'
 import type { Effects, TableAuditEvent } from './audit.ts'
-
-/** The snapshot behind which a stage began. */
-export const auditBeganBehind = (run: RunState, stage: string) => run.stages.get(stage)?.started?.snapshotId ?? null
+import { beganBehind } from './loss.ts'
 
 /** Each once: what is told already stands among the violations. */
 export function tellFindings(works: RunWorks, { run, hop }: { run: RunState; hop: AuditedHop }, { findings }: AuditState): Effects {
@@ -43,8 +41,7 @@ export function auditAfter(works: RunWorks, { run, hop, others }: AfterLook): Ef
     .slice(0, RECORDS_A_LOOK)
     .map(({ stream, seq: offset }) => ({ partition: partitionOfStream(stream), offset, round: 0, fields, toldAtMs: 0, mayCome: true }))
   if (wanted.length === 0) return []
-  const stage = run.resolved.plan.stages.find(({ task }) => task === 'audit-tables')
-  return [{ type: 'audit-records', runId: run.runId, hop, afterSnapshotId: auditBeganBehind(run, stage?.stage ?? ''), wanted }]
+  return [{ type: 'audit-records', runId: run.runId, hop, began: beganBehind(run, 'audit-tables'), wanted }]
 }
 
 export function foldAfterAudit(

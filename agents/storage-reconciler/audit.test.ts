@@ -41,8 +41,9 @@ function begun(plan: object = auditPlan, lastRecord: number | null = 39) {
     .caughtUp()
     .until(200)
   expect(played.take('audit-baseline')).toEqual([{ type: 'audit-baseline', ...at }])
-  played.step({ type: 'audit-baselined', runId: RUN, snapshotId: '7', tableUuid: 'u' }).until(400)
-  expect(played.take('audit-look')).toEqual([{ type: 'audit-look', ...at, afterSnapshotId: '7' }])
+  const began = { snapshotId: '7', sequenceNumber: 3, tableUuid: 'u' }
+  played.step({ type: 'audit-baselined', runId: RUN, baseline: began }).until(400)
+  expect(played.take('audit-look')).toEqual([{ type: 'audit-look', ...at, began }])
   return played
     .step(seen())
     .hear(told('audit-due'), told('audit-window', { side: 'topic', ...interval, prints: prints(), fields, lastRecord }))

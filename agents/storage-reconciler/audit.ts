@@ -23,12 +23,14 @@ import { unreachable } from '../../shared/core/assert.ts'
 import type { BusEffect } from '../../shared/core/bus-events.ts'
 import type { DueStage, RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, say, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
-import { auditBeganBehind, foldAfterAudit, tellFindings, tellGone } from './audit-telling.ts'
+import type { Baseline } from '../../shared/iceberg/snapshot-reader.ts'
+import { foldAfterAudit, tellFindings, tellGone } from './audit-telling.ts'
+import { beganBehind } from './loss.ts'
 
 type Offsets = ReadonlyMap<number, number>
 
 export type TableAuditEvent =
-  | { readonly type: 'audit-baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
+  | { readonly type: 'audit-baselined'; readonly runId: string; readonly baseline: Baseline }
   /** What the table is and how far it has come. */
   | {
       readonly type: 'audit-table-seen'
@@ -57,8 +59,8 @@ export type TableAuditEvent =
 interface AuditOf {
   readonly runId: string
   readonly hop: string
-  /** The snapshot behind which the audit began: no row of what it compares is older. Null for an empty table. */
-  readonly afterSnapshotId: string | null
+  /** The table as the audit began: no row of what it compares is older. */
+  readonly began: Baseline
 }
 
 export type TableAuditEffect =
@@ -126,7 +128,7 @@ export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Ef
     audit.hops.set(hop.name, work)
     effects.push(...tellFindings(works, { run, hop }, now))
     isDone &&= now.isDone && work.isWatched
-    if (stop === null) effects.push(...look(works, { run, hop, work, now, afterSnapshotId: auditBeganBehind(run, stage.stage) }))
+    if (stop === null) effects.push(...look(works, { run, hop, work, now, began: beganBehind(run, 'audit-tables') }))
     else effects.push(...tellOpen(works, { run, hop, work }, now))
   }
   if (!isDone && stop === null) return effects
@@ -154,14 +156,11 @@ interface AtTable {
   readonly work: TableAuditWork
 }
 
-function look(
-  works: RunWorks,
-  { run, hop, work, now, afterSnapshotId }: AtTable & { now: AuditState; afterSnapshotId: string | null },
-): Effects {
+function look(works: RunWorks, { run, hop, work, now, began }: AtTable & { now: AuditState; began: Baseline }): Effects {
   const { nowMs } = works.base
   work.comparedSinceMs = now.isDone ? (work.comparedSinceMs ?? nowMs) : null
   if (work.isLooking || nowMs < work.nextLookMs) return []
-  const at = { runId: run.runId, hop: hop.name, afterSnapshotId }
+  const at = { runId: run.runId, hop: hop.name, began }
   const told = evidenceOf(works, run.runId).audits.get(hop.name)
   if (now.isDone) return watch(works, work, { type: 'audit-additions', ...at, compared: comparedWindows(told ?? emptyAudit()) })
   const mayLook = (one: { toldAtMs: number; mayCome: boolean }) => !one.mayCome || nowMs > one.toldAtMs + hop.hop.giveUpAfterMs
@@ -213,7 +212,7 @@ export function onAuditEvent({ works, audits }: TableAuditing, event: TableAudit
   if (audit === undefined || run === undefined) return []
   if (event.type === 'audit-baselined') {
     if (run.stages.get(audit.stage)?.started !== null) return []
-    return [sayStarted(works, audit, { snapshotId: event.snapshotId, tableUuid: event.tableUuid })]
+    return [sayStarted(works, audit, event.baseline)]
   }
   const work = audit.hops.get(event.hop)
   if (work === undefined) return []

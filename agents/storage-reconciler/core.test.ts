@@ -9,7 +9,8 @@ import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading, TableLook } fr
 
 type Played = PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>
 const create = (): Played => new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)
-const baselined = { type: 'baselined', runId: RUN, snapshotId: '7', tableUuid: 'u' } as const
+const began = { snapshotId: '7', sequenceNumber: 3, tableUuid: 'u' }
+const baselined = { type: 'baselined', runId: RUN, baseline: began } as const
 const one = (first: number, last: number) => [{ stream: 0, ranges: [first, last] }]
 
 /** Ten canaries of one stream, acknowledged; canary n stands at offset n of the topic before. */
@@ -81,8 +82,8 @@ describe('the storage-reconciler', () => {
     expect(played.take('take-baseline')).toMatchObject([{ runId: RUN, hop: TABLE }])
     expect(played.until(5_400).take('take-baseline')).toHaveLength(1)
     played.step(baselined).step(baselined)
-    expect(played.saidOf('stage-started')).toMatchObject([{ stage: 'reconcile', snapshotId: '7', tableUuid: 'u' }])
-    expect(played.take('follow')).toMatchObject([{ afterSnapshotId: '7', tableUuid: 'u' }])
+    expect(played.saidOf('stage-started')).toMatchObject([{ stage: 'reconcile', ...began }])
+    expect(played.take('follow')).toMatchObject([{ afterSnapshotId: '7', sequenceNumber: 3, tableUuid: 'u' }])
   })
 
   test('accuses no table that holds everything once, watches it a while longer, and ends well', () => {
@@ -194,8 +195,8 @@ describe('a row that is not there', () => {
   describe('with a whole partition, where no stored offset tells', () => {
     const sinkAt = (played: Played, next: number) =>
       played.step({ type: 'sink-moved', runId: RUN, hop: TABLE, offsets: [{ partition: 0, next }] })
-    const others = (snapshotId: string, committedAtMs: number) =>
-      readingOf(snapshotId, 0, 9, { canaries: [], sourceOffsets: [], committedAtMs })
+    const others = (snapshotId: string, committedAtMs: number, written: Partial<SnapshotReading> = {}) =>
+      readingOf(snapshotId, 0, 9, { canaries: [], sourceOffsets: [], committedAtMs, ...written })
 
     test('is looked for once the sink has read beyond it, had its time, and committed since', () => {
       const played = sinkAt(sighted(begun(), 9).until(1_000), 10)
@@ -204,12 +205,14 @@ describe('a row that is not there', () => {
       expect(played.until(11_400).take('look-again')).toMatchObject([{ suspects: { length: 10 } }])
     })
 
-    test.each([
-      ['has read beyond it', 9, 2_000],
-      ['has committed since', 10, 900],
-    ])('is not accused before the sink %s', (_, next, committedAtMs) => {
+    test.each<[string, number, number, Partial<SnapshotReading>]>([
+      ['has read beyond it', 9, 2_000, {}],
+      ['has committed since', 10, 900, {}],
+      ['itself has committed, whoever compacts', 10, 2_000, { operation: 'replace' }],
+      ['itself has committed, whoever deletes', 10, 2_000, { operation: 'delete', rowsAdded: 0 }],
+    ])('is not accused before the sink %s', (...[, next, committedAtMs, written]) => {
       const played = sinkAt(sighted(begun(), 9).until(1_000), next)
-      reads(played, others('8', committedAtMs)).until(30_000)
+      reads(played, others('8', committedAtMs, written)).until(30_000)
       expect(played.take('look-again')).toEqual([])
     })
   })
@@ -229,12 +232,11 @@ describe('a row that is not there', () => {
     const played = endTopics(look(missing().until(400), absent)).until(11_000)
     played.take('look-again')
     played.hear(told('run-judged', { verdict: 'fail', atMs: 11_000 })).until(41_200)
-    const began = played.topic.find((fact) => fact.kind === 'stage-started' && fact.stage === 'reconcile')
     expect(played.take('look-again')).toMatchObject([
       {
         hop: TABLE,
         suspects: [{ stream: 0, seq: 4 }],
-        afterSnapshotId: began?.kind === 'stage-started' ? began.snapshotId : '',
+        began,
         origin: null,
       },
     ])

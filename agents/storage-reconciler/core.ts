@@ -90,7 +90,7 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
   if (work === undefined || run === undefined) return []
   if (event.type === 'baselined') {
     if (run.stages.get(work.stage)?.started !== null) return []
-    return [sayStarted(state.works, work, { snapshotId: event.snapshotId, tableUuid: event.tableUuid }), ...follow(state, work)]
+    return [sayStarted(state.works, work, event.baseline), ...follow(state, work)]
   }
   const table = work.tables.get(event.hop)
   if (table === undefined) return []
@@ -161,9 +161,9 @@ function onTick(state: ReconcilerState): ReconcilerEffect[] {
 
 function lookAfter(askedAtMs: number, { run, hop, lost }: AfterLook): ReconcilerEffect[] {
   if (lost.size === 0) return []
-  const afterSnapshotId = beganBehind(run)
+  const began = beganBehind(run)
   const { runId, resolved } = run
-  return [{ type: 'look-again', runId, hop, askedAtMs, suspects: lost.members(), afterSnapshotId, origin: null, resolved }]
+  return [{ type: 'look-again', runId, hop, askedAtMs, suspects: lost.members(), began, origin: null, resolved }]
 }
 
 function beginStage(state: ReconcilerState, due: DueStage): ReconcilerEffect[] {
@@ -198,6 +198,7 @@ function follow(state: ReconcilerState, work: ReconcilerWork): ReconcilerEffect[
       afterSnapshotId: followed.at(-1) ?? null,
       followed,
       seen: hopEvidence(evidence, name).sighted.toWire(),
+      sequenceNumber: started.sequenceNumber,
       tableUuid: started.tableUuid,
       resolved: run.resolved,
     }

@@ -17,9 +17,9 @@ export function askEndRules(works: RunWorks, { run, table }: TableContext): { ef
   if (table.endRules.isAsked) return { effects: [], done: false }
   table.endRules.isAsked = true
   const snapshotId = table.chain.at(-1) ?? null
-  const afterSnapshotId = beganBehind(run)
+  const began = beganBehind(run)
   return {
-    effects: [{ type: 'ask-rules', runId: run.runId, hop: table.name, snapshotId, afterSnapshotId, resolved: run.resolved }],
+    effects: [{ type: 'ask-rules', runId: run.runId, hop: table.name, snapshotId, began, resolved: run.resolved }],
     done: false,
   }
 }

@@ -3,6 +3,7 @@ import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Term } from '../../shared/core/rules.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
+import type { Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 
 /** What the shell read of one snapshot: what it changed, compared with what was produced. */
@@ -87,7 +88,7 @@ export interface MetadataFault {
 export type ReconcilerEvent =
   | BusEvent
   | TableAuditEvent
-  | { readonly type: 'baselined'; readonly runId: string; readonly snapshotId: string | null; readonly tableUuid: string | null }
+  | { readonly type: 'baselined'; readonly runId: string; readonly baseline: Baseline }
   | { readonly type: 'snapshot-read'; readonly runId: string; readonly hop: string; readonly reading: SnapshotReading }
   | { readonly type: 'lineage-moved'; readonly runId: string; readonly hop: string; readonly move: LineageMove }
   /** Of a snapshot that the catalog still names, what stands for its files cannot be read. */
@@ -164,6 +165,8 @@ export type ReconcilerEffect =
       readonly followed: readonly (string | null)[]
       /** Canaries read already. */
       readonly seen: readonly StreamRanges[]
+      /** Of the snapshot at which the run began. */
+      readonly sequenceNumber: number | null
       readonly tableUuid: string | null
       readonly resolved: ResolvedRun
     }
@@ -176,8 +179,7 @@ export type ReconcilerEffect =
       /** Goes back with what is found: what was asked for before the table was followed anew is not what is waited for. */
       readonly askedAtMs: number
       readonly suspects: readonly { readonly stream: number; readonly seq: number }[]
-      /** The snapshot behind which the run began; null for an empty table. */
-      readonly afterSnapshotId: string | null
+      readonly began: Baseline
       /** Null where only the table is to be looked at. */
       readonly origin: { readonly hop: string; readonly covered: readonly OffsetRange[] } | null
       readonly resolved: ResolvedRun
@@ -188,8 +190,7 @@ export type ReconcilerEffect =
       readonly runId: string
       readonly hop: string
       readonly snapshotId: string | null
-      /** The snapshot behind which the run began; null for an empty table. */
-      readonly afterSnapshotId: string | null
+      readonly began: Baseline
       readonly resolved: ResolvedRun
     }
   /** Deletes the run's rows; again does no harm. */

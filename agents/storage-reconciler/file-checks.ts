@@ -1,8 +1,10 @@
-import { rename, stat } from 'node:fs/promises'
+import { readFile, rename, stat } from 'node:fs/promises'
+import { AssayError } from '../../shared/core/errors.ts'
 import { findChangedPage } from '../../shared/engines/page-checksums.ts'
 import { findDamage, measureColumns, type FileColumns } from '../../shared/engines/parquet-columns.ts'
 import { falseBounds } from '../../shared/iceberg/column-bounds.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
+import { deletedPositions } from '../../shared/iceberg/deletion-vectors.ts'
 import type { MetadataFault } from './events.ts'
 import { download, fetchFile, isEngineTrouble, type ReadContext } from './table-files.ts'
 
@@ -56,5 +58,35 @@ async function examine({ db, fields }: ReadContext, path: string): Promise<Exami
   }
 }
 
-/** Whether a file whose rows could be read is not what its writer wrote. */
-export const isChanged = async ({ db }: ReadContext, path: string) => (await findChangedPage(db, path)) !== null
+/** Whether a data file that was read before is not what its writer wrote. Throws what `checkFile` throws. */
+export async function isChanged(context: ReadContext, file: TableFile): Promise<boolean> {
+  try {
+    return (await findChangedPage(context.db, (await fetchFile(context, file)).path)) !== null
+  } catch (error) {
+    if (!isEngineTrouble(error)) throw error
+    return (await checkFile(context, file)).isDamaged
+  }
+}
+
+/**
+ * What is wrong with a delete file that cannot be read; null where it can. As with data files, what is damaged is fetched a
+ * second time. Throws what the store throws, and what is the engine's own trouble.
+ */
+export async function deleteDamage(context: ReadContext, file: TableFile): Promise<string | null> {
+  const { path } = await fetchFile(context, file)
+  if ((await damageOf(context, { file, path })) === null) return null
+  const again = await download(context, file)
+  await rename(again.path, path)
+  return damageOf(context, { file, path })
+}
+
+async function damageOf({ db }: ReadContext, { file, path }: { file: TableFile; path: string }): Promise<string | null> {
+  if (file.format !== 'puffin') return findDamage(db, path)
+  try {
+    deletedPositions(await readFile(path), file)
+    return null
+  } catch (error) {
+    if (error instanceof AssayError && error.code === 'METADATA_BROKEN') return error.message
+    throw error
+  }
+}

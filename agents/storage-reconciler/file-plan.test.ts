@@ -29,13 +29,14 @@ const [a, b, added] = [file('a'), file('b'), file('n', later)]
 const old = file('old', { dataSequenceNumber: 3, fileSequenceNumber: 3, snapshotId: 3n })
 const vectorOf = (path: string, said: Partial<TableFile> = {}) =>
   file('v', { ...later, content: 'position-deletes', referencedDataFile: path, contentOffset: 4, ...said })
+const specs = [{ specId: 0, fields: [] }]
 const keys = (...equalityIds: number[]) => file('k', { ...later, content: 'equality-deletes', equalityIds })
 
 function planned(changes: Partial<SnapshotChanges>, said: Partial<PlanInput> = {}): string[] {
   const all: SnapshotChanges = { added: [], removed: [], deletes: [], removedDeletes: [], duplicatePaths: [], ...changes }
   const live = { data: [a, b, ...all.added].filter((one) => !all.removed.includes(one)), deletes: all.deletes, duplicatePaths: [] }
   const since = { sequenceNumber: 10, ancestors: new Set<bigint>() }
-  const plan = planChange({ changes: all, live, since, identityId: 1, named: new Map(), ...said })
+  const plan = planChange({ changes: all, live, since, identityId: 1, specs, named: new Map(), ...said })
   const read = plan.files.map(
     ({ file: { path }, before, after, isNew }) => `${path}:${before ? '-' : ''}${after ? '+' : ''}${isNew ? '*' : ''}`,
   )

@@ -1,4 +1,5 @@
 import { canDeleteFrom, type SnapshotChanges, type TableFile } from '../../shared/iceberg/changes.ts'
+import type { TableMetadata } from '../../shared/iceberg/metadata.ts'
 import { isWrittenSince, type Beginning, type LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 
 /** A data file to be read, and for which side: as it counted before the snapshot, and as it counts with it. */
@@ -24,6 +25,7 @@ export interface PlanInput {
   readonly since: Beginning | null
   /** Field id of the identity; null where the table has no such column. */
   readonly identityId: number | null
+  readonly specs: TableMetadata['partitionSpecs']
   /** Data files that position delete files name, by path of the delete file, where that had to be read. */
   readonly named: ReadonlyMap<string, ReadonlySet<string>>
 }
@@ -40,19 +42,20 @@ export const planWhole = (live: LiveFiles): FilePlan => ({
  * What must be read to know which rows a snapshot brought and took: the files it added and removed, and the files that
  * delete files it added or removed reach. A run's canaries are only in files written since the run began.
  */
-export function planChange({ changes, live, since, identityId, named }: PlanInput): FilePlan {
+export function planChange({ changes, live, since, identityId, specs, named }: PlanInput): FilePlan {
   const removed = changes.removed.filter((file) => isSince(since, file))
   const byIdentity = changes.deletes.filter(
     ({ content, equalityIds }) => content === 'equality-deletes' && equalityIds.length === 1 && equalityIds[0] === identityId,
   )
   const reaches = (deletes: TableFile, file: TableFile) => canDeleteFrom(deletes, file) && (named.get(deletes.path)?.has(file.path) ?? true)
   const added = new Set(changes.added.map(({ path }) => path))
-  const touchedBy = (deletes: readonly TableFile[]) =>
-    live.data.filter((file) => !added.has(file.path) && deletes.some((one) => reaches(one, file)))
+  const older = live.data.filter(({ path }) => !added.has(path))
+  const touchedBy = (deletes: readonly TableFile[]) => older.filter((file) => deletes.some((one) => reaches(one, file)))
   const others = changes.deletes.filter((one) => !byIdentity.includes(one))
   const touchedByOthers = touchedBy([...others, ...changes.removedDeletes])
   // Where files must be read anyway, all deletes are applied to them alike.
-  const emptiedBy = removed.length === 0 && touchedByOthers.length === 0 ? byIdentity : []
+  const isEnough = removed.length === 0 && touchedByOthers.length === 0 && reachAll(byIdentity, older, specsOf(specs, identityId))
+  const emptiedBy = isEnough ? byIdentity : []
   const touched = emptiedBy.length > 0 ? [] : touchedBy([...changes.deletes, ...changes.removedDeletes])
   const isNewDelete = new Set(changes.deletes)
   return {
@@ -65,6 +68,20 @@ export function planChange({ changes, live, since, identityId, named }: PlanInpu
     deletesAfter: live.deletes.filter((one) => !isAmong(new Set(emptiedBy), one)),
     emptiedBy,
   }
+}
+
+/** Specs under which all rows of one identity are in one partition. */
+const specsOf = (specs: PlanInput['specs'], identityId: number | null): ReadonlySet<number> =>
+  new Set(
+    specs.filter(({ fields }) => fields.every(({ sourceIds }) => sourceIds.every((id) => id === identityId))).map(({ specId }) => specId),
+  )
+
+/** Whether equality deletes by identity reach every older row of those they name: it need not be in their partition. */
+function reachAll(byIdentity: readonly TableFile[], older: readonly TableFile[], ofIdentity: ReadonlySet<number>): boolean {
+  const isAlike = (one: TableFile, file: TableFile) => one.partitionSpecId === file.partitionSpecId && ofIdentity.has(file.partitionSpecId)
+  return byIdentity.every((one) =>
+    older.every((file) => canDeleteFrom(isAlike(one, file) ? { ...one, partition: file.partition } : one, file)),
+  )
 }
 
 const isAmong = (files: ReadonlySet<TableFile>, { path, contentOffset }: TableFile) =>

@@ -11,7 +11,7 @@ import { ALL, CLEAN, RUN, TABLE, accepted, foldAll, resolvedOf, smokePlan, told,
 import { canaryColumns } from '../../shared/engines/canary-columns.ts'
 import { openDuckDb, quoteIdentifier, quoteText, type Column, type DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries } from '../../shared/engines/expected-rows.ts'
-import { ManifestReader, beginningAt } from '../../shared/iceberg/snapshot-reader.ts'
+import { ManifestReader, baselineOf, beginningAt } from '../../shared/iceberg/snapshot-reader.ts'
 import type { WrittenFile } from '../../shared/iceberg/manifest-writer.fixture.ts'
 import { TableWriter } from '../../shared/iceberg/table-writer.fixture.ts'
 import { currentSnapshot } from '../../shared/iceberg/metadata.ts'
@@ -19,7 +19,8 @@ import type { TableHop } from '../../topology/topology.ts'
 import { endRules } from './end-rules.ts'
 import { reconcilerCore, type ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
-import { readPresence, type TableReading } from './snapshot-reading.ts'
+import { readPresence } from './live-reading.ts'
+import type { TableReading } from './snapshot-reading.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import { TableFollowing } from './table-following.ts'
 
@@ -97,12 +98,11 @@ export class FollowedTable {
 
   /** The run begins on the table as it stands. */
   begin(): void {
-    const snapshotId = this.table.refs.get(this.#reading.hop.branch)?.toString() ?? null
     this.played
       .hear(accepted(smokePlan, { resolved: JSON.stringify(this.#reading.canaries.resolved) }))
       .caughtUp()
       .until(200)
-      .step({ type: 'baselined', runId: RUN, snapshotId, tableUuid: this.table.uuid })
+      .step({ type: 'baselined', runId: RUN, baseline: baselineOf(this.table.metadata(), this.#reading.hop.branch) })
     const covered = [{ partition: 0, offsetFirst: 0, offsetLast: 39 }]
     this.played.hear(
       told('stage-started', { stage: 'produce', epochMs: 0 }),
@@ -122,10 +122,10 @@ export class FollowedTable {
     for (const effect of this.played.take('follow')) this.#following = this.#follow(effect)
     await this.#following?.poll()
     this.played.until(this.played.nowMs + 200)
-    for (const { suspects, afterSnapshotId, askedAtMs } of this.played.take('look-again')) {
+    for (const { suspects, began, askedAtMs } of this.played.take('look-again')) {
       const metadata = this.table.metadata()
       const snapshot = currentSnapshot(metadata, this.#reading.hop.branch)
-      const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
+      const since = beginningAt(metadata, began)
       const reading = { ...this.#reading, manifests: new ManifestReader(this.table.store) }
       const look =
         snapshot === null
@@ -149,9 +149,9 @@ export class FollowedTable {
     this.played.hear(told('stage-ended', { stage: 'produce' }), told('stage-ended', { stage: 'sight' }))
     for (let turn = 0; turn < 8 && this.played.saidOf('stage-ended').length === 0; turn++) {
       this.played.until(this.played.nowMs + 2_000)
-      for (const { snapshotId, afterSnapshotId } of this.played.take('ask-rules')) {
+      for (const { snapshotId, began } of this.played.take('ask-rules')) {
         const result = await endRules(this.#reading, {
-          ...{ catalog: this.#catalog, snapshotId, afterSnapshotId },
+          ...{ catalog: this.#catalog, snapshotId, began },
           withFolder: (work) => this.#withFolder('rules', work),
         })
         this.played.step({ type: 'rules-asked', runId: RUN, hop: TABLE, result })
@@ -223,12 +223,17 @@ export class FollowedTable {
     return this.#put(columns, { content: 1, recordCount: positions.length, ids, file: named ? { referencedDataFile: of.path } : {} })
   }
 
-  async equalityDeletes(column: 'trade_id' | 'symbol', rows: readonly Row[]): Promise<WrittenFile> {
+  async equalityDeletes(column: 'trade_id' | 'symbol', rows: readonly Row[], file: Partial<WrittenFile> = {}): Promise<WrittenFile> {
     const { canaries } = this.#reading
-    const values = rows.map(({ stream, seq }) => canaries.at(stream, seq)[column] as string)
+    const values = rows.map(({ stream, seq, other }) => other ?? (canaries.at(stream, seq)[column] as string))
     const ids = fields.filter(({ name }) => name === column)
     const equalityIds = ids.map(({ id }) => id)
-    return this.#put([{ name: column, type: 'varchar', values }], { content: 2, recordCount: rows.length, ids, file: { equalityIds } })
+    return this.#put([{ name: column, type: 'varchar', values }], {
+      content: 2,
+      recordCount: rows.length,
+      ids,
+      file: { equalityIds, ...file },
+    })
   }
 
   async #put(

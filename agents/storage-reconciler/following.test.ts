@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { FollowedTable, others, seqs, type Row } from './followed-table.fixture.ts'
+import { boundsOf } from './kafka-bounds.fixture.ts'
 
 let open: FollowedTable[] = []
 afterEach(async () => {
@@ -158,6 +159,30 @@ describe('a delete', () => {
     expect(followed.played.saidOf('snapshot-reconciled').at(-1)).toMatchObject({ removed: [{ stream: 0, ranges: [2, 3] }], repeats: [] })
   })
 
+  test('by equality on the identity leaves rows of an older spec where they are: a redelivery doubles them', async () => {
+    const { followed, table } = await filled()
+    const part = { partition: 3 }
+    const again = await followed.data(seqs(2, 3), { file: part })
+    table.commit({ operation: 'overwrite', added: [await followed.equalityDeletes('trade_id', seqs(2, 3), part), again] })
+    await followed.poll()
+    expect(found(followed)).toEqual([['duplicated 0/2-2', 'duplicated 0/3-3'], []])
+  })
+
+  test('by equality on the identity reaches no other partition, unless the identity makes the partitions', async () => {
+    const deleted = async (partitionSourceId: number) => {
+      const followed = await began()
+      const { table } = followed
+      table.partitionSourceId = partitionSourceId
+      table.commit({ operation: 'append', added: [await followed.data(everyRow, { file: { partition: 1 } })] })
+      table.commit({ operation: 'delete', added: [await followed.equalityDeletes('trade_id', seqs(2, 3), { partition: 2 })] })
+      table.reads.length = 0
+      await followed.poll()
+      return followed.played.saidOf('snapshot-reconciled').map(({ removed }) => removed)
+    }
+    expect(await deleted(4)).toEqual([[], []])
+    expect(await deleted(1)).toEqual([[], [{ stream: 0, ranges: [2, 3] }]])
+  })
+
   test('by equality on another column loses what it hits', async () => {
     const { followed, table } = await filled()
     table.commit({ operation: 'delete', added: [await followed.equalityDeletes('symbol', seqs(0, 0, 1))] })
@@ -275,6 +300,48 @@ describe('source offsets', () => {
     expect(followed.standing).toMatchObject([
       { violation: 'metadata-broken', file: again.path, actual: `5 rows from partition 0 offset 140 on, as in ${first.path}` },
     ])
+  })
+})
+
+describe('source offsets of others', () => {
+  const again = async (followed: FollowedTable) => {
+    const file = await followed.data(others(140, 5))
+    followed.table.commit({ operation: 'append', added: [file] })
+    await followed.poll()
+    return followed.standing.map(({ violation, file: told, actual }) => [violation, told === file.path, actual])
+  }
+
+  test('that a row carries on when it is written anew are stored once', async () => {
+    const { followed, table } = await filled()
+    const file = await followed.data(others(100, 50))
+    table.commit({ operation: 'append', added: [file] })
+    const written = async (offset: number) => [await followed.data(others(offset, 1))]
+    table.commit({ operation: 'overwrite', added: [await followed.equalityDeletes('trade_id', others(120, 1)), ...(await written(120))] })
+    table.commit({ operation: 'overwrite', added: [await followed.positionDeletes(file, [21]), ...(await written(121))] })
+    await followed.poll()
+    expect(found(followed)).toEqual(silent)
+  })
+
+  test('that come again behind a compaction are told, and behind a restart', async () => {
+    const { followed, table } = await filled()
+    const file = await followed.data(others(100, 50))
+    table.commit({ operation: 'append', added: [file] })
+    const compacted = await followed.data(others(100, 50))
+    table.commit({ operation: 'replace', removed: [file], added: [compacted] })
+    await followed.poll()
+    expect(found(followed)).toEqual(silent)
+    const told = [['metadata-broken', true, `5 rows from partition 0 offset 140 on, as in ${compacted.path}`]]
+    expect(await again(followed)).toEqual(told)
+  })
+
+  test('that came before a restart are known by their manifest', async () => {
+    const { followed, table } = await filled()
+    const first = await followed.data(others(100, 50), { file: boundsOf(100n, 149n) })
+    table.commit({ operation: 'append', added: [first] })
+    await followed.poll()
+    followed.restart()
+    await followed.poll()
+    expect(await again(followed)).toEqual([['metadata-broken', true, `5 rows from partition 0 offset 140 on, as in ${first.path}`]])
   })
 })
 
@@ -422,21 +489,7 @@ test('columns renamed, widened, added and dropped in mid-run are the columns the
 })
 
 describe('a file that is not what its manifest says', () => {
-  const lower = (value: bigint) => {
-    const bytes = Buffer.alloc(8)
-    bytes.writeBigInt64LE(value)
-    return bytes
-  }
-  const bounds = {
-    lowerBounds: new Map([
-      [7, Buffer.alloc(4)],
-      [8, lower(0n)],
-    ]),
-    upperBounds: new Map([
-      [7, Buffer.alloc(4)],
-      [8, lower(19n)],
-    ]),
-  }
+  const bounds = boundsOf(0n, 19n)
 
   test('gone: told, and of those that may be in it only that nobody can say', async () => {
     const followed = await began()

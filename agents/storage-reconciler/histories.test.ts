@@ -48,7 +48,11 @@ class History {
 
   constructor() {
     const covered = [{ partition: 0, offsetFirst: 0, offsetLast: 39 }]
-    this.played.hear(accepted()).caughtUp().until(200).step({ type: 'baselined', runId: RUN, snapshotId: '7', tableUuid: 'u' })
+    this.played
+      .hear(accepted())
+      .caughtUp()
+      .until(200)
+      .step({ type: 'baselined', runId: RUN, baseline: { snapshotId: '7', sequenceNumber: null, tableUuid: 'u' } })
     this.played.hear(
       told('stage-started', { stage: 'produce', epochMs: 0 }),
       told('canaries-produced', { acknowledged: ALL }),

@@ -7,6 +7,8 @@ import { overtaken } from '../../shared/core/overtaken.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Finding } from '../../shared/core/violations.ts'
+import type { Baseline } from '../../shared/iceberg/snapshot-reader.ts'
+import type { StageTask } from '../../topology/plan.ts'
 import type { ReconcilerEffect, TableLook, UnreadableFile } from './events.ts'
 import { isMove, type TableContext, type TableWork } from './table-work.ts'
 
@@ -66,7 +68,7 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
       hop: table.name,
       askedAtMs,
       suspects: missing.members(),
-      afterSnapshotId: beganBehind(run),
+      began: beganBehind(run),
       origin: before === null ? null : { hop: before, covered },
       resolved: run.resolved,
     },
@@ -81,10 +83,11 @@ function firstOf(canaries: CanarySet): CanarySet {
 const isBeingCleaned = (run: RunState) =>
   run.resolved.plan.stages.some(({ task, stage }) => task === 'clean-up' && run.stages.get(stage)?.started != null)
 
-/** The snapshot behind which the run's reading began. */
-export function beganBehind(run: RunState): string | null {
-  const stage = run.resolved.plan.stages.find(({ task }) => task === 'reconcile-table')
-  return (stage === undefined ? null : run.stages.get(stage.stage)?.started?.snapshotId) ?? null
+/** The table as the run's reading of it began. */
+export function beganBehind(run: RunState, task: StageTask = 'reconcile-table'): Baseline {
+  const stage = run.resolved.plan.stages.find((one) => one.task === task)
+  const started = stage === undefined ? null : run.stages.get(stage.stage)?.started
+  return { snapshotId: started?.snapshotId ?? null, sequenceNumber: started?.sequenceNumber ?? null, tableUuid: started?.tableUuid ?? null }
 }
 
 interface Progress {
@@ -101,12 +104,16 @@ function isPassed(works: RunWorks, { evidence, table, stored }: Progress, segmen
 
 /**
  * The sink has read beyond it, had the time it is given, and has committed to the table since: what it read is not to
- * come any more. Offsets alone prove nothing: a sink stores them before its coordinator commits.
+ * come any more. Offsets alone prove nothing: a sink stores them before its coordinator commits. Nor does the commit of
+ * who compacts or deletes: the sink's brings rows.
  */
 function isPassedBySink(works: RunWorks, { evidence, table }: { evidence: Evidence; table: TableWork }, { covered }: Segment): boolean {
   const passed = table.sink.find(({ offsets }) => covered.every(({ partition, offsetLast }) => (offsets.get(partition) ?? 0) > offsetLast))
   if (passed === undefined || works.base.nowMs <= passed.atMs + table.hop.giveUpAfterMs) return false
-  return evidence.snapshots.some(({ hop, committedAtMs }) => hop === table.name && committedAtMs > passed.atMs)
+  return evidence.snapshots.some(
+    ({ hop, committedAtMs, operation, rowsAdded }) =>
+      hop === table.name && committedAtMs > passed.atMs && operation !== 'replace' && rowsAdded > 0,
+  )
 }
 
 /** Of a segment seen long ago, those behind which later canaries of the same stream are in the table. */

@@ -8,7 +8,7 @@ import type { FilePlan, PlannedFile } from './file-plan.ts'
 import type { FileOffsets } from './repeated-offsets.ts'
 import { checkFileTerms } from './rule-checks.ts'
 import { addRunRows, kafkaColumns, noRows, offsetsIn, type RunRows } from './run-rows.ts'
-import { fetchFile, isEngineTrouble, type ReadContext } from './table-files.ts'
+import { faultOf, fetchFile, GONE, isEngineTrouble, isUsable, type ReadContext, type Unusable } from './table-files.ts'
 
 export interface FilesRead {
   readonly before: RunRows
@@ -23,25 +23,27 @@ export interface FilesRead {
 
 interface FilesToRead {
   readonly plan: FilePlan
-  readonly missing: ReadonlySet<string>
+  readonly unusable: Unusable
   readonly withOffsets: boolean
   /** Rules that new files are held to. */
   readonly terms?: readonly Term[]
 }
 
-/** Reads planned files one by one, and keeps of each only the run's rows. Throws OBJECT_MISSING for one that is not in `missing`. */
-export async function readFiles(context: ReadContext, { plan, missing, withOffsets, terms = [] }: FilesToRead): Promise<FilesRead> {
+/** Reads planned files one by one, and keeps of each only the run's rows. Throws OBJECT_MISSING for one that is not in `unusable`. */
+export async function readFiles(context: ReadContext, { plan, unusable, withOffsets, terms = [] }: FilesToRead): Promise<FilesRead> {
   const read: FilesRead = { before: noRows(), after: noRows(), intact: noRows(), offsets: [], faults: [], unreadable: [], rules: [] }
-  const there = ({ path }: TableFile) => !missing.has(path)
-  for (const { path } of plan.deletesAfter.filter((file) => !there(file)))
-    read.faults.push({ file: path, expected: 'the delete file the manifest refers to', actual: 'no such object' })
+  const there = (file: TableFile) => isUsable(unusable, file)
+  for (const file of [...plan.deletesAfter, ...plan.emptiedBy]) {
+    const actual = faultOf(unusable, file)
+    if (actual !== null) read.faults.push({ file: file.path, expected: 'the delete file the manifest refers to', actual })
+  }
   const deletes = { before: plan.deletesBefore.filter(there), after: plan.deletesAfter.filter(there) }
   for (const planned of plan.files) {
     const { file } = planned
     if (there(file)) await readFile(context, { planned, deletes, read, withOffsets, terms })
     else {
       read.unreadable.push({ file: file.path, holds: statedOffsets(context, file) })
-      if (planned.isNew) read.faults.push({ file: file.path, expected: 'the data file the manifest refers to', actual: 'no such object' })
+      if (planned.isNew) read.faults.push({ file: file.path, expected: 'the data file the manifest refers to', actual: GONE })
     }
   }
   return read
@@ -66,12 +68,12 @@ async function readFile(
   const { file, isNew } = planned
   const check = isNew ? await checkFile(context, file) : null
   read.faults.push(...(check?.faults ?? []))
-  const isDamaged = check?.isDamaged ?? (await isChanged(context, (await fetchFile(context, file)).path))
+  const isDamaged = check?.isDamaged ?? (await isChanged(context, file))
   if (planned.before) await addRows(context, { file, isDamaged, deletes: deletes.before, into: read.before, read })
   if (planned.after) {
     const isWhole = await addRows(context, { file, isDamaged, deletes: deletes.after, into: read.after, read })
     if (isNew && isWhole) keepLast(read.after, read.intact)
-    if (isNew && isWhole && terms.length > 0) read.rules.push(await checkFileTerms(context, file, terms))
+    if (isNew && isWhole && terms.length > 0) read.rules.push(await checkFileTerms(context, { file, deletes: deletes.after, terms }))
     if (isNew && isWhole && withOffsets) read.offsets.push({ file, ranges: await offsetsIn(context, file) })
   }
   // Read once: only delete files serve several.

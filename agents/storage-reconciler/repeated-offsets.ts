@@ -2,9 +2,12 @@ import type { OffsetRange } from '../../schemas/parts.ts'
 import { keepNewest } from '../../shared/core/bounded.ts'
 import { quoteIdentifier, quoteText } from '../../shared/engines/duckdb.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
+import type { LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import type { MetadataFault } from './events.ts'
+import { checkFile } from './file-checks.ts'
+import { statedOffsets } from './planned-files.ts'
 import { kafkaColumns } from './run-rows.ts'
-import { rowsOfFile, type ReadContext } from './table-files.ts'
+import { isEngineTrouble, isUsable, rowsOfFile, type ReadContext, type Unusable } from './table-files.ts'
 
 export interface FileOffsets {
   readonly file: TableFile
@@ -34,14 +37,17 @@ export function overlapping(known: OffsetsByFile, ranges: readonly OffsetRange[]
  */
 export async function repeatedOffsets(
   context: ReadContext,
-  { known, read, live }: { known: OffsetsByFile; read: readonly FileOffsets[]; live: readonly TableFile[] },
+  { known, read, live, unusable }: { known: OffsetsByFile; read: readonly FileOffsets[]; live: LiveFiles; unusable: Unusable },
 ): Promise<MetadataFault[]> {
-  const standing = new Set(live.map(({ path }) => path))
-  for (const path of known.keys()) if (!standing.has(path)) known.delete(path)
+  const standing = live.data.filter((file) => isUsable(unusable, file))
+  const paths = new Set(standing.map(({ path }) => path))
+  for (const path of known.keys()) if (!paths.has(path)) known.delete(path)
+  noteUnread(context, { known, standing, read })
   const faults: MetadataFault[] = []
+  const deletes = live.deletes.filter((file) => isUsable(unusable, file))
   for (const { file, ranges } of read) {
     for (const earlier of overlapping(known, ranges).slice(0, COMPARED_MAX)) {
-      const repeated = await commonRows(context, file, earlier.file)
+      const repeated = await commonRows(context, { file, earlier: earlier.file, deletes })
       if (repeated !== null)
         faults.push({ file: file.path, expected: 'source offsets stored once', actual: `${repeated}, as in ${earlier.file.path}` })
     }
@@ -51,17 +57,43 @@ export async function repeatedOffsets(
   return faults
 }
 
-async function commonRows(context: ReadContext, file: TableFile, earlier: TableFile): Promise<string | null> {
+/** Files that an agent read before it was started anew are known by what their manifests say, where that is of one partition. */
+function noteUnread(
+  context: ReadContext,
+  { known, standing, read }: { known: OffsetsByFile; standing: readonly TableFile[]; read: readonly FileOffsets[] },
+): void {
+  const isRead = new Set(read.map(({ file }) => file.path))
+  for (const file of standing) {
+    const stated = known.has(file.path) || isRead.has(file.path) ? null : statedOffsets(context, file)
+    if (stated === null || stated.partitionFirst !== stated.partitionLast) continue
+    const { partitionFirst: partition, offsetFirst, offsetLast } = stated
+    known.set(file.path, { file, ranges: [{ partition, offsetFirst, offsetLast }] })
+  }
+}
+
+interface Compared {
+  readonly file: TableFile
+  readonly earlier: TableFile
+  readonly deletes: readonly TableFile[]
+}
+
+/** Rows that stand in both, deleted ones left out; none where the earlier file has been damaged since it was read. */
+async function commonRows(context: ReadContext, { file, earlier, deletes }: Compared): Promise<string | null> {
   const kafka = kafkaColumns(context.hop)
   if (kafka === null || file.path === earlier.path) return null
   const { identity, marker } = context.topology.record
   const columns = [identity, kafka.partitionField, kafka.offsetField].map(quoteIdentifier).join(', ')
   const isOther = `${quoteIdentifier(marker.field)} IS DISTINCT FROM ${quoteText(marker.value)}`
-  const [left, right] = [await rowsOfFile(context, { file, deletes: [] }), await rowsOfFile(context, { file: earlier, deletes: [] })]
-  const [partition, offset] = [quoteIdentifier(kafka.partitionField), quoteIdentifier(kafka.offsetField)]
-  const [row] = await context.db.query(`
-    SELECT count(*) AS n, min(${partition}) AS p, min(${offset}) AS o
-    FROM (SELECT ${columns} FROM ${left} WHERE ${isOther}) SEMI JOIN (SELECT ${columns} FROM ${right} WHERE ${isOther}) USING (${columns})`)
-  const count = Number(row?.['n'] ?? 0)
-  return count === 0 ? null : `${count} rows from partition ${Number(row?.['p'])} offset ${Number(row?.['o'])} on`
+  try {
+    const [left, right] = [await rowsOfFile(context, { file, deletes }), await rowsOfFile(context, { file: earlier, deletes })]
+    const [partition, offset] = [quoteIdentifier(kafka.partitionField), quoteIdentifier(kafka.offsetField)]
+    const [row] = await context.db.query(`
+      SELECT count(*) AS n, min(${partition}) AS p, min(${offset}) AS o
+      FROM (SELECT ${columns} FROM ${left} WHERE ${isOther}) SEMI JOIN (SELECT ${columns} FROM ${right} WHERE ${isOther}) USING (${columns})`)
+    const count = Number(row?.['n'] ?? 0)
+    return count === 0 ? null : `${count} rows from partition ${Number(row?.['p'])} offset ${Number(row?.['o'])} on`
+  } catch (error) {
+    if (!isEngineTrouble(error) || !(await checkFile(context, earlier)).isDamaged) throw error
+    return null
+  }
 }

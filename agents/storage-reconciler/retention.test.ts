@@ -34,3 +34,27 @@ test('a retention that takes away rows of before the run is silent, and reads no
     await followed.close()
   }
 })
+
+test('once the snapshot at which the run began has expired, a second look and a restart still read nothing older', async () => {
+  const followed = await FollowedTable.open()
+  try {
+    const { table } = followed
+    const old = await followed.data(others(1_000, 20))
+    const began = table.commit({ operation: 'append', added: [old] })
+    followed.begin()
+    await followed.poll()
+    table.commit({ operation: 'append', added: [await followed.data(seqs(0, 19))] })
+    await followed.poll()
+    table.expire([began])
+    table.commit({ operation: 'append', added: [await followed.data(seqs(1, 19, 1))] })
+    table.reads.length = 0
+    await followed.poll()
+    followed.restart()
+    table.commit({ operation: 'append', added: [await followed.data(others(3_000, 20))] })
+    await followed.poll()
+    expect([followed.accusations, followed.missing]).toEqual([['lost 1/0-0'], []])
+    expect(table.reads).not.toContain(old.path)
+  } finally {
+    await followed.close()
+  }
+})

@@ -133,13 +133,16 @@ function actualOf(field: string | null, shown: string): string {
 }
 
 /** Rules for the rows of everybody, asked of the rows of others in one data file that a snapshot added. */
-export async function checkFileTerms(context: ReadContext, file: TableFile, terms: readonly Term[]): Promise<RulesRead> {
+export async function checkFileTerms(
+  context: ReadContext,
+  { file, deletes, terms }: { file: TableFile; deletes: readonly TableFile[]; terms: readonly Term[] },
+): Promise<RulesRead> {
   const own = termsAt(terms, 'row').filter(({ check }) => check.rows === 'all')
   const read: { checks: RuleCheck[]; faults: RuleFault[] } = { checks: [], faults: [] }
   if (own.length === 0) return read
   const { marker } = context.topology.record
   const isOther = `${quoteIdentifier(marker.field)} IS DISTINCT FROM ${quoteText(marker.value)}`
-  const from = `(SELECT * FROM ${await rowsOfFile(context, { file, deletes: [] })} WHERE ${isOther})`
+  const from = `(SELECT * FROM ${await rowsOfFile(context, { file, deletes })} WHERE ${isOther})`
   const rows = rowsToCheck(context, from, context.schema)
   for (const term of own) {
     const answer = await askRule(context.db, rows, { holds: term.check.holds })

@@ -5,7 +5,8 @@ import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt } from '../../shared/iceberg/snapshot-reader.ts'
 import type { CanarySearch } from '../../shared/runtime/canary-search.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
-import { readPresence, type TableReading } from './snapshot-reading.ts'
+import { readPresence } from './live-reading.ts'
+import type { TableReading } from './snapshot-reading.ts'
 
 interface Looking {
   readonly catalog: TableCatalog
@@ -30,11 +31,11 @@ export async function lookedAgain(look: LookAgain, looking: Looking): Promise<Lo
   }
 }
 
-async function lookAtTable({ afterSnapshotId }: LookAgain, { catalog, reading, withFolder }: Looking) {
+async function lookAtTable({ began }: LookAgain, { catalog, reading, withFolder }: Looking) {
   const { metadata } = await catalog.loadTable(reading.hop)
   const snapshot = currentSnapshot(metadata, reading.hop.branch)
   if (snapshot === null) return { snapshotId: null, seen: { present: new CanarySet(), unreadable: [] } }
-  const since = beginningAt(metadata, afterSnapshotId === null ? null : BigInt(afterSnapshotId))
+  const since = beginningAt(metadata, began)
   const seen = await withFolder(`again-${snapshot.snapshotId}`, (folder) => readPresence(reading, { snapshot, metadata, since, folder }))
   return { snapshotId: snapshot.snapshotId.toString(), seen }
 }

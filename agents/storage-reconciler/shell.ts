@@ -3,10 +3,9 @@ import { join } from 'node:path'
 import { AssayError } from '../../shared/core/errors.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { runCanaries, type RunCanaries } from '../../shared/engines/expected-rows.ts'
-import { tipOf } from '../../shared/iceberg/metadata.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import { baselineOf, emptyBaseline, ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
 import type { Shell } from '../../shared/runtime/agent-loop.ts'
 import { createClock } from '../../shared/runtime/clock.ts'
 import { createCanarySearch, type CanarySearch } from '../../shared/runtime/canary-search.ts'
@@ -150,12 +149,10 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     if (table === undefined) return
     try {
       const { metadata } = await this.#ports.catalog.loadTable(table)
-      const snapshotId = tipOf(metadata, table.branch)?.toString() ?? null
-      send({ type: 'baselined', runId, snapshotId, tableUuid: metadata.tableUuid })
+      send({ type: 'baselined', runId, baseline: baselineOf(metadata, table.branch) })
     } catch (error) {
       // A table that the sink has yet to create has no snapshots: that is a baseline, too.
-      if (error instanceof AssayError && error.code === 'TABLE_MISSING')
-        send({ type: 'baselined', runId, snapshotId: null, tableUuid: null })
+      if (error instanceof AssayError && error.code === 'TABLE_MISSING') send({ type: 'baselined', runId, baseline: emptyBaseline })
       else this.#ports.log.warn({ runId, err: error }, 'no baseline yet')
     }
   }
@@ -231,11 +228,11 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
     }
   }
 
-  async #askRules({ runId, hop, snapshotId, afterSnapshotId, resolved }: Effect<'ask-rules'>, send: Send): Promise<void> {
+  async #askRules({ runId, hop, snapshotId, began, resolved }: Effect<'ask-rules'>, send: Send): Promise<void> {
     const table = this.#table(hop)
     if (table === undefined) return
     const result = await endRules(this.#reading(table, runCanaries(runId, resolved)), {
-      ...{ catalog: this.#ports.catalog, snapshotId, afterSnapshotId },
+      ...{ catalog: this.#ports.catalog, snapshotId, began },
       withFolder: (work) => this.#withFolder(`rules-${snapshotId ?? 'none'}`, work),
     })
     send({ type: 'rules-asked', runId, hop, result })

@@ -1,5 +1,6 @@
 import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { AssayError } from '../../shared/core/errors.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
 import { columnsOfTerms, termsAt, termsOf } from '../../shared/core/rules.ts'
 import { expectedFields } from '../../shared/engines/canary-columns.ts'
@@ -9,14 +10,26 @@ import type { SnapshotChanges, TableFile } from '../../shared/iceberg/changes.ts
 import { readingSchema, type Snapshot, type TableMetadata, type TableSchema } from '../../shared/iceberg/metadata.ts'
 import { readLiveFiles, readSnapshotChanges, type Beginning, type LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import { contentFaults } from './content-faults.ts'
-import type { MetadataFault, PlacedRow, RulesRead, SnapshotReading } from './events.ts'
+import { deleteDamage } from './file-checks.ts'
+import type { MetadataFault, PlacedRow, SnapshotReading } from './events.ts'
 import { namelessDeletes, planChange, planWhole, replacedCount, type FilePlan } from './file-plan.ts'
 import { readFiles, type FilesRead } from './planned-files.ts'
 import { repeatedOffsets, type OffsetsByFile } from './repeated-offsets.ts'
 import { RowCounts } from './row-counts.ts'
-import { checkEndTerms, checkRowTerms, checkSchemaTerms, joinedRules } from './rule-checks.ts'
+import { checkRowTerms, checkSchemaTerms, joinedRules } from './rule-checks.ts'
 import { countRunRows, kafkaColumns, placesOf } from './run-rows.ts'
-import { fetchFile, isMissing, rowsOfFile, type ReadContext, type TableAccess } from './table-files.ts'
+import {
+  fetchFile,
+  GONE,
+  isEngineTrouble,
+  isMissing,
+  isUsable,
+  placeOf,
+  rowsOfFile,
+  type ReadContext,
+  type TableAccess,
+  type Unusable,
+} from './table-files.ts'
 
 export interface TableReading extends TableAccess {
   readonly canaries: RunCanaries
@@ -34,15 +47,24 @@ export interface SnapshotInput {
   readonly seen: CanarySet
   /** Read all that is live instead of what changed. */
   readonly isWhole: boolean
-  /** Files that are known to be gone though the table refers to them. */
-  readonly missing: ReadonlySet<string>
+  readonly unusable: Unusable
   /** Source offsets in files read before; what is read is added. */
   readonly offsets: OffsetsByFile
   readonly folder: string
 }
 
-/** `gone`: a file that should have been read is not there; whether the table still refers to it, a fresh load must say. */
-export type SnapshotRead = { readonly reading: SnapshotReading; readonly gap: string | null } | { readonly gone: string }
+/**
+ * `unusable`: a file that should have been read is not there, or is a delete file that is damaged; whether the table still
+ * refers to it, a fresh load must say. `hidden`: what the snapshot took from a data file cannot be told, since nobody can read it.
+ */
+export type SnapshotRead =
+  { readonly reading: SnapshotReading; readonly gap: string | null } | { readonly unusable: UnusableFile } | { readonly hidden: string }
+
+interface UnusableFile {
+  readonly file: string
+  readonly place: string
+  readonly actual: string
+}
 
 /** Files that delete files of one snapshot may reach: beyond, it is not followed. */
 const TOUCHED_MAX = 256
@@ -51,21 +73,19 @@ const TOUCHED_MAX = 256
 export async function readSnapshot(reading: TableReading, input: SnapshotInput): Promise<SnapshotRead> {
   const { snapshot, since } = input
   const context = readContext(reading, input)
+  const changes = await readSnapshotChanges(reading.manifests, snapshot, since)
+  const live = await readLiveFiles(reading.manifests, snapshot, since)
   try {
-    const changes = await readSnapshotChanges(reading.manifests, snapshot, since)
-    const live = await readLiveFiles(reading.manifests, snapshot, since)
-    const plan = input.isWhole ? planWhole(live) : await planOf(context, { changes, live, since })
+    const plan = input.isWhole ? planWhole(live) : await planOf(context, { input, changes, live })
     const touched = plan.files.filter(({ before, after }) => before && after).length
-    if (touched > TOUCHED_MAX) {
-      const gap = `snapshot ${snapshot.snapshotId}: its deletes may reach ${touched} data files, limit ${TOUCHED_MAX}; what they took away is not known`
-      const untouched = { ...plan, files: plan.files.filter(({ before, after }) => !(before && after)) }
-      return { reading: await readPlan(reading, { context, input, changes, live, plan: untouched }), gap }
-    }
-    return { reading: await readPlan(reading, { context, input, changes, live, plan }), gap: null }
+    if (touched <= TOUCHED_MAX) return await readPlan(reading, { context, input, changes, live, plan, gap: null })
+    const gap = `snapshot ${snapshot.snapshotId}: its deletes may reach ${touched} data files, limit ${TOUCHED_MAX}; what they took away is not known`
+    const untouched = { ...plan, files: plan.files.filter(({ before, after }) => !(before && after)) }
+    return await readPlan(reading, { context, input, changes, live, plan: untouched, gap })
   } catch (error) {
-    const gone = isMissing(error) ? await missingOf(context) : null
-    if (gone === null) throw error
-    return { gone }
+    const unusable = await unusableOf(context, error, [...live.deletes, ...changes.removedDeletes])
+    if (unusable === null) throw error
+    return { unusable }
   }
 }
 
@@ -97,23 +117,35 @@ export function readContext(
   }
 }
 
-/** The first file that could not be fetched since it is not there; null where it was another object, such as a manifest. */
-async function missingOf({ fetched }: ReadContext): Promise<string | null> {
-  for (const [path, fetching] of fetched) if (await fetching.then(() => false, isMissing)) return path
+/**
+ * The file for which a reading failed: the first that could not be fetched since it is not there, or a delete file that is
+ * damaged. Null where it was something else, such as a manifest.
+ */
+export async function unusableOf(context: ReadContext, error: unknown, deletes: readonly TableFile[]): Promise<UnusableFile | null> {
+  if (isMissing(error)) {
+    for (const [path, fetching] of context.fetched)
+      if (await fetching.then(() => false, isMissing)) return { file: path, place: path, actual: GONE }
+    return null
+  }
+  if (!isEngineTrouble(error) && !(error instanceof AssayError && error.code === 'METADATA_BROKEN')) return null
+  for (const file of deletes) {
+    const actual = context.fetched.has(file.path) ? await deleteDamage(context, file) : null
+    if (actual !== null) return { file: file.path, place: placeOf(file), actual }
+  }
   return null
 }
 
 async function planOf(
   context: ReadContext,
-  { changes, live, since }: { changes: SnapshotChanges; live: LiveFiles; since: Beginning | null },
+  { input: { since, metadata, unusable }, changes, live }: Pick<Planned, 'input' | 'changes' | 'live'>,
 ): Promise<FilePlan> {
   const named = new Map<string, ReadonlySet<string>>()
-  for (const file of namelessDeletes(changes)) {
+  for (const file of namelessDeletes(changes).filter((one) => isUsable(unusable, one))) {
     const { path } = await fetchFile(context, file)
     const rows = await context.db.query(`SELECT DISTINCT file_path FROM read_parquet(${quoteText(path)})`)
     named.set(file.path, new Set(rows.map((row) => String(row['file_path']))))
   }
-  return planChange({ changes, live, since, identityId: identityField(context)?.id ?? null, named })
+  return planChange({ changes, live, since, identityId: identityField(context)?.id ?? null, specs: metadata.partitionSpecs, named })
 }
 
 const identityField = ({ schema, topology }: ReadContext) => schema.fields.find(({ name }) => name === topology.record.identity)
@@ -124,20 +156,26 @@ interface Planned {
   readonly changes: SnapshotChanges
   readonly live: LiveFiles
   readonly plan: FilePlan
+  readonly gap: string | null
 }
 
-async function readPlan(reading: TableReading, { context, input, changes, live, plan }: Planned): Promise<SnapshotReading> {
-  const { snapshot } = input
+async function readPlan(reading: TableReading, { context, input, changes, live, plan, gap }: Planned): Promise<SnapshotRead> {
+  const { snapshot, unusable } = input
   const operation = snapshot.summary['operation'] ?? 'append'
-  const emptied = await emptiedBy(context, plan.emptiedBy)
+  const emptied = await emptiedBy(
+    context,
+    plan.emptiedBy.filter((file) => isUsable(unusable, file)),
+  )
   // What is only written anew was held to its rules when it came.
   const terms = operation === 'replace' && !input.isWhole ? [] : termsOf(context.hop)
-  const read = await readFiles(context, { plan, missing: input.missing, withOffsets: operation !== 'replace', terms })
+  const read = await readFiles(context, { plan, unusable, withOffsets: true, terms })
+  const hidden = read.unreadable.find(({ file }) => plan.files.some((planned) => planned.before && planned.file.path === file))
+  if (hidden !== undefined) return { hidden: hidden.file }
   const rows = await rowsRead(context, { read, input })
   const present = (await countRunRows(context, read.intact)).present
   const { canaries } = reading
-  const repeated = await repeatedOffsets(context, { known: input.offsets, read: read.offsets, live: live.data })
-  return {
+  const repeated = await repeatedOffsets(context, { known: input.offsets, read: read.offsets, live, unusable })
+  const told: SnapshotReading = {
     snapshotId: String(snapshot.snapshotId),
     parentId: input.parentId,
     committedAtMs: input.visibleAtMs,
@@ -157,6 +195,7 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
       ...read.rules,
     ]),
   }
+  return { reading: told, gap }
 }
 
 /** As the snapshot's writer had it. */
@@ -251,46 +290,4 @@ function joined(offsets: readonly OffsetRange[]): OffsetRange[] {
     })
   }
   return [...byPartition.values()].sort((a, b) => a.partition - b.partition)
-}
-
-export interface LivePresence {
-  readonly present: CanarySet
-  readonly unreadable: FilesRead['unreadable']
-}
-
-/** Which canaries have a row at a snapshot, from files fetched anew. */
-export async function readPresence(reading: TableReading, input: LiveInput): Promise<LivePresence> {
-  const context = readContext(reading, input)
-  const read = await readLive(context, input)
-  return { present: (await countRunRows(context, read.after)).present, unreadable: read.unreadable }
-}
-
-type LiveInput = Pick<SnapshotInput, 'snapshot' | 'metadata' | 'since' | 'folder'>
-
-/** Rules over all rows of the run, at one snapshot, from files fetched anew. */
-export async function readEndRules(reading: TableReading, input: LiveInput): Promise<RulesRead> {
-  const context = readContext(reading, input)
-  const read = await readLive(context, input)
-  const terms = termsOf(reading.hop)
-  const { checks, faults } = await checkEndTerms(context, { canaries: reading.canaries, paths: read.after.paths, terms })
-  const [hidden] = read.unreadable
-  if (hidden === undefined) return { checks, faults }
-  return { checks: checks.map((check) => ({ ...check, unchecked: `${hidden.file} cannot be read` })), faults }
-}
-
-async function readLive(context: ReadContext, { snapshot, since }: LiveInput): Promise<FilesRead> {
-  const live = await readLiveFiles(context.manifests, snapshot, since)
-  const gone = new Set<string>()
-  for (;;) {
-    try {
-      const whole = planWhole(live)
-      const plan = { ...whole, files: whole.files.map((planned) => ({ ...planned, isNew: false })) }
-      return await readFiles(context, { plan, missing: gone, withOffsets: false })
-    } catch (error) {
-      const path = isMissing(error) ? await missingOf(context) : null
-      if (path === null || gone.has(path)) throw error
-      gone.add(path)
-      context.fetched.clear()
-    }
-  }
 }

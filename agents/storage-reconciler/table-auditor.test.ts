@@ -6,12 +6,13 @@ import { AssayError } from '../../shared/core/errors.ts'
 import { RUN, TABLE, topology } from '../../shared/core/told-run.fixture.ts'
 import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
+import { emptyBaseline } from '../../shared/iceberg/snapshot-reader.ts'
 import { createLog } from '../../shared/runtime/log.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
 import { FollowedTable, others } from './followed-table.fixture.ts'
 import { TableAuditor } from './table-auditor.ts'
 
-const at = { runId: RUN, hop: TABLE, afterSnapshotId: null }
+const at = { runId: RUN, hop: TABLE, began: emptyBaseline }
 const fields = [{ field: 'trade_id', as: 'text' as const }]
 const wanted = { partition: 0, offsetFirst: 100, offsetLast: 102, step: 3, fields, lastRecord: 102, round: 0, toldAtMs: 0, mayCome: false }
 const effects: TableAuditEffect[] = [
@@ -58,7 +59,7 @@ const asItIs = (followed: FollowedTable) => () => Promise.resolve({ metadataLoca
 test('every wish is answered, with the snapshot that was read', async () => {
   const answers = await answersOf(asItIs)
   expect(answers).toEqual([
-    { type: 'audit-baselined', runId: RUN, snapshotId: '101', tableUuid: 'first' },
+    { type: 'audit-baselined', runId: RUN, baseline: { snapshotId: '101', sequenceNumber: 1, tableUuid: 'first' } },
     expect.objectContaining({ type: 'audit-table-seen', snapshotId: '101', stored: new Map([[0, 102]]), sink: new Map([[0, 103]]) }),
     expect.objectContaining({ prints: [expect.objectContaining({ snapshotId: '101', prints: [expect.objectContaining({ count: 3 })] })] }),
     expect.objectContaining({ records: [expect.objectContaining({ records: [expect.objectContaining({ values: ['T-101'] })] })] }),
@@ -68,7 +69,7 @@ test('every wish is answered, with the snapshot that was read', async () => {
 
 test('a table that is yet to be made has no rows; a catalog that is away is trouble of ours', async () => {
   const missing = await answersOf(() => () => Promise.reject(new AssayError('TABLE_MISSING', 'no such table')))
-  expect(missing[0]).toEqual({ type: 'audit-baselined', runId: RUN, snapshotId: null, tableUuid: null })
+  expect(missing[0]).toEqual({ type: 'audit-baselined', runId: RUN, baseline: emptyBaseline })
   expect(missing.slice(1).map(({ type }) => type)).toEqual(Array(4).fill('audit-trouble'))
   const away = await answersOf(() => () => Promise.reject(new AssayError('CATALOG_UNAVAILABLE', 'away')))
   expect(away.map(({ type }) => type)).toEqual(Array(4).fill('audit-trouble'))

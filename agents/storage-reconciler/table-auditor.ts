@@ -4,10 +4,9 @@ import { keepNewest } from '../../shared/core/bounded.ts'
 import { sumCount } from '../../shared/core/audit.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
-import { tipOf } from '../../shared/iceberg/metadata.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { ManifestReader } from '../../shared/iceberg/snapshot-reader.ts'
+import { baselineOf, emptyBaseline, ManifestReader, type Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
@@ -63,7 +62,7 @@ export class TableAuditor {
     const { runId, hop: name } = effect
     const hop = this.#ports.topology.hops.find((one): one is TableHop => one.kind === 'table' && hopName(one) === name)
     if (hop === undefined) throw new AssayError('INPUT_INVALID', `topology ${this.#ports.topology.name} of this agent has no ${name}`)
-    if (effect.type === 'audit-baseline') return { type: 'audit-baselined', runId, ...(await this.#baseline(hop)) }
+    if (effect.type === 'audit-baseline') return { type: 'audit-baselined', runId, baseline: await this.#baseline(hop) }
     const folder = join(this.#ports.workDir, `audit-${++this.#folders}`)
     await mkdir(folder, { recursive: true })
     try {
@@ -98,13 +97,13 @@ export class TableAuditor {
     }
   }
 
-  async #baseline(hop: TableHop): Promise<{ snapshotId: string | null; tableUuid: string | null }> {
+  async #baseline(hop: TableHop): Promise<Baseline> {
     try {
       const { metadata } = await this.#ports.catalog.loadTable(hop)
-      return { snapshotId: tipOf(metadata, hop.branch)?.toString() ?? null, tableUuid: metadata.tableUuid }
+      return baselineOf(metadata, hop.branch)
     } catch (error) {
       // A table that the sink has yet to create has no rows: that is a beginning, too.
-      if (error instanceof AssayError && error.code === 'TABLE_MISSING') return { snapshotId: null, tableUuid: null }
+      if (error instanceof AssayError && error.code === 'TABLE_MISSING') return emptyBaseline
       throw error
     }
   }

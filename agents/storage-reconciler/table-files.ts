@@ -44,6 +44,20 @@ export const isMissing = (error: unknown) => error instanceof AssayError && erro
 export const isEngineTrouble = (error: unknown) =>
   error instanceof AssayError && error.code === 'ENGINE_FAILED' && !/out of memory/i.test(error.message)
 
+/**
+ * Files that a table refers to and nobody can read, and what is wrong with each: of data files those that are gone, of delete
+ * files those that are damaged, too. Deletion vectors share an object, which may be gone with all of them.
+ */
+export type Unusable = ReadonlyMap<string, string>
+
+export const GONE = 'no such object'
+
+/** Of several deletion vectors in one object, the one. */
+export const placeOf = ({ path, contentOffset }: DataFile) => `${path} ${contentOffset ?? ''}`
+
+export const faultOf = (unusable: Unusable, file: DataFile): string | null => unusable.get(file.path) ?? unusable.get(placeOf(file)) ?? null
+export const isUsable = (unusable: Unusable, file: DataFile): boolean => faultOf(unusable, file) === null
+
 /** Downloads a file once for each reading. Throws OBJECT_MISSING, OBJECT_STORE_UNAVAILABLE. */
 export function fetchFile(context: ReadContext, file: TableFile): Promise<LocalFile> {
   const known = context.fetched.get(file.path)

@@ -23,6 +23,7 @@ export interface FollowPorts {
 export interface FollowFrom {
   readonly followed: readonly (string | null)[]
   readonly seen: readonly StreamRanges[]
+  readonly sequenceNumber: number | null
   readonly tableUuid: string | null
 }
 
@@ -31,18 +32,19 @@ export class TableFollowing {
   readonly #ports: FollowPorts
   #followed: readonly (bigint | null)[]
   #since: Beginning | null = null
+  readonly #sequenceNumber: number | null
   #tableUuid: string | null
   readonly #read: Set<bigint>
   readonly #seen: CanarySet
-  /** Referred to by the table, and not there. */
-  readonly #missing = new Set<string>()
+  readonly #unusable = new Map<string, string>()
   readonly #offsets: OffsetsByFile = new Map()
   /** Snapshots whose metadata cannot be read. */
   readonly #broken = new Set<bigint>()
 
-  constructor(ports: FollowPorts, { followed, seen, tableUuid }: FollowFrom) {
+  constructor(ports: FollowPorts, { followed, seen, sequenceNumber, tableUuid }: FollowFrom) {
     this.#ports = ports
     this.#followed = followed.map((id) => (id === null ? null : BigInt(id)))
+    this.#sequenceNumber = sequenceNumber
     this.#tableUuid = tableUuid
     this.#seen = CanarySet.of(seen)
     this.#read = new Set(this.#followed.slice(1) as bigint[])
@@ -58,7 +60,12 @@ export class TableFollowing {
     if (await this.#isUnchanged()) return
     const { metadata } = await catalog.loadTable(reading.hop)
     this.#noticeRecreated(metadata)
-    this.#since ??= beginningAt(metadata, this.#followed[0] ?? null)
+    const [began = null] = this.#followed
+    this.#since ??= beginningAt(metadata, {
+      snapshotId: began?.toString() ?? null,
+      sequenceNumber: this.#sequenceNumber,
+      tableUuid: metadata.tableUuid,
+    })
     const { kept, undone, next, gap, tip } = followLineage(metadata, { branch: reading.hop.branch, followed: this.#followed })
     const unread = next.findIndex(({ snapshotId }) => !this.#read.has(snapshotId))
     const restored = gap ? [] : next.slice(0, unread < 0 ? next.length : unread).map(({ snapshotId }) => snapshotId)
@@ -114,7 +121,7 @@ export class TableFollowing {
     const { reading, withFolder } = this.#ports
     const { snapshotId } = what.snapshot
     const parentId = this.#followed.at(-1)?.toString() ?? null
-    const input = { ...what, parentId, since: this.#since, seen: this.#seen, missing: this.#missing, offsets: this.#offsets }
+    const input = { ...what, parentId, since: this.#since, seen: this.#seen, unusable: this.#unusable, offsets: this.#offsets }
     try {
       for (;;) {
         const read = await withFolder(String(snapshotId), (folder) => readSnapshot(reading, { ...input, folder }))
@@ -126,8 +133,10 @@ export class TableFollowing {
           this.#ports.snapshotRead(read.reading)
           return 'told'
         }
-        if (this.#missing.has(read.gone) || !(await this.#isLive(read.gone))) return 'expired'
-        this.#missing.add(read.gone)
+        if ('hidden' in read) return 'expired'
+        const { file, place, actual } = read.unusable
+        if (this.#unusable.has(place) || !(await this.#isLive(file))) return 'expired'
+        this.#unusable.set(place, actual)
       }
     } catch (error) {
       const isBroken = error instanceof AssayError && (error.code === 'METADATA_BROKEN' || error.code === 'OBJECT_MISSING')

@@ -118,7 +118,7 @@ class Followed {
         metadataBroken: (_, { actual }) => broken(actual),
         gap: broken,
       },
-      { followed: [String(table.refs.get('main'))], seen: [], tableUuid: table.uuid },
+      { followed: [String(table.refs.get('main'))], seen: [], sequenceNumber: null, tableUuid: table.uuid },
     )
   }
 

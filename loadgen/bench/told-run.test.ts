@@ -9,7 +9,7 @@ const range = (first: number, last: number) => [{ stream: 0, ranges: [first, las
 
 const started: RunFact = {
   ...{ kind: 'stage-started', ...head, atMs: 900, stage: 'produce', epochMs: 1_000 },
-  ...{ positions: [], snapshotId: null, tableUuid: null, topicIds: [] },
+  ...{ positions: [], snapshotId: null, sequenceNumber: null, tableUuid: null, topicIds: [] },
 }
 const produced = (atMs: number, first: number, last: number): RunFact => ({
   ...{ kind: 'canaries-produced', ...head, atMs, hop: 'topic:raw', acknowledged: range(first, last) },

@@ -106,7 +106,9 @@ export function say(works: RunWorks, fact: RunFact): BusEffect {
 
 export const headOf = (works: RunWorks, runId: string): FactHead => ({ runId, ...works.base.config.speaker, atMs: works.base.nowMs })
 
-export type StageStart = Partial<Pick<Fact<'stage-started'>, 'epochMs' | 'positions' | 'snapshotId' | 'tableUuid' | 'topicIds'>>
+export type StageStart = Partial<
+  Pick<Fact<'stage-started'>, 'epochMs' | 'positions' | 'snapshotId' | 'sequenceNumber' | 'tableUuid' | 'topicIds'>
+>
 
 export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }, start: StageStart = {}): BusEffect =>
   say(works, {
@@ -116,6 +118,7 @@ export const sayStarted = (works: RunWorks, at: { runId: string; stage: string }
     epochMs: start.epochMs ?? works.base.nowMs,
     positions: start.positions ?? [],
     snapshotId: start.snapshotId ?? null,
+    sequenceNumber: start.sequenceNumber ?? null,
     tableUuid: start.tableUuid ?? null,
     topicIds: start.topicIds ?? [],
   })

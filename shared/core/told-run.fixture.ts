@@ -130,7 +130,7 @@ const plain: Readonly<Record<ResultKind, object>> = {
     resolved: JSON.stringify(resolvedOf()),
   },
   'request-refused': { controlOffset: 0, problems: ['no'], excerpt: '' },
-  'stage-started': { stage: 'produce', epochMs: 0, positions: [], snapshotId: null, tableUuid: null, topicIds: [] },
+  'stage-started': { stage: 'produce', epochMs: 0, positions: [], snapshotId: null, sequenceNumber: null, tableUuid: null, topicIds: [] },
   'stage-ended': { stage: 'produce', outcome: 'ok', reason: '' },
   'part-ended': { stage: 'sight', part: RAW },
   'mirror-defect-seen': { violation: 'lost', hop: RAW, stream: 2, seq: 0, field: null, expected: 'here', actual: 'passed by' },

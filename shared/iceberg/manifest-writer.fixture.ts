@@ -12,7 +12,13 @@ export interface WrittenFile {
   readonly nullCounts?: ReadonlyMap<number, number>
   readonly equalityIds?: readonly number[]
   readonly referencedDataFile?: string
+  /** A deletion vector: where it lies in a Puffin file. */
+  readonly vectorAt?: { readonly offset: number; readonly sizeBytes: number }
+  /** Of spec 1, which has one field; else it is of spec 0, which has none. */
+  readonly partition?: number
 }
+
+export const specOf = ({ partition }: WrittenFile): 0 | 1 => (partition === undefined ? 0 : 1)
 
 export interface Entry {
   readonly status: 0 | 1 | 2
@@ -26,6 +32,7 @@ export interface Manifest {
   readonly path: string
   readonly sizeBytes: number
   readonly content: 0 | 1
+  readonly specId: 0 | 1
   readonly snapshotId: number
   readonly sequenceNumber: number
   readonly entries: readonly Entry[]
@@ -46,39 +53,44 @@ const bounds = (name: string, value: string) => [
   },
 ]
 const optional = (type: string) => ['null', type]
-const entryType = avro.Type.forSchema(
-  {
-    type: 'record',
-    name: 'manifest_entry',
-    fields: [
-      { name: 'status', type: 'int' },
-      { name: 'snapshot_id', type: optional('long') },
-      { name: 'sequence_number', type: optional('long') },
-      { name: 'file_sequence_number', type: optional('long') },
-      {
-        name: 'data_file',
-        type: {
-          type: 'record',
-          name: 'r2',
-          fields: [
-            { name: 'content', type: 'int' },
-            { name: 'file_path', type: 'string' },
-            { name: 'file_format', type: 'string' },
-            { name: 'partition', type: { type: 'record', name: 'r102', fields: [] } },
-            { name: 'record_count', type: 'long' },
-            { name: 'file_size_in_bytes', type: 'long' },
-            { name: 'value_counts', type: bounds('k1', 'long') },
-            { name: 'null_value_counts', type: bounds('k2', 'long') },
-            { name: 'lower_bounds', type: bounds('k3', 'bytes') },
-            { name: 'upper_bounds', type: bounds('k4', 'bytes') },
-            { name: 'equality_ids', type: ['null', { type: 'array', items: 'int' }] },
-            { name: 'referenced_data_file', type: optional('string') },
-          ],
+const partitionFields = [[], [{ name: 'part', type: 'int' }]]
+const entryTypes = partitionFields.map((partition) =>
+  avro.Type.forSchema(
+    {
+      type: 'record',
+      name: 'manifest_entry',
+      fields: [
+        { name: 'status', type: 'int' },
+        { name: 'snapshot_id', type: optional('long') },
+        { name: 'sequence_number', type: optional('long') },
+        { name: 'file_sequence_number', type: optional('long') },
+        {
+          name: 'data_file',
+          type: {
+            type: 'record',
+            name: 'r2',
+            fields: [
+              { name: 'content', type: 'int' },
+              { name: 'file_path', type: 'string' },
+              { name: 'file_format', type: 'string' },
+              { name: 'partition', type: { type: 'record', name: 'r102', fields: partition } },
+              { name: 'record_count', type: 'long' },
+              { name: 'file_size_in_bytes', type: 'long' },
+              { name: 'value_counts', type: bounds('k1', 'long') },
+              { name: 'null_value_counts', type: bounds('k2', 'long') },
+              { name: 'lower_bounds', type: bounds('k3', 'bytes') },
+              { name: 'upper_bounds', type: bounds('k4', 'bytes') },
+              { name: 'equality_ids', type: ['null', { type: 'array', items: 'int' }] },
+              { name: 'referenced_data_file', type: optional('string') },
+              { name: 'content_offset', type: optional('long') },
+              { name: 'content_size_in_bytes', type: optional('long') },
+            ],
+          },
         },
-      },
-    ],
-  } as avro.Schema,
-  { wrapUnions: false },
+      ],
+    } as avro.Schema,
+    { wrapUnions: false },
+  ),
 )
 const manifestType = avro.Type.forSchema(
   {
@@ -110,15 +122,16 @@ const keyed = <T>(values: ReadonlyMap<number, T> | undefined) =>
 
 export const manifestListBytes = (manifests: readonly Manifest[]): Buffer => container(manifestType, manifests.map(listed))
 
-export const manifestBytes = (entries: readonly Entry[]): Buffer => container(entryType, entries.map(avroEntry))
+export const manifestBytes = (entries: readonly Entry[], specId: 0 | 1): Buffer =>
+  container(entryTypes[specId] as avro.Type, entries.map(avroEntry))
 
-const listed = ({ path, sizeBytes, content, snapshotId, sequenceNumber }: Manifest) => ({
+const listed = ({ path, sizeBytes, content, specId, snapshotId, sequenceNumber }: Manifest) => ({
   manifest_path: path,
   manifest_length: sizeBytes,
   sequence_number: sequenceNumber,
   min_sequence_number: 0,
   added_snapshot_id: snapshotId,
-  partition_spec_id: 0,
+  partition_spec_id: specId,
   content,
 })
 
@@ -131,8 +144,8 @@ const avroEntry = ({ status, snapshotId, sequenceNumber, fileSequenceNumber, fil
   data_file: {
     content: file.content,
     file_path: file.path,
-    file_format: 'PARQUET',
-    partition: {},
+    file_format: file.vectorAt === undefined ? 'PARQUET' : 'PUFFIN',
+    partition: file.partition === undefined ? {} : { part: file.partition },
     record_count: file.recordCount,
     file_size_in_bytes: file.sizeBytes,
     value_counts: keyed(file.valueCounts),
@@ -141,5 +154,7 @@ const avroEntry = ({ status, snapshotId, sequenceNumber, fileSequenceNumber, fil
     upper_bounds: keyed(file.upperBounds)?.map(({ key, value }) => ({ key, value: Buffer.from(value) })) ?? null,
     equality_ids: file.equalityIds === undefined ? null : [...file.equalityIds],
     referenced_data_file: file.referencedDataFile ?? null,
+    content_offset: file.vectorAt?.offset ?? null,
+    content_size_in_bytes: file.vectorAt?.sizeBytes ?? null,
   },
 })

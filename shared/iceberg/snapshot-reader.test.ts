@@ -74,7 +74,9 @@ describe('a table appended to three times and overwritten once', () => {
   test('who follows since a snapshot keeps no entry of older files, and sees them go all the same', async () => {
     const { metadata, store } = await fixture('appends')
     const last = snapshotAt(metadata, 3)
-    const since = beginningAt(metadata, snapshotAt(metadata, 2).snapshotId)
+    const { snapshotId, sequenceNumber } = snapshotAt(metadata, 2)
+    const { tableUuid } = metadata
+    const since = beginningAt(metadata, { snapshotId: String(snapshotId), sequenceNumber, tableUuid })
     const { added, removed } = await readSnapshotChanges(store, last, since)
     expect([counts(added), counts(removed)]).toEqual([[290], [300]])
     const manifests = await store.list(last)

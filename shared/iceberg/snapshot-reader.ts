@@ -3,7 +3,7 @@ import { changesOf, duplicatePaths, manifestsOf, tableFile } from './changes.ts'
 import type { SnapshotChanges, TableFile } from './changes.ts'
 import { parseManifest, parseManifestList } from './manifests.ts'
 import type { ManifestEntry, ManifestFile } from './manifests.ts'
-import type { Snapshot, TableMetadata } from './metadata.ts'
+import { currentSnapshot, type Snapshot, type TableMetadata } from './metadata.ts'
 import type { ObjectStore } from './object-store.ts'
 
 const CONCURRENT_READS = 8
@@ -102,12 +102,32 @@ export interface Beginning {
   readonly ancestors: ReadonlySet<bigint>
 }
 
-/** Null where all of the table came later, or the snapshot is not kept any more: then nothing is passed over. */
-export function beginningAt({ snapshots }: TableMetadata, snapshotId: bigint | null): Beginning | null {
+/** A table as it stood when somebody began to follow it. */
+export interface Baseline {
+  /** Null for an empty or missing table. */
+  readonly snapshotId: string | null
+  readonly sequenceNumber: number | null
+  readonly tableUuid: string | null
+}
+
+export const emptyBaseline: Baseline = { snapshotId: null, sequenceNumber: null, tableUuid: null }
+
+export function baselineOf(metadata: TableMetadata, branch: string): Baseline {
+  const snapshot = currentSnapshot(metadata, branch)
+  const { tableUuid } = metadata
+  return { snapshotId: snapshot?.snapshotId.toString() ?? null, sequenceNumber: snapshot?.sequenceNumber ?? null, tableUuid }
+}
+
+/**
+ * Null where all of the table came later: nothing is passed over then. Of a snapshot that is not kept any more its sequence
+ * number tells; in a table of version 1, nothing.
+ */
+export function beginningAt({ snapshots, tableUuid }: TableMetadata, baseline: Baseline): Beginning | null {
+  if (baseline.snapshotId === null || baseline.tableUuid !== tableUuid) return null
   const byId = new Map(snapshots.map((one) => [one.snapshotId, one]))
-  const began = snapshotId === null ? undefined : byId.get(snapshotId)
-  if (began === undefined) return null
+  const began = byId.get(BigInt(baseline.snapshotId))
   const ancestors = new Set<bigint>()
+  if (began === undefined) return baseline.sequenceNumber === null ? null : { sequenceNumber: baseline.sequenceNumber, ancestors }
   for (let at: Snapshot | undefined = began; at !== undefined && !ancestors.has(at.snapshotId);) {
     ancestors.add(at.snapshotId)
     at = at.parentId === null ? undefined : byId.get(at.parentId)

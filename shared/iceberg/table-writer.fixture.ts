@@ -1,6 +1,6 @@
 import { AssayError } from '../core/errors.ts'
 import { readFile, stat, writeFile } from 'node:fs/promises'
-import { manifestBytes, manifestListBytes, type Entry, type Manifest, type WrittenFile } from './manifest-writer.fixture.ts'
+import { manifestBytes, manifestListBytes, specOf, type Entry, type Manifest, type WrittenFile } from './manifest-writer.fixture.ts'
 import { parseLossless } from './lossless.ts'
 import { parseTableMetadata, type TableMetadata } from './metadata.ts'
 import type { ObjectStore } from './object-store.ts'
@@ -38,6 +38,8 @@ export class TableWriter {
   uuid = 'first'
   /** By schema id. */
   schemas: { fields: { id: number; name: string; type: string }[] }[]
+  /** The field that spec 1 is made of. */
+  partitionSourceId = 4
   #files = 0
   #sequence = 0
   #nextId = 100
@@ -90,9 +92,10 @@ export class TableWriter {
     }
     const fresh = added.map((file): Entry => ({ status: 1, snapshotId, sequenceNumber, fileSequenceNumber: sequenceNumber, file }))
     const own = [...moved, ...deleted, ...fresh]
-    const manifests = ([0, 1] as const).flatMap((content) => {
-      const entries = own.filter(({ file }) => (file.content === 0 ? 0 : 1) === content)
-      return entries.length === 0 ? [] : [this.#manifest({ content, entries, snapshotId, sequenceNumber })]
+    const kinds = ([0, 1] as const).flatMap((content) => ([0, 1] as const).map((specId) => ({ content, specId })))
+    const manifests = kinds.flatMap(({ content, specId }) => {
+      const entries = own.filter(({ file }) => (file.content === 0 ? 0 : 1) === content && specOf(file) === specId)
+      return entries.length === 0 ? [] : [this.#manifest({ content, specId, entries, snapshotId, sequenceNumber })]
     })
     const all = [...carried, ...manifests]
     const manifestList = `s3://lake/metadata/snap-${snapshotId}.avro`
@@ -157,6 +160,10 @@ export class TableWriter {
         'schema-id': schemaId,
         summary: { operation },
       })),
+      'partition-specs': [
+        { 'spec-id': 0, fields: [] },
+        { 'spec-id': 1, fields: [{ 'source-id': this.partitionSourceId, name: 'part', transform: 'identity' }] },
+      ],
       refs: Object.fromEntries([...this.refs].map(([name, id]) => [name, { 'snapshot-id': id, type: 'branch' }])),
       'snapshot-log': this.log.map(({ snapshotId, timestampMs }) => ({ 'snapshot-id': snapshotId, 'timestamp-ms': timestampMs })),
     }
@@ -165,13 +172,13 @@ export class TableWriter {
 
   #manifest({
     content,
+    specId,
     entries,
-    snapshotId,
-    sequenceNumber,
-  }: Pick<Manifest, 'content' | 'entries' | 'snapshotId' | 'sequenceNumber'>): Manifest {
-    const path = `s3://lake/metadata/${snapshotId}-m${content}.avro`
-    const bytes = manifestBytes(entries)
+    ...at
+  }: Pick<Manifest, 'content' | 'specId' | 'entries' | 'snapshotId' | 'sequenceNumber'>): Manifest {
+    const path = `s3://lake/metadata/${at.snapshotId}-m${content}${specId}.avro`
+    const bytes = manifestBytes(entries, specId)
     this.objects.set(path, bytes)
-    return { path, sizeBytes: bytes.length, content, snapshotId, sequenceNumber, entries }
+    return { path, sizeBytes: bytes.length, content, specId, entries, ...at }
   }
 }

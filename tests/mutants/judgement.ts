@@ -102,11 +102,8 @@ export const mutants: readonly Mutant[] = [
   ),
   ownDelay('what the broker left open is nobody’s lateness', '.minus(unknown).minus(failed)', '.minus(failed)'),
   tableLoss('an answer to an earlier look is taken for this one', 'table.looking?.askedAtMs !== askedAtMs', 'table.looking === null'),
-  tableLoss(
-    'what a sink has read is lost though it committed nothing since',
-    'return evidence.snapshots.some(({ hop, committedAtMs }) => hop === table.name && committedAtMs > passed.atMs)',
-    'return true',
-  ),
+  tableLoss('what a sink has read is lost though it committed nothing since', 'committedAtMs > passed.atMs', 'true'),
+  tableLoss('who compacts or deletes proves what the sink has lost', " && operation !== 'replace' && rowsAdded > 0", ''),
   tableLoss('a sink is given no time', 'works.base.nowMs <= passed.atMs + table.hop.giveUpAfterMs', 'works.base.nowMs <= passed.atMs'),
   table('what was never sent is waited for', 'canaries.and(intended).minus(failed)', 'canaries'),
   faults('a loss during a fault is forgiven', "if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false", ''),
@@ -233,6 +230,7 @@ export const mutants: readonly Mutant[] = [
   changes('equality deletes reach the rows of their own commit', 'deletes.dataSequenceNumber > data.dataSequenceNumber &&', ''),
   bounds('bounds may be narrower than the values', 'order(greatest, to) > 0', 'order(greatest, to) > 1'),
   plan('files that deletes reach are not read', '...touched.map((file) => ({ file, before: true, after: true, isNew: false })),', ''),
+  plan('equality deletes reach every partition', 'reachAll(byIdentity, older, specsOf(specs, identityId))', 'true'),
   plan('a compaction may write any number of rows', 'hasDeletes ? after <= before : after === before', 'hasDeletes || after >= 0'),
   table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
   asking(

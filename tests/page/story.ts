@@ -44,7 +44,7 @@ export function storyOf({ name, plan = 'smoke', fromMs, nowMs }: StoryOptions): 
   const head: HeadOf = (agent) => ({ runId, agent, instance: '0', atMs: nowMs() })
   const stages = resolved.plan.stages.map(({ stage }) => stage)
   const asked = { controlOffset: 1, requestedAtMs: fromMs, requestedBy: 'ann@desk', window: null, planName: plan }
-  const start = () => ({ epochMs: nowMs(), positions: [], snapshotId: null, tableUuid: null, topicIds: [] })
+  const start = () => ({ epochMs: nowMs(), positions: [], snapshotId: null, sequenceNumber: null, tableUuid: null, topicIds: [] })
   const fault = { stage: 'pause-sink', fault: 'pause', target: 'connect', detail: '' }
   return {
     runId,

@@ -98,7 +98,7 @@ export function auditTable(context: ShellContext, effect: TableAuditEffect, send
   const snapshotId = pipeline.snapshots.at(-1)?.snapshotId ?? null
   if (effect.type === 'audit-baseline') {
     context.later(context.prng.below(200), () => {
-      send({ type: 'audit-baselined', runId, snapshotId, tableUuid: 'table' })
+      send({ type: 'audit-baselined', runId, baseline: { snapshotId, sequenceNumber: null, tableUuid: 'table' } })
     })
     return
   }

@@ -30,7 +30,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
       case 'take-baseline': {
         const snapshotId = pipeline.snapshots.at(-1)?.snapshotId ?? null
         later(prng.below(200), () => {
-          send({ type: 'baselined', runId: effect.runId, snapshotId, tableUuid: 'table' })
+          send({ type: 'baselined', runId: effect.runId, baseline: { snapshotId, sequenceNumber: null, tableUuid: 'table' } })
         })
         return
       }

@@ -51,7 +51,7 @@ function latency(ms: number) {
 export function cleanFacts(plan = 'smoke'): RunFact[] {
   const resolved = sampleResolved(plan)
   const stages = resolved.plan.stages.map(({ stage }) => stage)
-  const empty = { positions: [], snapshotId: null, tableUuid: null, topicIds: [] }
+  const empty = { positions: [], snapshotId: null, sequenceNumber: null, tableUuid: null, topicIds: [] }
   return [
     {
       kind: 'run-accepted',
