@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { AuditField } from '../../schemas/results/audit-window.ts'
 import { canonicalValues, hashedText } from '../../shared/core/audit-fields.ts'
 import { IntervalPrints, withParts } from '../../shared/core/audit-print.ts'
+import { AssayError, type ErrorCode } from '../../shared/core/errors.ts'
 import { canaryIdText } from '../../shared/core/identity.ts'
 import type { CanaryRecord } from '../../shared/core/record-schema.ts'
 import { RUN, TABLE, recordSchema, resolvedOf } from '../../shared/core/told-run.fixture.ts'
@@ -52,7 +53,7 @@ const log: readonly ReadRecord[] = [
   read(17, codec.encode(recordAt(17))),
 ]
 
-function ports(): { ports: TopicAuditPorts; spans: unknown[] } {
+function ports(said: Partial<TopicAuditPorts> = {}): { ports: TopicAuditPorts; spans: unknown[] } {
   const spans: unknown[] = []
   return {
     spans,
@@ -67,6 +68,7 @@ function ports(): { ports: TopicAuditPorts; spans: unknown[] } {
             log.filter(({ offset }) => offset >= offsetFirst && offset <= offsetLast),
           )
       },
+      ...said,
     },
   }
 }
@@ -116,6 +118,32 @@ test('what retention has removed, or is not there yet, is gone and not read', as
     null,
   ])
   expect(spans).toEqual([{ partition: 0, offsetFirst: 16, offsetLast: 17 }])
+})
+
+describe('a record whose schema', () => {
+  const OTHER = 2
+  const withOther = log.map((one) => (one.offset === 11 ? { ...one, value: Buffer.from([0, 0, 0, 0, OTHER, 1]) } : one))
+  const answering = (code: ErrorCode) =>
+    ports({
+      codecOf: (id) => (id === OTHER ? Promise.reject(new AssayError(code, `schema ${id}`)) : Promise.resolve(codec)),
+      read: ({ onRecords }) => onRecords(0, withOther),
+    }).ports
+  const asked = { type: 'audit-prints' as const, ...at, columns, wanted: [wanted(10, 17)] }
+
+  test.each<[what: string, code: ErrorCode]>([
+    ['nobody knows', 'SCHEMA_UNKNOWN'],
+    ['is no record', 'INPUT_INVALID'],
+  ])('%s is one that cannot be read, and holds up no other', async (_, code) => {
+    const [told] = await readTopicPrints(answering(code), asked)
+    const [whole] = await readTopicPrints(ports().ports, asked)
+    const isOther = whole?.prints.map((print, i) => JSON.stringify(print) !== JSON.stringify(told?.prints[i]))
+    expect(isOther).toEqual([false, true, false, false, false, false, false, false])
+    expect(told?.prints.map(({ count }) => count)).toEqual([1, 1, 0, 0, 1, 1, 1, 1])
+  })
+
+  test('is not to be had while the registry is away is asked for again', async () => {
+    await expect(readTopicPrints(answering('REGISTRY_UNAVAILABLE'), asked)).rejects.toThrow('schema 2')
+  })
 })
 
 test('single records tell their values, whose canary they are, and their own trace', async () => {

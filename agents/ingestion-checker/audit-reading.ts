@@ -8,6 +8,7 @@ import type { SidePrints, SideRecords } from '../../shared/core/audit.ts'
 import { canaryIdOf } from '../../shared/core/identity.ts'
 import type { CanaryRecord, FieldType } from '../../shared/core/record-schema.ts'
 import { addRecord, maskedValue, unreadableText } from '../../shared/engines/record-hash.ts'
+import { isUnreadable } from '../../shared/runtime/canary-search.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { SpansOptions } from '../../shared/runtime/kafka-spans.ts'
@@ -149,10 +150,22 @@ function spansOf(ranges: readonly OffsetRange[]): OffsetRange[] {
   return [...spans.values()]
 }
 
-/** Before anything is counted: what is asked for may fail, and the batch then comes again. */
+/**
+ * Before anything is counted: what is asked for may fail, and the batch then comes again. A schema that nobody knows, or that is
+ * no record, has no codec: it must not hold up what stands beside its records.
+ */
 async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadRecord[]): Promise<Map<number, RecordCodec>> {
   const ids = new Set(records.flatMap(({ value }) => framedSchemaId(value) ?? []))
-  return new Map(await Promise.all([...ids].map(async (id) => [id, await codecOf(id)] as const)))
+  const codecs = new Map<number, RecordCodec>()
+  const ask = async (id: number) => {
+    try {
+      codecs.set(id, await codecOf(id))
+    } catch (error) {
+      if (!isUnreadable(error)) throw error
+    }
+  }
+  await Promise.all([...ids].map(ask))
+  return codecs
 }
 
 function decoded(codec: RecordCodec, value: Buffer): CanaryRecord | null {

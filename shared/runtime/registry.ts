@@ -84,15 +84,16 @@ function codeOf(status: number): ErrorCode {
 
 function parseSchema(answer: unknown): object {
   const text = field(answer, 'schema')
+  if (typeof text !== 'string')
+    throw new AssayError('REGISTRY_UNAVAILABLE', `expected an answer with a schema as text, got ${JSON.stringify(answer).slice(0, 100)}`)
   try {
-    const schema: unknown = JSON.parse(String(text))
+    const schema: unknown = JSON.parse(text)
     if (typeof schema === 'object' && schema !== null) return schema
     // A schema may be the bare name of a type.
     return { type: schema }
   } catch (cause) {
-    throw new AssayError('REGISTRY_UNAVAILABLE', `expected an answer with a schema as JSON text, got ${String(text).slice(0, 100)}`, {
-      cause,
-    })
+    // Protobuf, for one: it will be the same however often it is asked for.
+    throw new AssayError('INPUT_INVALID', `expected an Avro schema, got ${text.slice(0, 100)}`, { cause })
   }
 }
 
