@@ -96,6 +96,11 @@ test('a window is printed by the fields that the table has as well, whatever the
     addRecord(expected, offset, hashedText(0, offset, canonicalValues(recordAt(offset, id), types, fields)))
   addRecord(expected, 14, unreadableText(0, 14))
   expect(told).toMatchObject({ prints: expected.toWire(), fields, leftOut: 1, lastRecord: 17, gone: null })
+  // Offset 14 is no Avro record, 15 a canary of another run.
+  expect(told?.doubtful).toEqual([
+    { part: 4, unreadable: 1, foreign: 0 },
+    { part: 5, unreadable: 0, foreign: 1 },
+  ])
 })
 
 test('what is wanted twice, at once or apart, comes to the same', async () => {
@@ -139,6 +144,11 @@ describe('a record whose schema', () => {
     const isOther = whole?.prints.map((print, i) => JSON.stringify(print) !== JSON.stringify(told?.prints[i]))
     expect(isOther).toEqual([false, true, false, false, false, false, false, false])
     expect(told?.prints.map(({ count }) => count)).toEqual([1, 1, 0, 0, 1, 1, 1, 1])
+    expect(told?.doubtful.map(({ part, unreadable }) => [part, unreadable])).toEqual([
+      [1, 1],
+      [4, 1],
+      [5, 0],
+    ])
   })
 
   test('is not to be had while the registry is away is asked for again', async () => {

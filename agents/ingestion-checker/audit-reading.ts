@@ -32,7 +32,7 @@ const READ_TIMEOUT_MS = 120_000
 /** Fingerprints of wanted intervals of a topic, from a fresh consumer. Memory grows with the parts. Throws AssayError. */
 export async function readTopicPrints(
   ports: TopicAuditPorts,
-  { topic, wanted, columns, resolved, hop }: Effect<'audit-prints'>,
+  { topic, wanted, columns, resolved, runId, hop }: Effect<'audit-prints'>,
 ): Promise<SidePrints[]> {
   const bounds = await boundsOf(ports, topic)
   const asked = wanted.map((interval) => ({
@@ -59,20 +59,22 @@ export async function readTopicPrints(
         }
         const codec = codecs.get(framedSchemaId(value) ?? -1)
         const record = codec === undefined ? null : decoded(codec, value)
-        if (codec !== undefined && record !== null) fields ??= fieldsOf({ codec, columns, resolved, hop, topic })
-        const text =
-          codec === undefined || record === null || fields === null
-            ? unreadableText(partition, offset)
-            : hashedText(partition, offset, canonicalValues(record, typesOf(types, codec), fields))
-        addRecord(into.prints, offset, text)
+        if (codec === undefined || record === null) {
+          addRecord(into.prints, offset, unreadableText(partition, offset))
+          into.prints.doubt(offset, 'unreadable')
+          continue
+        }
+        fields ??= fieldsOf({ codec, columns, resolved, hop, topic })
+        addRecord(into.prints, offset, hashedText(partition, offset, canonicalValues(record, typesOf(types, codec), fields)))
+        if (whoseCanary(record, { resolved, runId }).isForeign) into.prints.doubt(offset, 'foreign')
       }
     },
   })
-  const nothing = { fields: [...(fields ?? [])], lastRecord: null, leftOut: 0, snapshotId: null, gone: null }
+  const nothing = { fields: [...(fields ?? [])], lastRecord: null, leftOut: 0, doubtful: [], snapshotId: null, gone: null }
   return asked.map(({ interval: { partition, offsetFirst, offsetLast, round, step }, prints, leftOut, gone }): SidePrints => {
     const place = { partition, offsetFirst, offsetLast, round, step }
     if (gone !== null) return { ...place, ...nothing, prints: [], gone }
-    return { ...place, ...nothing, prints: prints.toWire(), lastRecord: prints.lastRecord, leftOut }
+    return { ...place, ...nothing, prints: prints.toWire(), lastRecord: prints.lastRecord, leftOut, doubtful: prints.doubtful() }
   })
 }
 

@@ -69,6 +69,7 @@ test('an agent that was killed reads on what was not told', () => {
     fields: [],
     lastRecord: null,
     leftOut: 0,
+    doubtful: [],
     snapshotId: null,
     gone: null,
   }

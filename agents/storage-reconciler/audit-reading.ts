@@ -148,6 +148,7 @@ export async function readTablePrints(access: TableAuditAccess, { wanted, began 
     fields: [...(own ?? [])],
     lastRecord: into[i]?.lastRecord ?? null,
     leftOut: 0,
+    doubtful: [],
     snapshotId: String(opened.snapshot.snapshotId),
     gone: null,
   }))

@@ -18,6 +18,7 @@ const read = (told7 = one) => ({
   fields,
   lastRecord: 39,
   leftOut: 0,
+  doubtful: [],
   snapshotId: '9',
   gone: null,
 })

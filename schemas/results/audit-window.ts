@@ -13,6 +13,13 @@ export const auditPrint = z
   .describe('Of any set of records, whatever their order: the same for the same records.')
 export type AuditPrint = z.infer<typeof auditPrint>
 
+export const doubtfulPart = z.object({
+  part: z.int().describe('Of `prints`, from 0.'),
+  unreadable: z.int().describe('Records that cannot be read: whatever their rows are, they are not the same.'),
+  foreign: z.int().describe('Canaries of other runs, whose rows may be taken away again.'),
+})
+export type DoubtfulPart = z.infer<typeof doubtfulPart>
+
 export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map'])
 export type ComparedAs = z.infer<typeof comparedAs>
 
@@ -39,6 +46,10 @@ export const auditWindow = fact('audit-window', {
   fields: z.array(auditField).describe('What is hashed, beside partition and offset.'),
   lastRecord: z.int().nullable().describe('The greatest offset at which there is a record or row; null for none.'),
   leftOut: z.int().describe('Records without a value, which are no rows anywhere.'),
+  doubtful: z
+    .array(doubtfulPart)
+    .default([])
+    .describe('Parts with records of the topic that may differ from their rows, and prove nothing by it; others are left out.'),
   snapshotId: z.string().nullable().describe('Of the table.'),
   gone: z.string().nullable().describe('Why nobody can tell any more.'),
 }).describe('Count and fingerprint of what stands in a window of offsets, on one side.')

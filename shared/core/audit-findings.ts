@@ -1,6 +1,6 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import type { AuditedRecord } from '../../schemas/results/audit-records.ts'
-import type { AuditField, AuditPrint } from '../../schemas/results/audit-window.ts'
+import type { AuditField, AuditPrint, DoubtfulPart } from '../../schemas/results/audit-window.ts'
 import { shownText, shownType } from './audit-fields.ts'
 import type { RecordsTold } from './audit.ts'
 import { differenceOf, type FieldDifference } from './content.ts'
@@ -28,13 +28,14 @@ interface Looked {
   readonly unreadable: string | null
 }
 
+export const RECORD_UNREADABLE = 'the record in the topic cannot be read by its schema'
+
 /** What is wrong with one record, by a fresh look at both sides; nothing where they have become the same. */
 export function recordFindings(place: Place, { topic, table }: { topic: RecordsTold; table: RecordsTold }): Looked {
   const [record] = topic.records
   const rows = table.records
   if (record === undefined) return { findings: rows.length === 0 ? [] : [invented(place, table)], unreadable: null }
-  if (record.values.length === 0 && topic.fields.length > 0)
-    return { findings: [], unreadable: 'the record in the topic cannot be read by its schema' }
+  if (record.values.length === 0 && topic.fields.length > 0) return { findings: [], unreadable: RECORD_UNREADABLE }
   if (record.isForeign && rows.length === 0)
     return { findings: [], unreadable: 'a canary of another run, whose rows may have been cleaned up' }
   const common = { ...identityOf(place, record), ...place, snapshotId: table.snapshotId, traceId: record.traceId }
@@ -106,6 +107,14 @@ function fieldFindings(
 function wordOf(as: AuditField['as'], expected: string | null, actual: string | null): FieldDifference {
   const type = shownType(as)
   return differenceOf({ type, text: expected }, { type, text: actual }) ?? { violation: 'corrupted', difference: 'value' }
+}
+
+/** Why counts that differ accuse nobody; null where they do. More rows than records are too many, whoever cleans up. */
+export function bulkDoubt({ topic, table }: { topic: AuditPrint; table: AuditPrint }, doubtful: DoubtfulPart | null): string | null {
+  const { unreadable, foreign } = doubtful ?? { unreadable: 0, foreign: 0 }
+  if (unreadable > 0) return `${unreadable} of ${topic.count} records in the topic cannot be read by their schemas`
+  if (foreign === 0 || table.count >= topic.count) return null
+  return `${foreign} of ${topic.count} records in the topic are canaries of other runs, whose rows may have been cleaned up`
 }
 
 /** Of an interval that is too long to name each record of. */

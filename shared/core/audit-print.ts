@@ -1,5 +1,5 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
-import type { AuditPrint } from '../../schemas/results/audit-window.ts'
+import type { AuditPrint, DoubtfulPart } from '../../schemas/results/audit-window.ts'
 
 /** Up to so many parts of a window are told apart: a hundred thousand offsets are narrowed to single ones in three looks. */
 export const PARTS_MAX = 100
@@ -74,6 +74,7 @@ export class PrintSum {
 export class IntervalPrints {
   readonly interval: AuditInterval
   readonly #sums: PrintSum[]
+  readonly #doubtful = new Map<number, DoubtfulPart>()
   lastRecord: number | null = null
 
   constructor(interval: AuditInterval) {
@@ -82,12 +83,27 @@ export class IntervalPrints {
   }
 
   add(offset: number, low: number, high: number): void {
-    const { offsetFirst, step } = this.interval
-    this.#sums[Math.floor((offset - offsetFirst) / step)]?.add(low, high)
+    this.#sums[this.#partAt(offset)]?.add(low, high)
     this.lastRecord = Math.max(this.lastRecord ?? offset, offset)
+  }
+
+  /** Of a record that was added: that it may differ from its row, and prove nothing by it. */
+  doubt(offset: number, why: 'unreadable' | 'foreign'): void {
+    const part = this.#partAt(offset)
+    const known = this.#doubtful.get(part) ?? { part, unreadable: 0, foreign: 0 }
+    this.#doubtful.set(part, { ...known, [why]: known[why] + 1 })
+  }
+
+  doubtful(): DoubtfulPart[] {
+    return [...this.#doubtful.values()]
   }
 
   toWire(): AuditPrint[] {
     return this.#sums.map((sum) => sum.toWire())
+  }
+
+  #partAt(offset: number): number {
+    const { offsetFirst, step } = this.interval
+    return Math.floor((offset - offsetFirst) / step)
   }
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { recordFindings } from './audit-findings.ts'
 import { auditState, comparedWindows } from './audit-state.ts'
-import { playAudit, record, type Side } from './audited-sides.fixture.ts'
+import { FOREIGN, playAudit, record, UNREADABLE, type Side } from './audited-sides.fixture.ts'
 import { cutWindows, emptyAudit, foldAudit, nextDue, type Audit, type RecordsTold } from './audit.ts'
 import { TABLE, told } from './told-run.fixture.ts'
 
@@ -120,6 +120,36 @@ describe('an audit whose evidence is not whole', () => {
       findings: [],
       gone: ['partition 0 offsets 0 to 39 were not compared: removed by retention'],
     })
+  })
+  describe.each([
+    ['cannot be read', UNREADABLE],
+    ['are canaries of other runs', FOREIGN],
+  ])('where records %s', (_, text) => {
+    const windows = [0, 3_000, 6_000].map((offsetFirst) => ({ partition: 0, offsetFirst, offsetLast: offsetFirst + 2_999 }))
+    const offsets = Array.from({ length: 9_000 }, (__, offset) => offset)
+    const isOne = (offset: number) => offset % 7 === 0
+    const sideOf = (one: readonly string[]): Side => new Map(offsets.map((offset) => [offset, isOne(offset) ? one : [`r${offset}`]]))
+
+    test('accuses nobody of rows that are missing, too many to be named, and says so', () => {
+      const { state } = playAudit(sideOf([text]), sideOf([]), { windows })
+      expect(state).toMatchObject({ isDone: true, findings: [] })
+      expect(state.gone.length).toBeGreaterThan(300)
+      expect(state.compared).toBe(offsets.filter((offset) => text === FOREIGN || !isOne(offset)).length)
+    })
+
+    test('finds what differs beside them', () => {
+      const { state } = playAudit(new Map(topic).set(77, [text]), new Map(topic).set(77, []).set(78, []), { windows: whole })
+      expect(state.findings.map(({ violation, offset }) => `${violation} ${String(offset)}`)).toEqual(['lost 78'])
+      expect(state.gone).toHaveLength(1)
+    })
+  })
+  test('finds rows that are more than the records, whoever may have cleaned up', () => {
+    const doubled = (offset: number) => [`r${offset}`, `r${offset}`]
+    const foreign = new Map([...topic].map(([offset]) => [offset, [offset % 10 === 0 ? FOREIGN : `r${offset}`]]))
+    const rows = new Map([...topic].map(([offset]) => [offset, offset % 10 === 0 ? [FOREIGN] : doubled(offset)]))
+    const { state } = playAudit(foreign, rows, { windows: whole })
+    expect(state.findings.length).toBeGreaterThan(0)
+    expect(state.findings.every(({ violation }) => violation === 'duplicated')).toBe(true)
   })
   test('is not done before it is known where the topic ends', () => {
     const audits = new Map<string, Audit>()

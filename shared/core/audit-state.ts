@@ -1,7 +1,7 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
-import type { AuditField, AuditPrint } from '../../schemas/results/audit-window.ts'
+import type { AuditField, AuditPrint, DoubtfulPart } from '../../schemas/results/audit-window.ts'
 import { intervalKey, rangeKey, recordKey, sumCount, type Audit, type SideTold } from './audit.ts'
-import { bulkFinding, recordFindings, type AuditFinding } from './audit-findings.ts'
+import { bulkDoubt, bulkFinding, RECORD_UNREADABLE, recordFindings, type AuditFinding } from './audit-findings.ts'
 import { inOnePart, isSamePrint, partOf, spanOf, withParts, type AuditInterval } from './audit-print.ts'
 
 /** Intervals that are narrowed, and records that are named, of one table in one run; beyond, an interval is told as a whole. */
@@ -70,7 +70,7 @@ interface Walk {
   readonly wanted: { topic: WantedPrints[]; table: WantedPrints[] }
   readonly records: { topic: WantedRecord[]; table: WantedRecord[] }
   readonly findings: AuditFinding[]
-  readonly bulk: AuditFinding[]
+  readonly bulk: { readonly findings: AuditFinding[]; readonly gone: string[] }
   readonly gone: Set<string>
   narrowed: number
   named: number
@@ -85,7 +85,7 @@ export function auditState(audit: Audit): AuditState {
     wanted: { topic: [], table: [] },
     records: { topic: [], table: [] },
     findings: [],
-    bulk: [],
+    bulk: { findings: [], gone: [] },
     gone: new Set(),
     narrowed: 0,
     named: 0,
@@ -107,8 +107,8 @@ export function auditState(audit: Audit): AuditState {
     wanted: walk.wanted,
     records: walk.records,
     // Which intervals are told as a whole is known once nothing is narrowed any more.
-    findings: isOpen ? walk.findings : [...walk.findings, ...walk.bulk],
-    gone: [...walk.gone],
+    findings: isOpen ? walk.findings : [...walk.findings, ...walk.bulk.findings],
+    gone: isOpen ? [...walk.gone] : [...walk.gone, ...walk.bulk.gone],
     isDone: audit.isClosed && !isOpen,
   }
 }
@@ -146,7 +146,7 @@ function visit(walk: Walk, interval: AuditInterval, { isWindow, round, toldAtMs,
     return false
   }
   if (isWindow) {
-    walk.compared += sumCount(topic.prints)
+    walk.compared += sumCount(topic.prints) - topic.doubtful.reduce((sum, { unreadable }) => sum + unreadable, 0)
     walk.leftOut += topic.leftOut
   }
   return compareParts(walk, { ...interval, step: topic.step }, { topic, table, round, toldAtMs })
@@ -173,10 +173,11 @@ function compareParts(walk: Walk, interval: AuditInterval, { topic, table, round
       walk.gone.add(goneText(interval, `it differs, too, and more than ${DIFFERING_MAX} intervals do`))
       return
     }
+    const doubtful = topic.doubtful.find((one) => one.part === index) ?? null
+    const difference = { print, found, doubtful, round, toldAtMs, fields: topic.fields, snapshotId: table.snapshotId }
     // This look was for the whole of it already.
-    if (interval.step === spanOf(interval) && spanOf(interval) > 1)
-      walk.bulk.push(bulkFinding(part, { topic: print, table: found, snapshotId: table.snapshotId }))
-    else narrow(walk, part, { print, found, round, toldAtMs, fields: topic.fields, snapshotId: table.snapshotId })
+    if (interval.step === spanOf(interval) && spanOf(interval) > 1) tellWhole(walk, part, difference)
+    else narrow(walk, part, difference)
   })
   return isSame
 }
@@ -184,6 +185,8 @@ function compareParts(walk: Walk, interval: AuditInterval, { topic, table, round
 interface Difference {
   readonly print: AuditPrint
   readonly found: AuditPrint
+  /** Null where no record of the topic is. */
+  readonly doubtful: DoubtfulPart | null
   readonly round: number
   readonly toldAtMs: number
   readonly fields: readonly AuditField[]
@@ -191,10 +194,11 @@ interface Difference {
 }
 
 function narrow(walk: Walk, part: OffsetRange, difference: Difference): void {
-  const { print, found, round, toldAtMs, snapshotId } = difference
+  const { print, found, doubtful, round, toldAtMs } = difference
   if (spanOf(part) === 1) {
-    if (walk.named < NAMED_MAX) nameRecord(walk, part, difference)
-    else walk.bulk.push(bulkFinding(part, { topic: print, table: found, snapshotId }))
+    if ((doubtful?.unreadable ?? 0) > 0) walk.gone.add(goneText(part, RECORD_UNREADABLE))
+    else if (walk.named < NAMED_MAX) nameRecord(walk, part, difference)
+    else tellWhole(walk, part, difference)
     return
   }
   const isOneSided = Math.min(print.count, found.count) === 0 && Math.max(print.count, found.count) > EMPTY_NAMED_MAX
@@ -202,6 +206,14 @@ function narrow(walk: Walk, part: OffsetRange, difference: Difference): void {
   walk.narrowed++
   const mayCome = found.count < print.count
   visit(walk, isOneSided || isTooMany ? inOnePart(part) : withParts(part), { isWindow: false, round, toldAtMs, mayCome })
+}
+
+/** By its counts alone. */
+function tellWhole(walk: Walk, part: OffsetRange, { print, found, doubtful, snapshotId }: Difference): void {
+  const prints = { topic: print, table: found }
+  const doubt = bulkDoubt(prints, doubtful)
+  if (doubt === null) walk.bulk.findings.push(bulkFinding(part, { ...prints, snapshotId }))
+  else walk.bulk.gone.push(goneText(part, doubt))
 }
 
 function nameRecord(

@@ -4,12 +4,12 @@ import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { addPrints, emptyPrint, isSamePrint, spanOf } from './audit-print.ts'
 
 export type AuditFact = Fact<'audit-scoped' | 'audit-due' | 'audit-window' | 'audit-records' | 'audit-reopened'>
-export type SideTold = Pick<Fact<'audit-window'>, 'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'snapshotId' | 'gone' | 'atMs'>
-/** What a shell reads of one side, before it is said. */
-export type SidePrints = Pick<
+export type SideTold = Pick<
   Fact<'audit-window'>,
-  'partition' | 'offsetFirst' | 'offsetLast' | 'round' | 'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'snapshotId' | 'gone'
+  'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'doubtful' | 'snapshotId' | 'gone' | 'atMs'
 >
+/** What a shell reads of one side, before it is said. */
+export type SidePrints = Omit<SideTold, 'atMs'> & Pick<Fact<'audit-window'>, 'partition' | 'offsetFirst' | 'offsetLast' | 'round'>
 export type SideRecords = Pick<Fact<'audit-records'>, 'partition' | 'round' | 'offsets' | 'fields' | 'records' | 'snapshotId' | 'gone'>
 export type RecordsTold = Pick<Fact<'audit-records'>, 'records' | 'fields' | 'snapshotId' | 'gone' | 'atMs'>
 
@@ -102,6 +102,7 @@ function foldWindow(audit: Audit, fact: Fact<'audit-window'>): void {
     fields: fact.fields,
     lastRecord: fact.lastRecord,
     leftOut: fact.leftOut,
+    doubtful: fact.doubtful,
     snapshotId: fact.snapshotId,
     gone: fact.gone,
     atMs: fact.atMs,
@@ -115,7 +116,7 @@ function letGoOfParts({ topic, table }: AuditNode, step: number): void {
   if (topic === null || table === null || topic.prints.length !== table.prints.length) return
   if (!topic.prints.every((print, i) => isSamePrint(print, table.prints[i] as AuditPrint))) return
   const prints = [topic.prints.reduce(addPrints, emptyPrint())]
-  for (const told of [topic, table]) Object.assign(told, { step, prints })
+  for (const told of [topic, table]) Object.assign(told, { step, prints, doubtful: [] })
 }
 
 /** Prints of other fields, or cut otherwise, say nothing about each other: they are asked for again. */

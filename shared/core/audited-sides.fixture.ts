@@ -10,6 +10,10 @@ import { TABLE, told } from './told-run.fixture.ts'
 /** Texts of the records at each offset of partition 0. */
 export type Side = ReadonlyMap<number, readonly string[]>
 
+/** In the place of a text: a record of the topic that nobody can read, and a canary of another run. */
+export const UNREADABLE = 'unreadable'
+export const FOREIGN = 'foreign'
+
 export const nobody = { stream: null, seq: null, isForeign: false, traceId: null, file: null }
 export const record = (offset: number, values: (string | null)[], said: Partial<AuditedRecord> = {}): AuditedRecord => ({
   offset,
@@ -55,7 +59,10 @@ function answer(state: AuditState, side: AuditSide, { of, say }: { of: Side; say
     const prints = new IntervalPrints({ partition, offsetFirst, offsetLast, step })
     for (const [offset, texts] of of)
       if (offset >= offsetFirst && offset <= offsetLast)
-        for (const text of texts) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
+        for (const text of texts) {
+          prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
+          if (side === 'topic' && (text === UNREADABLE || text === FOREIGN)) prints.doubt(offset, text)
+        }
     const { lastRecord } = prints
     say(
       told('audit-window', {
@@ -68,12 +75,13 @@ function answer(state: AuditState, side: AuditSide, { of, say }: { of: Side; say
         prints: prints.toWire(),
         fields,
         lastRecord,
+        doubtful: prints.doubtful(),
         snapshotId: side === 'table' ? '7' : null,
       }),
     )
   }
   for (const { partition, offset, round } of state.records[side]) {
-    const records = (of.get(offset) ?? []).map((text) => record(offset, [text]))
+    const records = (of.get(offset) ?? []).map((text) => record(offset, [text], { isForeign: text === FOREIGN }))
     say(told('audit-records', { side, partition, round, offsets: [offset], fields, records }))
   }
 }

@@ -265,6 +265,8 @@ export const mutants: readonly Mutant[] = [
     'if (record.isForeign && rows.length > 0)',
   ),
   auditFindings('a second row is none', 'if (rows.length > 1) {', 'if (rows.length > 2) {'),
+  auditFindings('what nobody can read differs from its rows', 'if (unreadable > 0) return', 'if (unreadable < 0) return'),
+  auditFindings('canaries that were cleaned up are lost', 'if (foreign === 0 || table', 'if (foreign >= 0 || table'),
   auditState(
     'what was told before a window was opened anew counts',
     'audit.nodes.get(intervalKey(interval, round))',

@@ -18,7 +18,8 @@ function printsOf(
   const prints = new IntervalPrints({ partition, offsetFirst, offsetLast, step })
   for (const { offset, text } of told) prints.add(offset, fnv1a(`${offset}/${text}`), fnv1a(`${text}/${offset}`))
   const { lastRecord } = prints
-  return { partition, offsetFirst, offsetLast, round, step, prints: prints.toWire(), fields: FIELDS, lastRecord, leftOut: 0, gone: null }
+  const place = { partition, offsetFirst, offsetLast, round, step }
+  return { ...place, prints: prints.toWire(), fields: FIELDS, lastRecord, leftOut: 0, doubtful: [], gone: null }
 }
 
 function recordsOf({ partition, offset, round, fields }: WantedRecord, told: readonly SimTold[]): Omit<SideRecords, 'snapshotId'> {
