@@ -8,7 +8,7 @@ import type { CanaryRecord } from '../../shared/core/record-schema.ts'
 import { RUN, TABLE, recordSchema, resolvedOf } from '../../shared/core/told-run.fixture.ts'
 import { addRecord, unreadableText } from '../../shared/engines/record-hash.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
-import { recordCodec } from '../../shared/runtime/record-codec.ts'
+import { recordCodec, recordReader } from '../../shared/runtime/record-codec.ts'
 import { readTopicPrints, readTopicRecords, type TopicAuditPorts } from './audit-reading.ts'
 
 const codec = recordCodec(1, recordSchema)
@@ -149,6 +149,29 @@ describe('a record whose schema', () => {
       [4, 1],
       [5, 0],
     ])
+  })
+
+  test('writes a compared field in a type that nobody models is one that cannot be read', async () => {
+    const parsed = JSON.parse(recordSchema) as { fields: { name: string }[] }
+    const uuid = { name: 'trade_id', type: { type: 'string', logicalType: 'uuid' } }
+    const fieldsOther = parsed.fields.map((one) => (one.name === 'trade_id' ? uuid : one))
+    const other = recordReader(OTHER, JSON.stringify({ ...parsed, fields: fieldsOther }))
+    const given = {
+      ...answering('SCHEMA_UNKNOWN'),
+      codecOf: (id: number) => Promise.resolve(id === OTHER ? other : codec),
+    }
+    const value = Buffer.from(codec.encode(recordAt(11)))
+    value.writeUInt8(OTHER, 4)
+    const readOther = ({ onRecords }: Parameters<TopicAuditPorts['read']>[0]) =>
+      onRecords(
+        0,
+        withOther.map((one) => (one.offset === 11 ? { ...one, value } : one)),
+      )
+    const [told] = await readTopicPrints({ ...given, read: readOther }, asked)
+    expect(told?.doubtful[0]).toEqual({ part: 1, unreadable: 1, foreign: 0 })
+    const place = { partition: 0, offset: 11, fields, round: 0, toldAtMs: 0, mayCome: false }
+    const [record] = await readTopicRecords({ ...given, read: readOther }, { type: 'audit-records', ...at, wanted: [place] })
+    expect(record?.records[0]?.values).toEqual([])
   })
 
   test('is not to be had while the registry is away is asked for again', async () => {

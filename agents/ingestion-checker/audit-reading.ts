@@ -12,7 +12,7 @@ import { isUnreadable } from '../../shared/runtime/canary-search.ts'
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { SpansOptions } from '../../shared/runtime/kafka-spans.ts'
-import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import { framedSchemaId, type RecordReader } from '../../shared/runtime/record-codec.ts'
 import { hopName, type TableHop } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { AuditEffect } from './audit.ts'
@@ -21,7 +21,7 @@ export interface TopicAuditPorts {
   readonly admin: Pick<KafkaAdmin, 'topicOffsets'>
   /** By a fresh consumer each time. */
   readonly read: (options: SpansOptions) => Promise<void>
-  readonly codecOf: (schemaId: number) => Promise<RecordCodec>
+  readonly codecOf: (schemaId: number) => Promise<RecordReader>
 }
 
 type Effect<Type extends AuditEffect['type']> = Extract<AuditEffect, { type: Type }>
@@ -43,7 +43,7 @@ export async function readTopicPrints(
   }))
   const at = asked.filter(({ gone }) => gone === null)
   let fields: readonly AuditField[] | null = wanted.find((one) => one.fields !== null)?.fields ?? null
-  const types = new Map<RecordCodec, ReadonlyMap<string, FieldType>>()
+  const types = new Map<RecordReader, ReadonlyMap<string, FieldType>>()
   await ports.read({
     topic,
     spans: spansOf(at.map(({ interval }) => interval)),
@@ -59,12 +59,12 @@ export async function readTopicPrints(
         }
         const codec = codecs.get(framedSchemaId(value) ?? -1)
         const record = codec === undefined ? null : decoded(codec, value)
-        if (codec === undefined || record === null) {
+        if (codec !== undefined && record !== null) fields ??= fieldsOf({ codec, columns, resolved, hop, topic })
+        if (codec === undefined || record === null || fields === null || isOpaqueIn(codec, fields)) {
           addRecord(into.prints, offset, unreadableText(partition, offset))
           into.prints.doubt(offset, 'unreadable')
           continue
         }
-        fields ??= fieldsOf({ codec, columns, resolved, hop, topic })
         addRecord(into.prints, offset, hashedText(partition, offset, canonicalValues(record, typesOf(types, codec), fields)))
         if (whoseCanary(record, { resolved, runId }).isForeign) into.prints.doubt(offset, 'foreign')
       }
@@ -88,7 +88,7 @@ export async function readTopicRecords(
   const isThere = (place: OffsetRange) => goneReason(bounds, topic, place) === null
   const isShown = tableOf(resolved, hop)?.audit?.showValues ?? true
   const found = new Map<string, AuditedRecord>()
-  const types = new Map<RecordCodec, ReadonlyMap<string, FieldType>>()
+  const types = new Map<RecordReader, ReadonlyMap<string, FieldType>>()
   await ports.read({
     topic,
     spans: spansOf(places.filter(isThere)),
@@ -100,7 +100,8 @@ export async function readTopicRecords(
         if (place === undefined || read.value === null) continue
         const codec = codecs.get(framedSchemaId(read.value) ?? -1)
         const record = codec === undefined ? null : decoded(codec, read.value)
-        const values = codec === undefined || record === null ? [] : canonicalValues(record, typesOf(types, codec), place.fields)
+        const isRead = codec !== undefined && record !== null && !isOpaqueIn(codec, place.fields)
+        const values = isRead ? canonicalValues(record, typesOf(types, codec), place.fields) : []
         const said = { values: isShown ? values : values.map(maskedValue), ...whoseCanary(record, { resolved, runId }), ...traceOf(read) }
         found.set(`${partition}/${read.offset}`, { offset: read.offset, file: null, ...said })
       }
@@ -156,9 +157,9 @@ function spansOf(ranges: readonly OffsetRange[]): OffsetRange[] {
  * Before anything is counted: what is asked for may fail, and the batch then comes again. A schema that nobody knows, or that is
  * no record, has no codec: it must not hold up what stands beside its records.
  */
-async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadRecord[]): Promise<Map<number, RecordCodec>> {
+async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadRecord[]): Promise<Map<number, RecordReader>> {
   const ids = new Set(records.flatMap(({ value }) => framedSchemaId(value) ?? []))
-  const codecs = new Map<number, RecordCodec>()
+  const codecs = new Map<number, RecordReader>()
   const ask = async (id: number) => {
     try {
       codecs.set(id, await codecOf(id))
@@ -170,7 +171,7 @@ async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadReco
   return codecs
 }
 
-function decoded(codec: RecordCodec, value: Buffer): CanaryRecord | null {
+function decoded(codec: RecordReader, value: Buffer): CanaryRecord | null {
   try {
     return codec.decode(value)
   } catch {
@@ -178,6 +179,10 @@ function decoded(codec: RecordCodec, value: Buffer): CanaryRecord | null {
     return null
   }
 }
+
+/** Whether its schema writes what is compared in a type that is not read. */
+const isOpaqueIn = ({ opaque }: RecordReader, fields: readonly AuditField[]) =>
+  opaque.size > 0 && fields.some(({ field }) => opaque.has(field))
 
 const tableOf = ({ hops }: ResolvedRun, name: string) => hops.find((hop): hop is TableHop => hop.kind === 'table' && hopName(hop) === name)
 
@@ -187,12 +192,12 @@ function fieldsOf({
   resolved,
   hop,
   topic,
-}: Pick<Effect<'audit-prints'>, 'columns' | 'resolved' | 'hop' | 'topic'> & { codec: RecordCodec }) {
+}: Pick<Effect<'audit-prints'>, 'columns' | 'resolved' | 'hop' | 'topic'> & { codec: RecordReader }) {
   const table = tableOf(resolved, hop) ?? { expect: [] }
   return comparableFields({ fields: codec.fields, columns, table, expectBefore: expectedBefore(resolved, topic) })
 }
 
-function typesOf(known: Map<RecordCodec, ReadonlyMap<string, FieldType>>, codec: RecordCodec): ReadonlyMap<string, FieldType> {
+function typesOf(known: Map<RecordReader, ReadonlyMap<string, FieldType>>, codec: RecordReader): ReadonlyMap<string, FieldType> {
   let types = known.get(codec)
   if (types === undefined) known.set(codec, (types = new Map(codec.fields.map(({ name, type }) => [name, type]))))
   return types

@@ -24,14 +24,17 @@ interface Told {
   readonly own?: readonly RecordField[]
   readonly wanted?: ReadonlyMap<string, string | null>
   readonly seq?: number
+  readonly opaque?: ReadonlyMap<string, string>
 }
 
 function checker(declared: object) {
   const contract = contractSchema.parse(declared)
   if (contract === null) throw new Error('expected a contract')
   const check = new ContractCheck(contract)
-  return ({ said = {}, own = fields, wanted = expected, seq = 0 }: Told = {}) =>
-    check.check({ stream: 0, seq, partition: 0, record: { ...record, ...said }, fields: own, expectedText: (name) => wanted.get(name) })
+  return ({ said = {}, own = fields, wanted = expected, seq = 0, opaque = new Map() }: Told = {}) => {
+    const given = { record: { ...record, ...said }, fields: own, opaque }
+    return check.check({ stream: 0, seq, partition: 0, ...given, expectedText: (name) => wanted.get(name) })
+  }
 }
 
 const whole = {
@@ -91,6 +94,13 @@ describe('a contract of a topic', () => {
   test('counts an expected field that is gone, and leaves it to the content to tell', () => {
     const { faults, broken } = checker({ columns: { price: {} } })({ own: fields.filter(({ name }) => name !== 'price') })
     expect({ faults, broken }).toEqual({ faults: [], broken: ['contract: price'] })
+  })
+
+  test('holds a field whose type nobody models to nothing', () => {
+    const say = checker({ columns: { batch: { type: 'long', notNull: true } }, unique: [['side', 'batch']] })
+    const own = fields.filter(({ name }) => name !== 'batch')
+    const opaque = new Map([['batch', 'array']])
+    for (const seq of [0, 1]) expect(say({ own, opaque, seq })).toEqual({ faults: [], broken: [], exempt: [] })
   })
 
   test('tells a key that two canaries share, not one canary that comes twice, nor keys that are produced alike', () => {

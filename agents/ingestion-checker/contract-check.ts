@@ -16,6 +16,8 @@ export interface RecordUnderContract {
   readonly partition: number
   readonly record: CanaryRecord
   readonly fields: readonly RecordField[]
+  /** Fields that the record has, and that are held to nothing. */
+  readonly opaque: ReadonlyMap<string, unknown>
   /** The text a field must have by what was produced; undefined for a field that nobody can expect. */
   readonly expectedText: (field: string) => string | null | undefined
 }
@@ -34,8 +36,9 @@ export class ContractCheck {
 
   check(of: RecordUnderContract): ContractOutcome {
     const outcome = { faults: [] as RecordFault[], broken: [] as string[], exempt: [] as string[] }
-    for (const [name, column] of Object.entries(this.#contract.columns)) checkColumn({ name, column, of }, outcome)
-    for (const fields of this.#contract.unique) this.#checkUnique(fields, of, outcome)
+    const isOpaque = (name: string) => of.opaque.has(name)
+    for (const [name, column] of Object.entries(this.#contract.columns)) if (!isOpaque(name)) checkColumn({ name, column, of }, outcome)
+    for (const fields of this.#contract.unique) if (!fields.some(isOpaque)) this.#checkUnique(fields, of, outcome)
     return outcome
   }
 

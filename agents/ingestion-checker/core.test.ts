@@ -3,7 +3,7 @@ import type { Located } from '../../schemas/parts.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
-import { CLEAN, RAW, RUN, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
+import { CLEAN, RAW, RUN, accepted, foldAll, resolvedOf, told } from '../../shared/core/told-run.fixture.ts'
 import { checkerCore, type CheckerState } from './core.ts'
 import type { CheckerEffect, CheckerEvent, LookOutcome } from './events.ts'
 import type { RecordFault } from './sighting.ts'
@@ -15,8 +15,8 @@ const topicIds = [RAW, CLEAN].map((hop) => ({ hop, topicId: `id of ${hop}` }))
 const limits = { topicIds, removed: [], compacted: false, unreadable: [] }
 
 /** The run is accepted, the topics are read from offset 100 on; canary n of stream 0 is the n-th record. */
-function begun(): Played {
-  const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(accepted()).caughtUp().until(200)
+function begun(run = accepted()): Played {
+  const played = new PlayedCore<CheckerState, CheckerEvent, CheckerEffect>(checkerCore).hear(run).caughtUp().until(200)
   played
     .step({ type: 'baselined', runId: RUN, stage: 'sight', positions, topicIds })
     .hear(told('stage-started', { stage: 'produce', epochMs: 0 }))
@@ -43,10 +43,11 @@ interface Seen {
   readonly without?: readonly number[]
   readonly twice?: number
   readonly faulty?: number
+  readonly opaque?: readonly (readonly [field: string, avroType: string])[]
 }
 
 /** Reads the hop up to canary `last`; what is left out takes no offset away from the others. */
-function reads(played: Played, hop: string, ...[last, { without = [], twice, faulty } = {}]: [last: number, seen?: Seen]): Played {
+function reads(played: Played, hop: string, ...[last, { without = [], twice, faulty, opaque } = {}]: [last: number, seen?: Seen]): Played {
   const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
   const seqs = Array.from({ length: last + 1 }, (_, seq) => seq).filter((seq) => !without.includes(seq))
   const records = [...seqs, ...(twice === undefined ? [] : [twice])].map((seq, index) => ({
@@ -55,6 +56,7 @@ function reads(played: Played, hop: string, ...[last, { without = [], twice, fau
     offset: index < seqs.length ? 100 + seq : 101 + last,
     appendedAtMs: seq * 200 + 5,
     faults: seq === faulty ? [fault] : [],
+    ...(opaque === undefined ? {} : { opaque }),
   }))
   const offsetLast = 100 + last + (twice === undefined ? 0 : 1)
   return played.step({
@@ -310,6 +312,28 @@ describe('the ingestion-checker', () => {
     expect(played.saidOf('hop-sighted')).toHaveLength(1)
     expect(outcome(played)).toEqual(['cancelled: enough'])
     expect(played.take('stop-reading')).toHaveLength(1)
+  })
+
+  test('says of a field that nobody could compare that it was not, once, and of terms about it', () => {
+    const resolved = resolvedOf()
+    const contract = { columns: { note: { notNull: true }, price: {} }, unique: [['venue', 'note']] }
+    const hops = resolved.hops.map((hop) => (hop.kind === 'topic' && hop.topic === 'clean' ? { ...hop, contract } : hop))
+    const run = accepted(undefined, { resolved: JSON.stringify({ ...resolved, hops }) })
+    const seen = { opaque: [['note', 'array']] } as const
+    const played = reads(produced(begun(run), 19), RAW, 9).until(1_000)
+    reads(reads(played, CLEAN, 4, seen).until(2_400), CLEAN, 9, seen).until(5_000)
+    const reason = 'field note is of Avro type array, and was not compared'
+    expect(played.saidOf('hop-sighted').filter(({ hop }) => hop === CLEAN)).toHaveLength(2)
+    expect(played.saidOf('evidence-missing').filter(({ hop, reason: why }) => hop === CLEAN && why.includes('Avro'))).toMatchObject([
+      { reason },
+    ])
+    expect(accusations(played)).toEqual([])
+    expect(played.saidOf('rules-checked')[0]?.checks.map(({ name, unchecked }) => [name, unchecked])).toEqual([
+      ['contract: note', reason],
+      ['contract: note not null', reason],
+      ['contract: price', null],
+      ['contract: unique venue, note', reason],
+    ])
   })
 
   test('at its timeout names the trouble it had', () => {

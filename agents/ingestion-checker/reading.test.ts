@@ -4,7 +4,7 @@ import { AssayError } from '../../shared/core/errors.ts'
 import { spanIdOf, traceIdOf } from '../../shared/core/identity.ts'
 import { everything } from '../../shared/core/shares.ts'
 import { RAW, RUN, recordSchema, resolvedOf } from '../../shared/core/told-run.fixture.ts'
-import { recordCodec } from '../../shared/runtime/record-codec.ts'
+import { recordCodec, recordReader, type RecordReader } from '../../shared/runtime/record-codec.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP } from '../../topology/topology.ts'
 import type { CheckerEvent } from './events.ts'
@@ -18,6 +18,10 @@ const GROWN = 8
 /** The price is a text. */
 const CHANGED = 9
 const UNKNOWN = 10
+/** With fields more that are of types nobody models. */
+const WIDER = 11
+/** The note is one. */
+const LISTED = 12
 const field = (schema: string, change: (fields: { name: string; type: unknown }[]) => object[]) => {
   const parsed = JSON.parse(schema) as { fields: { name: string; type: unknown }[] }
   return JSON.stringify({ ...parsed, fields: change(parsed.fields) })
@@ -36,6 +40,28 @@ const codecs = new Map([
     recordCodec(
       CHANGED,
       field(recordSchema, (fields) => fields.map((one) => (one.name === 'price' ? { ...one, type: 'string' } : one))),
+    ),
+  ],
+])
+const list = { type: 'array', items: 'string' }
+const readers = new Map<number, RecordReader>([
+  ...codecs,
+  [
+    WIDER,
+    recordReader(
+      WIDER,
+      field(recordSchema, (fields) => [
+        ...fields,
+        { name: 'event_id', type: { type: 'string', logicalType: 'uuid' } },
+        { name: 'legs', type: list },
+      ]),
+    ),
+  ],
+  [
+    LISTED,
+    recordReader(
+      LISTED,
+      field(recordSchema, (fields) => fields.map((one) => (one.name === 'note' ? { ...one, type: list } : one))),
     ),
   ],
 ])
@@ -79,7 +105,7 @@ async function read(
     canaries,
     rows: null,
     codecOf: (id: number) => {
-      const codec = codecs.get(id)
+      const codec = readers.get(id)
       return codec === undefined ? Promise.reject(new AssayError('SCHEMA_UNKNOWN', `schema ${id}`)) : Promise.resolve(codec)
     },
     spans: { at: () => ({}), sighted: nothing },
@@ -110,6 +136,12 @@ const said = ({ records, otherOffsets }: ReadBatch) => ({
 const encoded = (seq: number, schemaId = FIRST, change: object = {}) =>
   codecs.get(schemaId)?.encode({ desk: '', ...canaries.at(0, seq), ...change }) as Buffer
 const canary = (seq: number, schemaId = FIRST, change: object = {}) => ({ value: encoded(seq, schemaId, change), headers: parentOf(seq) })
+/** The same bytes under another schema, with some more behind them. */
+function framedAs(schemaId: number, { value, headers }: ReturnType<typeof canary>, ...more: number[]) {
+  const framed = Buffer.concat([value, Buffer.from(more)])
+  framed.writeUInt8(schemaId, 4)
+  return { value: framed, headers }
+}
 
 describe('what is read of a topic', () => {
   test('is its canaries, each compared, and the offsets of what is none', async () => {
@@ -136,6 +168,18 @@ describe('what is read of a topic', () => {
 
   test('may not change what a field says by it', async () => {
     expect(said(await read([canary(0), canary(1, CHANGED, { price: 'much' })])).canaries).toEqual([[0], [1, 'corrupted price']])
+  })
+
+  test('may have fields whose types nobody models: they are held against nobody', async () => {
+    const batch = await read([canary(0), framedAs(WIDER, canary(1), 2, 97, 0)])
+    expect(said(batch)).toEqual({ canaries: [[0], [1]], others: [] })
+    expect(batch.records[1]).not.toHaveProperty('opaque')
+  })
+
+  test('of a type that nobody models is not passed as equal where it should be compared', async () => {
+    // Nothing, and a list without items, are one byte alike.
+    const batch = await read([framedAs(LISTED, canary(1, FIRST, { note: null }))])
+    expect(batch.records).toMatchObject([{ seq: 1, faults: [], opaque: [['note', 'array']] }])
   })
 
   test('keeps the headers of each record: those of another are lost ones', async () => {

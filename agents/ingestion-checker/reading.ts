@@ -7,7 +7,7 @@ import type { CanarySpans, HopOfRun } from '../../shared/runtime/canary-spans.ts
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import { framedSchemaId, type RecordCodec } from '../../shared/runtime/record-codec.ts'
+import { framedSchemaId, type RecordReader } from '../../shared/runtime/record-codec.ts'
 import { createCodecs, type Codecs } from './record-codecs.ts'
 import { traceparent } from '../../shared/runtime/tracing.ts'
 import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
@@ -30,7 +30,7 @@ export interface ReadingOf {
   readonly canaries: RunCanaries
   /** Null where the hop must hold what was produced. */
   readonly rows: ExpectedRows | null
-  readonly codecOf: (schemaId: number) => Promise<RecordCodec>
+  readonly codecOf: (schemaId: number) => Promise<RecordReader>
   readonly spans: CanarySpans
   readonly nowMs: () => number
 }
@@ -54,6 +54,8 @@ export class Reading {
   readonly #codecs: Codecs
   readonly #at: HopOfRun
   readonly #projected: ReadonlySet<string>
+  /** Fields that have to be compared with something. */
+  readonly #wanted: ReadonlySet<string>
   /** Null where the hop has no contract. */
   readonly #contract: ContractCheck | null
 
@@ -69,7 +71,10 @@ export class Reading {
       },
     })
     this.#projected = new Set(of.hop.kind === 'topic' ? of.hop.expect.map(({ field }) => field) : [])
-    this.#contract = of.hop.kind === 'topic' && of.hop.contract !== null ? new ContractCheck(of.hop.contract) : null
+    const contract = of.hop.kind === 'topic' ? of.hop.contract : null
+    this.#contract = contract === null ? null : new ContractCheck(contract)
+    const produced = of.canaries.fields.map(({ name }) => name)
+    this.#wanted = new Set([...produced, ...this.#projected, ...Object.keys(contract?.columns ?? {}), ...(contract?.unique.flat() ?? [])])
     this.#reader = of.log.read({
       positions,
       reads: (partition) => holds(shares, partition),
@@ -131,7 +136,7 @@ export class Reading {
   }
 
   #compare(
-    { partition, codec, value }: { partition: number; codec: RecordCodec; value: Buffer },
+    { partition, codec, value }: { partition: number; codec: RecordReader; value: Buffer },
     { offset, timestampMs, headers }: ReadRecord,
   ): Sighted | Promise<Sighted> {
     const { canaries, rows, hop, ports, spans, nowMs } = this.#of
@@ -146,11 +151,14 @@ export class Reading {
     if (id === null || id.runId !== canaries.runId) return null
     const { stream, seq } = id
     spans.sighted(this.#at, { stream, seq, startMs: timestampMs, endMs: nowMs(), partition, offset })
-    const given = { record, fields: codec.fields, headers }
+    const { fields, opaque } = codec
+    const given = { record, fields, opaque, headers }
+    const opaqueHere = opaque.size === 0 ? [] : [...opaque].filter(([name]) => this.#wanted.has(name))
     const expected = { headers: this.#headersOf(id) }
     const sighted = (faults: readonly RecordFault[], expectedText: RecordUnderContract['expectedText']): SightedRecord => {
-      const common = { stream, seq, offset, appendedAtMs: timestampMs }
-      const found = this.#contract?.check({ stream, seq, partition, record, fields: codec.fields, expectedText })
+      const place = { stream, seq, offset, appendedAtMs: timestampMs }
+      const common = opaqueHere.length === 0 ? place : { ...place, opaque: opaqueHere }
+      const found = this.#contract?.check({ stream, seq, partition, record, fields, opaque, expectedText })
       if (found === undefined || found.broken.length + found.exempt.length === 0) return { ...common, faults }
       return { ...common, faults: [...faults, ...found.faults], contract: { broken: found.broken, exempt: found.exempt } }
     }

@@ -15,13 +15,14 @@ const row = new Map<string, string | null>([
   ['at', '1700000000123456'],
 ])
 const headers = { traceparent: Buffer.from('00-a-b-01') }
+const opaque = new Map<string, string>()
 const expected = {
   row,
   typeOf: (field: string) => fields.find(({ name }) => name === field)?.type ?? null,
   headers: { traceparent: '00-a-b-01' },
 }
 const found = (said: CanaryRecord, more: object = {}) =>
-  checkRecord({ record: { ...record, ...said }, fields, headers, ...more }, expected).map(
+  checkRecord({ record: { ...record, ...said }, fields, opaque, headers, ...more }, expected).map(
     ({ violation, field }) => `${violation} ${field ?? ''}`,
   )
 
@@ -47,10 +48,20 @@ describe('a record', () => {
     expect(found({}, { fields: fields.slice(1) })).toEqual(['schema-violated price'])
   })
 
+  test('whose schema has a field in a type that nobody models is not accused of it', () => {
+    const own = { fields: fields.slice(1), opaque: new Map([['price', 'array']]) }
+    expect(found({ note: 'x' }, own)).toEqual(['corrupted note'])
+    const produced = { produced: record, producedFields: fields, headers: expected.headers }
+    expect(checkUnchanged({ record, headers, ...own }, produced)).toEqual([])
+  })
+
   test('keeps its headers', () => {
     expect(found({}, { headers: {} })).toEqual(['header-lost traceparent'])
     expect(found({}, { headers: { traceparent: Buffer.from('00-other') } })).toEqual(['header-lost traceparent'])
-    expect(checkRecord({ record, fields, headers: {} }, expected)[0]).toMatchObject({ expected: '00-a-b-01', actual: 'no such header' })
+    expect(checkRecord({ record, fields, opaque, headers: {} }, expected)[0]).toMatchObject({
+      expected: '00-a-b-01',
+      actual: 'no such header',
+    })
   })
 })
 
@@ -62,7 +73,7 @@ describe('a record that no hop should have changed', () => {
   ]
   const produced: CanaryRecord = { ...record, attributes: { desk: 'a', venue: 'b' }, raw: Uint8Array.of(1, 2) }
   const unchanged = (said: CanaryRecord, more: object = {}) =>
-    checkUnchanged({ record: said, fields: wide, headers, ...more }, { produced, producedFields: wide, headers: expected.headers })
+    checkUnchanged({ record: said, fields: wide, opaque, headers, ...more }, { produced, producedFields: wide, headers: expected.headers })
 
   test('is accused of nothing, whatever the order of its map or of its fields', () => {
     expect(unchanged({ ...produced, attributes: { venue: 'b', desk: 'a' }, raw: Buffer.from([1, 2]) })).toEqual([])
@@ -93,7 +104,7 @@ describe('a record that no hop should have changed', () => {
     fc.assert(
       fc.property(fc.record({ price: value, note: value, at: value, attributes: value, raw: value }), (said) => {
         const typeOf = (name: string) => wide.find((field) => field.name === name)?.type ?? null
-        const byText = checkRecord({ record: said, fields: wide, headers }, { row, typeOf, headers: expected.headers })
+        const byText = checkRecord({ record: said, fields: wide, opaque, headers }, { row, typeOf, headers: expected.headers })
         expect(unchanged(said)).toEqual(byText)
       }),
     )
@@ -105,7 +116,7 @@ describe('a record in types of its own', () => {
   const headersKept = { traceparent: '00-a-b-01' }
   const unchangedIn = (own: RecordField[], said: CanaryRecord) =>
     checkUnchanged(
-      { record: { ...record, ...said }, fields: own, headers },
+      { record: { ...record, ...said }, fields: own, opaque, headers },
       { produced: { ...record, at: 1_700_000_000_123_000 }, producedFields: fields, headers: headersKept },
     )
   const millis = typed('at', { kind: 'timestamp-millis' })
@@ -116,7 +127,7 @@ describe('a record in types of its own', () => {
     expect(unchangedIn(wide, { at: 1_700_000_000_123_000, price: 1_234_567_000n })).toEqual([])
     expect(found({ price: 1_234_567_000n }, { fields: wide })).toEqual([])
     const projected = { ...expected, row: new Map([...row, ['at', '1700000000123']]), projected: new Set(['at']) }
-    expect(checkRecord({ record: { ...record, at: 1_700_000_000_123 }, fields: millis, headers }, projected)).toEqual([])
+    expect(checkRecord({ record: { ...record, at: 1_700_000_000_123 }, fields: millis, opaque, headers }, projected)).toEqual([])
   })
 
   test('whose number is in another unit than its type says is told so', () => {
@@ -126,7 +137,7 @@ describe('a record in types of its own', () => {
 
   test('that lost digits with its type is told so, with both values', () => {
     expect(found({ at: 1_700_000_000_123 }, { fields: millis })).toEqual(['precision-lost at'])
-    expect(checkRecord({ record: { ...record, note: 'nai\u0308ve' }, fields, headers }, expected)).toEqual([
+    expect(checkRecord({ record: { ...record, note: 'nai\u0308ve' }, fields, opaque, headers }, expected)).toEqual([
       { violation: 'corrupted', difference: 'normal-form', field: 'note', expected: 'na\u00efve', actual: 'nai\u0308ve' },
     ])
   })

@@ -1,5 +1,5 @@
 import { isUnreadable } from '../../shared/runtime/canary-search.ts'
-import type { RecordCodec } from '../../shared/runtime/record-codec.ts'
+import type { RecordReader } from '../../shared/runtime/record-codec.ts'
 
 /**
  * Codecs by schema id, as a topic needs them in which others may write what they like: an id that the registry does not know, or a
@@ -7,13 +7,13 @@ import type { RecordCodec } from '../../shared/runtime/record-codec.ts'
  */
 export interface Codecs {
   /** Null for a schema whose records are not to be read. Waits, however long it takes, for a registry that is away. */
-  of(schemaId: number): RecordCodec | null | Promise<RecordCodec | null>
+  of(schemaId: number): RecordReader | null | Promise<RecordReader | null>
   /** Whoever still waits is told that nothing is to be read. */
   close(): void
 }
 
 export interface CodecsOf {
-  readonly fetch: (schemaId: number) => Promise<RecordCodec>
+  readonly fetch: (schemaId: number) => Promise<RecordReader>
   readonly nowMs: () => number
   readonly onTrouble: (reason: string) => void
   /** For tests, which do not wait. */
@@ -26,11 +26,11 @@ const UNKNOWN_FOR_MS = 30_000
 const SCHEMAS_MAX = 10_000
 
 export function createCodecs({ fetch, nowMs, onTrouble, waitMs = WAIT_MS }: CodecsOf): Codecs {
-  const known = new Map<number, RecordCodec>()
+  const known = new Map<number, RecordReader>()
   const unreadable = new Map<number, number>()
   let closed = false
   const wait = () => new Promise((resolve) => setTimeout(resolve, waitMs))
-  const ask = async (schemaId: number): Promise<RecordCodec | null> => {
+  const ask = async (schemaId: number): Promise<RecordReader | null> => {
     for (let unknown = 0; !closed;) {
       try {
         const codec = await fetch(schemaId)

@@ -12,6 +12,8 @@ export interface SightedRecord {
   readonly offset: number
   readonly appendedAtMs: number
   readonly faults: readonly RecordFault[]
+  /** Fields that should be compared, and are of an Avro type that cannot be, with that type; left out where there are none. */
+  readonly opaque?: readonly (readonly [field: string, avroType: string])[]
   /** Of the hop's contract; left out where nothing of it is broken. */
   readonly contract?: { readonly broken: readonly string[]; readonly exempt: readonly string[] }
 }
@@ -71,6 +73,8 @@ export interface Pending {
   readonly late: CanarySet
   readonly latency: LatencySketch
   otherRecords: number
+  /** Fields of canaries that were compared with nothing, and their Avro types. */
+  readonly opaque: Map<string, string>
   /** Canary records held to the contract, and by term how many broke it, or were produced to. */
   readonly contract: { rows: number; readonly broken: Map<string, number>; readonly exempt: Map<string, number> }
 }
@@ -84,6 +88,7 @@ export const emptyPending = (): Pending => ({
   late: new CanarySet(),
   latency: new LatencySketch(),
   otherRecords: 0,
+  opaque: new Map(),
   contract: { rows: 0, broken: new Map(), exempt: new Map() },
 })
 
@@ -168,6 +173,7 @@ function foldRecord(context: SightContext, partition: number, record: SightedRec
   const { told, pending, lasts } = context
   const { stream, seq, offset, appendedAtMs } = record
   const place: Located = { stream, seq, partition, offset }
+  for (const [field, avroType] of record.opaque ?? []) pending.opaque.set(field, avroType)
   pending.contract.rows++
   for (const name of record.contract?.broken ?? []) count(pending.contract.broken, name)
   for (const name of record.contract?.exempt ?? []) count(pending.contract.exempt, name)

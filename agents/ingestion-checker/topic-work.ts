@@ -5,7 +5,6 @@ import { takeBackLost } from '../../shared/core/corrections.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { isRepeated } from '../../shared/core/doubled.ts'
 import { mirrorDefectAt } from '../../shared/core/mirror.ts'
-import { termsOf } from '../../shared/core/rules.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
@@ -15,6 +14,7 @@ import type { CheckerWork } from './core.ts'
 import type { CheckerEffect } from './events.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
+import { sayContract, sayOpaque } from './rule-telling.ts'
 import type { TopicShare } from './sharing.ts'
 import { sightContext } from './sight-context.ts'
 import {
@@ -174,27 +174,11 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   topic.pending = emptyPending()
   return [
     ...found,
+    ...sayOpaque(works, { run, topic }, pending),
     ...sayContract(works, { run, topic }, pending),
     ...takeBackLost(works, { runId: run.runId, hop: topic.name }, pending),
     say(works, { kind: 'hop-sighted', ...headOf(works, run.runId), ...sightingOf(topic.name, pending) }),
   ]
-}
-
-/** What was held to the contract, by term; rows that nobody read are said by no fact. */
-function sayContract(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, { contract, covered }: Pending): CheckerEffect[] {
-  const terms = termsOf(topic.hop)
-  if (terms.length === 0 || contract.rows === 0) return []
-  const scope = [...covered.values()]
-    .flat()
-    .sort((a, b) => a.partition - b.partition)
-    .map(({ partition, offsetFirst, offsetLast }) => `${partition}:${offsetFirst}-${offsetLast}`)
-    .join(' ')
-  const checks = terms.map(({ name, form, severity }) => ({
-    ...{ name, form, severity, rows: contract.rows, unchecked: null },
-    broken: contract.broken.get(name) ?? 0,
-    exempt: contract.exempt.get(name) ?? 0,
-  }))
-  return [say(works, { kind: 'rules-checked', ...headOf(works, run.runId), hop: topic.name, scope, snapshotId: null, checks })]
 }
 
 const placeKey = ({ stream, seq }: { stream: number; seq: number }) => `${stream}/${seq}`

@@ -74,9 +74,21 @@ export function tellGone(works: RunWorks, run: RunState): Effects {
   const without = hopsOfKind(run, 'table')
     .filter(({ hop }) => hop.sourceOffsets === null)
     .map(({ name }) => ({ hop: name, reason: 'audit: the table does not store where in Kafka its rows came from; they were not compared' }))
-  return [...without, ...gone.slice(0, GONE_TOLD_MAX)]
+  return [...without, ...fieldsLeftOut(evidence, run), ...gone.slice(0, GONE_TOLD_MAX)]
     .filter(({ hop, reason }) => !evidence.missing.some((known) => known.hop === hop && known.reason === reason))
     .map(({ hop, reason }) => sayMissing(works, { runId: run.runId, hop }, reason))
 }
 
 const GONE_TOLD_MAX = 20
+
+/** Fields that the topology names to be compared, and that topic and table do not both have in types that can be. */
+const fieldsLeftOut = (evidence: Evidence, run: RunState) =>
+  auditedHops(run).flatMap(({ name, hop }) => {
+    const compared = evidence.audits.get(name)?.fields ?? null
+    if (compared === null) return []
+    const left = (hop.audit?.fields ?? []).filter((wanted) => !compared.some(({ field }) => field === wanted))
+    return left.map((field) => ({
+      hop: name,
+      reason: `audit: field ${field} was not compared: topic and table have no form of it in common`,
+    }))
+  })

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { emptyPrint, withParts } from '../../shared/core/audit-print.ts'
 import { record } from '../../shared/core/audited-sides.fixture.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
-import { RUN, TABLE, accepted, auditPlan, told } from '../../shared/core/told-run.fixture.ts'
+import { RUN, TABLE, accepted, auditPlan, resolvedOf, told } from '../../shared/core/told-run.fixture.ts'
 import { reconcilerCore, type ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 
@@ -36,11 +36,8 @@ const seen = (said: Partial<Seen> = {}): Seen => ({
 })
 
 /** The topic has told its only window, of forty offsets; its last record stands at the last of them, unless said otherwise. */
-function begun(plan: object = auditPlan, lastRecord: number | null = 39) {
-  const played = new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore)
-    .hear(accepted(plan))
-    .caughtUp()
-    .until(200)
+function begun(plan: object = auditPlan, lastRecord: number | null = 39, run = accepted(plan)) {
+  const played = new PlayedCore<ReconcilerState, ReconcilerEvent, ReconcilerEffect>(reconcilerCore).hear(run).caughtUp().until(200)
   expect(played.take('audit-baseline')).toEqual([{ type: 'audit-baseline', ...at }])
   const began = { snapshotId: '7', sequenceNumber: 3, tableUuid: 'u' }
   played.step({ type: 'audit-baselined', runId: RUN, baseline: began }).until(400)
@@ -246,6 +243,17 @@ test('a table that does not come so far makes the run inconclusive, and says how
   expect(played.saidOf('evidence-missing').map(({ reason }) => reason)).toContain(
     'audit: of 1 windows 0 are the same in topic and table; the table has not been seen to hold partition 0 as far as offset 39, but to 12',
   )
+})
+
+test('a field that the topology names, and that was not compared, is said to be', () => {
+  const resolved = resolvedOf(auditPlan)
+  const audit = { fields: ['symbol', 'price'] }
+  const hops = resolved.hops.map((hop) => (hop.kind === 'table' ? { ...hop, audit } : hop))
+  const played = begun(auditPlan, 39, accepted(auditPlan, { resolved: JSON.stringify({ ...resolved, hops }) })).until(52_000)
+  const reasons = played.saidOf('evidence-missing').map(({ reason }) => reason)
+  expect(reasons.filter((reason) => reason.includes('audit: field'))).toEqual([
+    'audit: field price was not compared: topic and table have no form of it in common',
+  ])
 })
 
 test('a lost row that comes after the verdict takes the accusation back', () => {

@@ -81,7 +81,7 @@ export function canonicalText(type: FieldType, as: ComparedAs, value: FieldValue
   if (value === null) return null
   switch (as) {
     case 'exact':
-      return type.kind === 'decimal' ? trimmed(decimalText(value as bigint, type.scale)) : String(value as number)
+      return type.kind === 'decimal' ? trimmed(decimalText(value as bigint, type.scale)) : String(value as number | bigint)
     case 'floating':
       return floatingText(value as number)
     case 'text':
@@ -92,7 +92,7 @@ export function canonicalText(type: FieldType, as: ComparedAs, value: FieldValue
     case 'bytes':
       return Buffer.from(value as Uint8Array).toString('hex')
     case 'micros':
-      return type.kind === 'timestamp-millis' ? (BigInt(value as number) * 1000n).toString() : String(value as number)
+      return type.kind === 'timestamp-millis' ? (BigInt(value as number | bigint) * 1000n).toString() : String(value as number | bigint)
     case 'map':
       return Object.entries(value as Readonly<Record<string, string>>)
         .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))

@@ -17,37 +17,76 @@ export type FieldType =
 
 /**
  * The value of one field. Decimals are unscaled bigints (price 1.50 at scale 2 is 150n); ints, longs, dates and
- * timestamps are safe integers; doubles are numbers.
+ * timestamps are safe integers, or bigints where others wrote longs beyond these; doubles are numbers.
  */
 export type FieldValue = null | boolean | number | bigint | string | Uint8Array | Readonly<Record<string, string>>
 export type CanaryRecord = Readonly<Record<string, FieldValue>>
 
-/** Fields of an Avro record schema given as JSON text. Throws INPUT_INVALID naming a field whose type is not supported. */
+/**
+ * Fields of the Avro record schema at the source, given as JSON text. Throws INPUT_INVALID naming a field of whose type no canary
+ * values can be made.
+ */
 export function readRecordSchema(schemaText: string): readonly RecordField[] {
-  const schema: unknown = JSON.parse(schemaText)
-  if (!isObject(schema) || schema['type'] !== 'record' || !Array.isArray(schema['fields'])) {
-    throw new AssayError('INPUT_INVALID', `the schema of the record at the source must be an Avro record, got ${schemaText.slice(0, 80)}`)
-  }
-  return schema['fields'].map((field: unknown) => {
-    if (!isObject(field) || typeof field['name'] !== 'string')
-      throw new AssayError('INPUT_INVALID', `a field without a name: ${JSON.stringify(field)}`)
-    return { name: field['name'], ...fieldTypeOf(field['name'], field['type']) }
+  return avroFields(schemaText).map(({ name, type }) => {
+    const known = fieldTypeOf(type)
+    if (known !== null) return { name, ...known }
+    throw new AssayError('INPUT_INVALID', `field ${name}: cannot make canary values of Avro type ${JSON.stringify(type)}`)
   })
 }
 
-function fieldTypeOf(name: string, avro: unknown): { type: FieldType; nullable: boolean } {
+/** Fields of a record that others write as they like. */
+export interface WrittenFields {
+  readonly fields: readonly RecordField[]
+  /** Fields whose type has no `FieldType`, by name: what Avro calls it. Their values are not read, and can be compared with nothing. */
+  readonly opaque: ReadonlyMap<string, string>
+}
+
+/** Of a schema behind the source, given as JSON text. Throws INPUT_INVALID for one that is no record. */
+export function readWrittenSchema(schemaText: string): WrittenFields {
+  const fields: RecordField[] = []
+  const opaque = new Map<string, string>()
+  for (const { name, type } of avroFields(schemaText)) {
+    const known = fieldTypeOf(type)
+    if (known === null) opaque.set(name, avroName(type))
+    else fields.push({ name, ...known })
+  }
+  return { fields, opaque }
+}
+
+function avroFields(schemaText: string): { readonly name: string; readonly type: unknown }[] {
+  const schema: unknown = JSON.parse(schemaText)
+  if (!isObject(schema) || schema['type'] !== 'record' || !Array.isArray(schema['fields']))
+    throw new AssayError('INPUT_INVALID', `the schema of a record must be an Avro record, got ${schemaText.slice(0, 80)}`)
+  return schema['fields'].map((field: unknown) => {
+    if (isObject(field) && typeof field['name'] === 'string') return { name: field['name'], type: field['type'] }
+    throw new AssayError('INPUT_INVALID', `a field without a name: ${JSON.stringify(field)}`)
+  })
+}
+
+/** Null for a type that has no `FieldType`. */
+function fieldTypeOf(avro: unknown): Omit<RecordField, 'name'> | null {
   if (Array.isArray(avro)) {
     const others = avro.filter((branch) => branch !== 'null')
-    if (others.length === 1 && avro.length === 2) return { type: fieldTypeOf(name, others[0]).type, nullable: true }
-  } else if (typeof avro === 'string') {
-    const plain = plainKinds.find((kind) => kind === avro)
-    if (plain !== undefined) return { type: { kind: plain }, nullable: false }
-  } else if (isObject(avro)) {
-    const type = complexTypeOf(avro)
-    if (type !== null) return { type, nullable: false }
-    if (typeof avro['type'] === 'string' && avro['logicalType'] === undefined) return fieldTypeOf(name, avro['type'])
+    const only = others.length === 1 && avro.length === 2 ? fieldTypeOf(others[0]) : null
+    return only === null ? null : { ...only, nullable: true }
   }
-  throw new AssayError('INPUT_INVALID', `field ${name}: cannot make canary values of Avro type ${JSON.stringify(avro)}`)
+  if (typeof avro === 'string') {
+    const plain = plainKinds.find((kind) => kind === avro)
+    return plain === undefined ? null : { type: { kind: plain }, nullable: false }
+  }
+  if (!isObject(avro)) return null
+  const type = complexTypeOf(avro)
+  if (type !== null) return { type, nullable: false }
+  return typeof avro['type'] === 'string' && avro['logicalType'] === undefined ? fieldTypeOf(avro['type']) : null
+}
+
+/** The logical type where there is one, the name of one that is defined elsewhere. */
+function avroName(avro: unknown): string {
+  if (Array.isArray(avro)) {
+    const others = avro.filter((branch) => branch !== 'null')
+    return others.length === 1 ? avroName(others[0]) : 'union'
+  }
+  return isObject(avro) ? avroName(avro['logicalType'] ?? avro['type']) : String(avro)
 }
 
 const plainKinds = ['string', 'boolean', 'int', 'long', 'float', 'double', 'bytes'] as const

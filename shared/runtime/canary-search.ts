@@ -6,7 +6,7 @@ import type { ReadRecord } from './kafka-reader.ts'
 import { readSpans, spansLeft } from './kafka-spans.ts'
 import type { KafkaLink } from './kafka.ts'
 import { lookRounds } from './look-rounds.ts'
-import { framedSchemaId, recordCodec, type RecordCodec } from './record-codec.ts'
+import { framedSchemaId, recordReader, type RecordReader } from './record-codec.ts'
 import type { Registry } from './registry.ts'
 
 export interface SearchIn {
@@ -21,8 +21,8 @@ export interface UnreadableRecord extends Located {
 }
 
 export interface CanarySearch {
-  /** The codec of a schema id, fetched once. */
-  codecOf(schemaId: number): Promise<RecordCodec>
+  /** The reader of a schema id, fetched once. */
+  codecOf(schemaId: number): Promise<RecordReader>
   /** Where the wanted canaries of a run (`stream/seq`) stand in intervals, by a fresh consumer. Throws when they could not be read to their ends. */
   find(runId: string, wanted: ReadonlySet<string>, within: SearchIn): Promise<Located[]>
   /** The same in records that were read already. */
@@ -50,11 +50,11 @@ export function createCanarySearch({
   registry: Registry
   identityField: string
 }): CanarySearch {
-  const codecs = new Map<number, Promise<RecordCodec>>()
-  const codecOf = (schemaId: number): Promise<RecordCodec> => {
+  const codecs = new Map<number, Promise<RecordReader>>()
+  const codecOf = (schemaId: number): Promise<RecordReader> => {
     let codec = codecs.get(schemaId)
     if (codec === undefined) {
-      codec = registry.schemaById(schemaId).then((schema) => recordCodec(schemaId, JSON.stringify(schema)))
+      codec = registry.schemaById(schemaId).then((schema) => recordReader(schemaId, JSON.stringify(schema)))
       codecs.set(schemaId, codec)
       codec.catch(() => codecs.delete(schemaId))
     }
@@ -63,7 +63,10 @@ export function createCanarySearch({
   const identityOf = async (value: Buffer): Promise<unknown> => {
     const schemaId = framedSchemaId(value)
     if (schemaId === null) throw new AssayError('SCHEMA_UNKNOWN', `${value.length} bytes that are in no Confluent framing`)
-    return (await codecOf(schemaId)).decode(value)[identityField]
+    const codec = await codecOf(schemaId)
+    const opaque = codec.opaque.get(identityField)
+    if (opaque === undefined) return codec.decode(value)[identityField]
+    throw new AssayError('SCHEMA_UNKNOWN', `by schema ${schemaId}, ${identityField} is of Avro type ${opaque}, which is no identity`)
   }
   const locate: CanarySearch['locate'] = async (runId, wanted, { partition, records, onUnreadable }) => {
     const found: Located[] = []

@@ -1,28 +1,59 @@
 import avsc from 'avsc'
 import { AssayError } from '../core/errors.ts'
-import { readRecordSchema, type CanaryRecord, type FieldType, type FieldValue, type RecordField } from '../core/record-schema.ts'
+import {
+  readRecordSchema,
+  readWrittenSchema,
+  type CanaryRecord,
+  type FieldType,
+  type FieldValue,
+  type RecordField,
+  type WrittenFields,
+} from '../core/record-schema.ts'
 
-/** The pipeline's own records, in Confluent framing: a zero byte, the schema's id in four bytes, the Avro body. */
-export interface RecordCodec {
+/** Records of the pipeline, whoever wrote them, in Confluent framing: a zero byte, the schema's id in four bytes, the Avro body. */
+export interface RecordReader extends WrittenFields {
   readonly schemaId: number
-  readonly fields: readonly RecordField[]
-  encode(record: CanaryRecord): Buffer
-  /** Throws SCHEMA_UNKNOWN for a body that is not of this schema. */
+  /** Without the opaque fields. Throws SCHEMA_UNKNOWN for a body that is not of this schema. */
   decode(framed: Uint8Array): CanaryRecord
+}
+
+export interface RecordCodec extends RecordReader {
+  encode(record: CanaryRecord): Buffer
 }
 
 const MAGIC = 0
 const HEADER_BYTES = 5
 const SCRATCH_BYTES = 4096
 
-/** Throws INPUT_INVALID when the schema is not a record of supported types. */
-export function recordCodec(schemaId: number, schemaText: string): RecordCodec {
-  const fields = readRecordSchema(schemaText)
-  const type = avsc.Type.forSchema(JSON.parse(schemaText) as Parameters<typeof avsc.Type.forSchema>[0], { noAnonymousTypes: false })
-  let scratch = framedBuffer(schemaId, SCRATCH_BYTES)
+/** Throws INPUT_INVALID when the schema is no record, or none that Avro knows. */
+export function recordReader(schemaId: number, schemaText: string): RecordReader {
+  const { fields, opaque } = readWrittenSchema(schemaText)
+  const decodeBody = bodyDecoder(schemaText, fields)
   return {
     schemaId,
     fields,
+    opaque,
+    decode(framed) {
+      let raw: RawRecord
+      try {
+        raw = decodeBody(Buffer.from(framed.buffer, framed.byteOffset + HEADER_BYTES, framed.byteLength - HEADER_BYTES))
+      } catch (cause) {
+        throw new AssayError('SCHEMA_UNKNOWN', `a record framed with schema ${schemaId} is not of that schema: ${String(cause)}`, { cause })
+      }
+      const record: Record<string, FieldValue> = {}
+      for (const field of fields) record[field.name] = fromAvro(field.type, raw[field.name])
+      return record
+    },
+  }
+}
+
+/** Throws INPUT_INVALID when canaries cannot be made of the schema. */
+export function recordCodec(schemaId: number, schemaText: string): RecordCodec {
+  const fields = readRecordSchema(schemaText)
+  const type = avroType(schemaText)
+  let scratch = framedBuffer(schemaId, SCRATCH_BYTES)
+  return {
+    ...recordReader(schemaId, schemaText),
     encode(record) {
       const raw: Record<string, unknown> = {}
       for (const field of fields) raw[field.name] = toAvro(field.type, record[field.name] ?? null)
@@ -34,20 +65,68 @@ export function recordCodec(schemaId: number, schemaText: string): RecordCodec {
       }
       return Buffer.copyBytesFrom(scratch, 0, end)
     },
-    decode(framed) {
-      let raw: Readonly<Record<string, unknown>>
-      try {
-        raw = type.fromBuffer(Buffer.from(framed.buffer, framed.byteOffset + HEADER_BYTES, framed.byteLength - HEADER_BYTES)) as Record<
-          string,
-          unknown
-        >
-      } catch (cause) {
-        throw new AssayError('SCHEMA_UNKNOWN', `a record framed with schema ${schemaId} is not of that schema: ${String(cause)}`, { cause })
-      }
-      const record: Record<string, FieldValue> = {}
-      for (const field of fields) record[field.name] = fromAvro(field.type, raw[field.name])
-      return record
-    },
+  }
+}
+
+type AvroOptions = NonNullable<Parameters<typeof avsc.Type.forSchema>[1]>
+
+/** Defaults are for readers with a schema of their own, and writers of other libraries are not always strict about them. */
+function avroType(schemaText: string, options: AvroOptions = {}): avsc.Type {
+  const schema: unknown = JSON.parse(schemaText, (key, value: unknown) => (key === 'default' ? undefined : value))
+  try {
+    return avsc.Type.forSchema(schema as avsc.Schema, { noAnonymousTypes: false, ...options })
+  } catch (cause) {
+    throw new AssayError('INPUT_INVALID', `an Avro schema that cannot be read: ${String(cause)}`, { cause })
+  }
+}
+
+const notWritten = () => {
+  throw new Error('longs are only read')
+}
+
+/** Longs beyond what a number holds are bigints. It takes several times as long as avsc's own, which refuses them. */
+const wideLong = avsc.types.LongType.__with({
+  fromBuffer(bytes: Buffer) {
+    const value = bytes.readBigInt64LE()
+    const number = Number(value)
+    return Number.isSafeInteger(number) ? number : value
+  },
+  toBuffer: notWritten,
+  fromJSON: notWritten,
+  toJSON: notWritten,
+  isValid: notWritten,
+  compare: notWritten,
+})
+
+const isLong = (schema: unknown) =>
+  schema === 'long' || (typeof schema === 'object' && schema !== null && 'type' in schema && schema.type === 'long')
+
+const longKinds: ReadonlySet<FieldType['kind']> = new Set(['long', 'timestamp-millis', 'timestamp-micros'])
+/** What avsc reads as this or more may be negative: on the wire the sign is the last bit of twice the value, which a number does not hold. */
+const UNSIGNED_FROM = 2 ** 52
+
+type RawRecord = Readonly<Record<string, unknown>>
+
+/** Wide longs are read where a record needs them; all are, once avsc has refused one. Where there are none, nobody pays for them. */
+function bodyDecoder(schemaText: string, fields: readonly RecordField[]): (body: Buffer) => RawRecord {
+  const longs = fields.filter(({ type }) => longKinds.has(type.kind)).map(({ name }) => name)
+  const plain = avroType(schemaText)
+  let wide: avsc.Type | null = null
+  let isWide = false
+  const readWide = (body: Buffer) => {
+    wide ??= avroType(schemaText, { typeHook: (schema) => (isLong(schema) ? wideLong : undefined) })
+    return wide.fromBuffer(body) as RawRecord
+  }
+  return (body) => {
+    if (isWide) return readWide(body)
+    try {
+      const raw = plain.fromBuffer(body) as RawRecord
+      return longs.some((name) => (raw[name] as number) >= UNSIGNED_FROM) ? readWide(body) : raw
+    } catch {
+      const raw = readWide(body)
+      isWide = true
+      return raw
+    }
   }
 }
 
