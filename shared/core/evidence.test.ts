@@ -111,6 +111,19 @@ describe('the ledger', () => {
   test('moves the clock of intended sends from where the generator came back', () => {
     expect(fold(chapters['intended'] ?? []).shifts).toEqual([{ placeFirst: 20, shiftMs: 300 }])
   })
+
+  test('leaves the clock where the first to intend has set it: who was cut off tells what another has taken over', () => {
+    const intent = (place: number, shiftMs: number) =>
+      told('canaries-intended', { canaries: [{ stream: 0, ranges: [place, place + 4] }], placeFirst: place, shiftMs })
+    const takenOver = [intent(0, 0), intent(5, 40_000), intent(10, 40_000)]
+    // The last of the stale ones is the first heard of its canaries: it is written as it says.
+    const { shifts } = fold([...takenOver, intent(5, 0), intent(10, 0), intent(15, 0), intent(20, 40_000)])
+    expect(shifts).toEqual([
+      { placeFirst: 5, shiftMs: 40_000 },
+      { placeFirst: 15, shiftMs: 0 },
+      { placeFirst: 20, shiftMs: 40_000 },
+    ])
+  })
 })
 
 describe('a sighting', () => {

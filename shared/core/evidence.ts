@@ -122,8 +122,9 @@ export function foldEvidence(evidence: Evidence, fact: RunFact): void {
   }
   switch (fact.kind) {
     case 'canaries-intended':
+      // Who is heard second writes none of it: it is sent when the first has said.
+      if (CanarySet.of(fact.canaries).minus(evidence.intended).size > 0) foldShift(evidence.shifts, fact)
       evidence.intended.addAll(fact.canaries)
-      foldShift(evidence.shifts, fact)
       return
     case 'canaries-produced':
       foldLedger(evidence, fact)

@@ -75,6 +75,11 @@ export const mutants: readonly Mutant[] = [
     'if (evidence.snapshots.some((known) => known.snapshotId === fact.snapshotId && known.hop === fact.hop)) return',
     '',
   ),
+  evidence(
+    'who intends second moves the clock',
+    'if (CanarySet.of(fact.canaries).minus(evidence.intended).size > 0) foldShift(',
+    'foldShift(',
+  ),
   evidence('an overlap of two readers counts twice', 'if (known) return\n  hop.cover.add(fact.covered)', 'hop.cover.add(fact.covered)'),
   evidence('a correction takes back at every hop', 'violation.hop !== fact.hop || violation.stream', 'violation.stream'),
   evidence(
