@@ -132,6 +132,20 @@ describe('what is wrong is told with file, line and path', () => {
   })
 })
 
+test.each([
+  ['without the group between them', / {4}processedBy: .*\n/, '', 'none'],
+  ['by a group that reads another', 'topic: market.trades.raw }', 'topic: market.orders }', 'market.orders'],
+])('a topic behind another %s is refused: nothing could prove a loss there', (...[, from, to, got]) => {
+  const loaded = loadTopology('t.yaml', reference.replace(from, to), environment)
+  expect(problemsOf(loaded)).toEqual([
+    expect.stringMatching(
+      new RegExp(
+        `^t\\.yaml:\\d+ hops\\.1: behind topic:market\\.trades\\.raw, expected topic:market\\.trades with processedBy of a group that reads market\\.trades\\.raw: .*; got ${got}$`,
+      ),
+    ),
+  ])
+})
+
 test('a value of a parameter is a value: it cannot bring structure of its own', () => {
   const told = valueOf(
     loadPlan('p.yaml', plan("description: '{{canaries}}'").replace("'{{canaries}}', rate", '10, rate'), {

@@ -105,7 +105,7 @@ export const topicHop = z.strictObject({
     .nullable()
     .default(null)
     .describe(
-      'The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss. Behind a source: the durable consumer, and its stream.',
+      'The consumer group that turns the topic before into this one: its committed offsets are the progress that proves a loss. Needed by every topic but the first hop. Behind a source: the durable consumer, and its stream.',
     ),
   expect: z.array(expectation).default([]).describe('Fields that differ from the source; all others must be equal.'),
   contract,
@@ -198,13 +198,19 @@ export const topologySchema = z
   })
   .superRefine(({ connections: { nats }, hops }, context) => {
     for (const [index, hop] of hops.entries()) {
+      const problem = (message: string) => context.addIssue({ code: 'custom', path: ['hops', index], message })
+      const before = hops[index - 1]
+      // Offsets of one topic say nothing of those of another.
+      if (hop.kind === 'topic' && before?.kind === 'topic' && hop.processedBy?.topic !== before.topic)
+        problem(
+          `behind ${hopName(before)}, expected ${hopName(hop)} with processedBy of a group that reads ${before.topic}: what proves a loss there; got ${hop.processedBy?.topic ?? 'none'}`,
+        )
       if (hop.kind !== 'source') continue
-      const path = ['hops', index]
-      if (index > 0) context.addIssue({ code: 'custom', path, message: 'a source can only be the first hop' })
-      if (nats === undefined) context.addIssue({ code: 'custom', path, message: 'a source needs connections.nats' })
+      if (index > 0) problem('a source can only be the first hop')
+      if (nats === undefined) problem('a source needs connections.nats')
       const next = hops[index + 1]
       if (next?.kind !== 'topic' || next.processedBy === null)
-        context.addIssue({ code: 'custom', path, message: 'behind a source, expected a topic with processedBy: what proves a loss there' })
+        problem('behind a source, expected a topic with processedBy: what proves a loss there')
     }
   })
 export type Topology = z.infer<typeof topologySchema>
