@@ -121,6 +121,7 @@ describe('what is wrong is told with file, line and path', () => {
     ['a hop of no kind', 'kind: table', 'kind: view', /hops\.2\.kind: /],
     ['a fault nobody has', 'faults: [pause]', 'faults: [melt]', /chaos\.targets\.connect\.faults\.0: /],
     ['a range of one', "range: ['0.0001', '10000.0000']", "range: ['0.0001']", /record\.fields\.quantity\.range/],
+    ['a header that no canary has', 'headers: [traceparent]', 'headers: [tenant]', /hops\.0\.headers\.0: .*"traceparent"/],
     ['a key that tells no streams apart', '{stream}', 'same', /record\.fields\.symbol\.perStream: /],
   ])('of a topology: %s', (...[, from, to, problem]) => {
     expect(reference).toContain(from)

@@ -70,6 +70,9 @@ const expectation = z.strictObject({
 })
 export type Expectation = z.infer<typeof expectation>
 
+/** Of those that canaries are written with: of no other is known what it should be. */
+const headers = z.array(z.enum(['traceparent'])).default([])
+
 const deadlines = {
   deliverWithinMs: milliseconds.describe('Later than this, counted from the intended send time, is late.'),
   giveUpAfterMs: milliseconds.describe('How long a lost one may still turn up before the run is closed.'),
@@ -90,7 +93,7 @@ export const sourceHop = z
       .describe(
         'At most once: core NATS, which acknowledges nothing. Only what the stream was then seen to hold is owed by the hops behind.',
       ),
-    headers: z.array(z.string()).default([]).describe('Headers that must be kept.'),
+    headers: headers.describe('Headers that must be kept.'),
     ...deadlines,
   })
   .describe('A feed outside of Kafka, the first hop where there is one: the generator writes here.')
@@ -99,7 +102,7 @@ export type SourceHop = z.infer<typeof sourceHop>
 export const topicHop = z.strictObject({
   kind: z.literal('topic'),
   topic: z.string().min(1),
-  headers: z.array(z.string()).default([]).describe('Headers that must arrive unchanged.'),
+  headers: headers.describe('Headers that must arrive unchanged.'),
   processedBy: z
     .strictObject({ group: z.string(), topic: z.string() })
     .nullable()

@@ -176,8 +176,10 @@ export class Reading {
   }
 
   #headersOf(id: CanaryId): Record<string, string> {
+    const { headers } = this.#of.hop
+    if (headers.length === 0) return {}
     const traceId = traceIdOf(id)
-    const textOf = (name: string) => (name === 'traceparent' ? traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) : '')
-    return Object.fromEntries(this.#of.hop.headers.map((name) => [name, textOf(name)]))
+    const written = { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) }
+    return Object.fromEntries(headers.map((name) => [name, written[name]]))
   }
 }
