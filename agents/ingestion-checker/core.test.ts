@@ -281,6 +281,19 @@ describe('the ingestion-checker', () => {
     expect(accusations(played).sort()).toEqual([`corrupted ${CLEAN} 0/3-3`, `duplicated ${CLEAN} 0/6-6`])
   })
 
+  test('looks up what the hop before shows: where all comes doubled, its work grows with that, and not with the square of it', () => {
+    const last = 39_999
+    const played = produced(begun(), last)
+    const seqs = Array.from({ length: 2 * (last + 1) }, (_, at) => Math.floor(at / 2))
+    const records = seqs.map((seq, at) => ({ stream: 0, seq, offset: 100 + at, appendedAtMs: seq * 200, faults: [] }))
+    const batch = { partition: 0, offsetFirst: 100, offsetLast: 99 + records.length, records, otherOffsets: [] }
+    for (const hop of [RAW, CLEAN]) played.step({ type: 'batch-read', runId: RUN, hop, reading: 1, batch })
+    const beganMs = performance.now()
+    played.until(2_000)
+    expect(performance.now() - beganMs).toBeLessThan(2_000)
+    expect([...new Set(played.saidOf('violation-found').map(({ violation, hop }) => `${violation} ${hop}`))]).toEqual([`duplicated ${RAW}`])
+  })
+
   test('names what must not be there: a canary whose write was refused for certain', () => {
     const played = produced(begun(), 9, { failed: 5 })
     reads(reads(played, RAW, 9), CLEAN, 9).until(3_000)

@@ -1,17 +1,15 @@
 import type { Position } from '../../schemas/parts.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
-import { hopEvidence, raiseLast, standingViolations } from '../../shared/core/evidence.ts'
+import { hopEvidence, standingViolations } from '../../shared/core/evidence.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
-import { isRepeated } from '../../shared/core/doubled.ts'
-import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
 import { holds, holdsAll } from '../../shared/core/shares.ts'
-import { hopName } from '../../topology/topology.ts'
 import type { CheckerWork } from './core.ts'
 import type { CheckerEffect } from './events.ts'
+import { withoutInherited } from './inherited.ts'
 import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
 import { sayContract, sayOpaque } from './rule-telling.ts'
@@ -163,9 +161,7 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   }
   topic.heldSinceMs = null
   topic.flushedMs = nowMs
-  const findings = topic.suspicions
-    .filter((suspicion) => !isInherited(works, { run, work, topic }, suspicion))
-    .map((suspicion) => findingOf(topic, suspicion))
+  const findings = withoutInherited(works, { run, work, topic }).map((suspicion) => findingOf(topic, suspicion))
   const { pending } = topic
   topic.suspicions = []
   const found = sayFindings(works, { run, budget: topic.budget }, findings)
@@ -191,56 +187,6 @@ function isSightedAt(
   const { hop } = at
   const told = hopEvidence(evidenceOf(works, run.runId), hop)
   return told.sighted.has(at.stream, at.seq) || (work.topics.get(hop)?.pending.canaries.has(at.stream, at.seq) ?? false)
-}
-
-/** What an earlier hop already shows is not this hop's doing. */
-function isInherited(works: RunWorks, { run, work, topic }: TopicContext, { violation, place, fault, behind }: Suspicion): boolean {
-  // Every watcher has to see what is planted, whoever saw it before.
-  if (mirrorDefectAt(run.resolved.plan.load, place.stream, place.seq) !== null) return false
-  const before = hopBefore(run, topic.name)
-  if (before === null) return false
-  const names = run.resolved.hops.map(hopName)
-  const told = hopEvidence(evidenceOf(works, run.runId), before)
-  const near = work.topics.get(before)
-  const same = (other: { stream: number; seq: number }) => other.stream === place.stream && other.seq === place.seq
-  switch (violation) {
-    case 'duplicated':
-      return isRepeated(told, place.stream, place.seq) || (near?.pending.repeats.some(same) ?? false)
-    case 'reordered':
-      return (
-        [...told.disordered.values()].some(same) ||
-        (near?.pending.disordered.some(same) ?? false) ||
-        (near !== undefined && hasMovedBetween([told.lasts, near.lasts], place, behind ?? place.seq))
-      )
-    case 'late':
-      return told.late.has(place.stream, place.seq) || (near?.pending.late.has(place.stream, place.seq) ?? false)
-    default:
-      return (
-        [...evidenceOf(works, run.runId).violations.values()].some(
-          (known) =>
-            names.indexOf(known.hop) < names.indexOf(topic.name) &&
-            known.violation === violation &&
-            known.field === fault?.field &&
-            known.stream === place.stream &&
-            known.standing.has(place.seq),
-        ) ||
-        (near?.suspicions.some((other) => other.violation === violation && other.fault?.field === fault?.field && same(other.place)) ??
-          false)
-      )
-  }
-}
-
-/** Whether a stream went on in another partition between two canaries: of these, nobody could know an order. */
-function hasMovedBetween(
-  lasts: readonly ReadonlyMap<string, number>[],
-  { stream, seq }: { stream: number; seq: number },
-  behind: number,
-): boolean {
-  const places = new Map<string, number>()
-  for (const known of lasts) for (const [place, last] of known) if (place.endsWith(`/${stream}`)) raiseLast(places, place, last)
-  const ofStream = [...places.values()]
-  const newest = Math.max(...ofStream)
-  return ofStream.some((last) => last < newest && seq <= last && last < behind)
 }
 
 function findingOf(topic: TopicWork, { violation, place, fault, latencyMs }: Suspicion): Finding {

@@ -29,4 +29,4 @@ export function doubledAt(hop: string, here: HopEvidence, before: HopEvidence | 
 
 /** Whether the hop was seen to hold the canary more than once, by whomever. */
 export const isRepeated = ({ doubled, repeats }: HopEvidence, stream: number, seq: number) =>
-  doubled.has(stream, seq) || [...repeats.values()].some((place) => place.stream === stream && place.seq === seq)
+  doubled.has(stream, seq) || repeats.has(stream, seq)

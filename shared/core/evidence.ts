@@ -1,4 +1,4 @@
-import type { Located, OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
+import type { OffsetRange, StreamRanges, ViolationKind } from '../../schemas/parts.ts'
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { LatencySketch } from './latency-sketch.ts'
 import { CanarySet, OffsetCover } from './canary-set.ts'
@@ -19,11 +19,12 @@ export interface Segment {
 export interface HopEvidence {
   readonly sighted: CanarySet
   readonly late: CanarySet
-  readonly repeats: Map<string, Located>
+  /** Told by who read them to be there more than once. */
+  readonly repeats: CanarySet
   readonly doubled: CanarySet
   /** Lost ones that came: known before the sighting that says where they stand. */
   readonly takenBack: CanarySet
-  readonly disordered: Map<string, Located>
+  readonly disordered: CanarySet
   readonly latency: LatencySketch
   readonly cover: OffsetCover
   readonly segments: Segment[]
@@ -98,10 +99,10 @@ export function hopEvidence(evidence: Evidence, hop: string): HopEvidence {
     found = {
       sighted: new CanarySet(),
       late: new CanarySet(),
-      repeats: new Map(),
+      repeats: new CanarySet(),
       doubled: new CanarySet(),
       takenBack: new CanarySet(),
-      disordered: new Map(),
+      disordered: new CanarySet(),
       latency: new LatencySketch(),
       cover: new OffsetCover(),
       segments: [],
@@ -213,7 +214,7 @@ function foldSighting(evidence: Evidence, fact: Fact<'hop-sighted'>): void {
   const known = hop.cover.includes(fact.covered)
   if (!known) noteDoubled(hop, fact)
   foldSets(hop, fact)
-  for (const place of fact.disordered) hop.disordered.set(placeKey(place), place)
+  for (const { stream, seq } of fact.disordered) hop.disordered.add(stream, seq)
   for (const { partition, stream, seq } of fact.lasts) raiseLast(hop.lasts, `${partition}/${stream}`, seq)
   if (known) return
   hop.cover.add(fact.covered)
@@ -235,7 +236,7 @@ function foldSnapshot(evidence: Evidence, fact: Fact<'snapshot-reconciled'>): vo
 function foldSets(hop: HopEvidence, fact: Pick<Fact<'hop-sighted'>, 'canaries' | 'late' | 'repeats'>): void {
   hop.sighted.addAll(fact.canaries)
   hop.late.addAll(fact.late)
-  for (const place of fact.repeats) hop.repeats.set(placeKey(place), place)
+  for (const { stream, seq } of fact.repeats) hop.repeats.add(stream, seq)
 }
 
 /** Gives the last one before; -1 for none. */
@@ -244,9 +245,6 @@ export function raiseLast(lasts: Map<string, number>, place: string, seq: number
   if (seq > last) lasts.set(place, seq)
   return last
 }
-
-/** Of the canary, too: a table may store no offsets. */
-const placeKey = ({ partition, offset, stream, seq }: Located) => `${partition}/${offset}/${stream}/${seq}`
 
 function foldCorrection(evidence: Evidence, fact: Fact<'correction'>): void {
   for (const violation of [...evidence.violations.values()]) {

@@ -262,8 +262,8 @@ export function evidenceText(evidence: Evidence): unknown {
     hop,
     sighted.toWire(),
     late.toWire(),
-    [...repeats.keys()].sort(),
-    [...disordered.keys()].sort(),
+    repeats.toWire(),
+    disordered.toWire(),
     latency.toWire(),
     otherRecords,
   ])

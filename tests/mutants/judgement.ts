@@ -21,6 +21,7 @@ const content = at('shared/core/content.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
 const topicLoss = at('agents/ingestion-checker/loss.ts')
 const topic = at('agents/ingestion-checker/topic-work.ts')
+const inherited = at('agents/ingestion-checker/inherited.ts')
 const topicJudging = at('agents/ingestion-checker/judging.ts')
 const unexpected = at('shared/core/unexpected.ts')
 const records = at('agents/ingestion-checker/record-check.ts')
@@ -178,11 +179,7 @@ export const mutants: readonly Mutant[] = [
   topicLoss('progress has passed what stands where it is', '?? -1) > origin.offset', '?? -1) >= origin.offset'),
   topicLoss('parts are looked at though nobody knows a place', 'proof.inParts && watch', 'watch'),
   topic('a sighting is told before its violations', 'const found = sayFindings(', 'const found = findings.length > 0 ? [] : sayFindings('),
-  topic(
-    'a finding is told again at every hop behind',
-    'if (before === null) return false\n  const names',
-    "if (before !== '') return false\n  const names",
-  ),
+  inherited('a finding is told again at every hop behind', 'if (before === null || suspicions', "if (before !== '' || suspicions"),
   topicJudging('a failed look is a proof', 'if (!result.ok) {', 'if (!result.ok && result.reason === undefined) {'),
   topicJudging('a lost one may not turn up any more', 'if (lost.size === 0) return true', 'return true'),
   unexpected(

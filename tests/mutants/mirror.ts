@@ -11,7 +11,7 @@ const askable = at('agents/query-prober/probes/askable.ts')
 const liveMetrics = at('agents/reporter/live-metrics.ts')
 const judge = at('shared/core/judge.ts')
 const evidence = at('shared/core/evidence.ts')
-const topic = at('agents/ingestion-checker/topic-work.ts')
+const inherited = at('agents/ingestion-checker/inherited.ts')
 const topicLoss = at('agents/ingestion-checker/loss.ts')
 const tableLoss = at('agents/storage-reconciler/loss.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
@@ -74,11 +74,7 @@ export const mirrorMutants: readonly Mutant[] = [
     'for (const { field } of hop.expect) kept.delete(field)',
   ),
   pace('the mirror stream is intended twice', 'placeFirst <= place && place < placeEnd', 'place < placeEnd'),
-  topic(
-    'a planted defect is told at the first topic alone',
-    'if (mirrorDefectAt(run.resolved.plan.load, place.stream, place.seq) !== null) return false',
-    '',
-  ),
+  inherited('a planted defect is told at the first topic alone', 'mirrorDefectAt(load, one.place.stream, one.place.seq) !== null || ', ''),
   tableFindings(
     'a planted defect is not told at the table',
     'if (mirrorDefectAt(run.resolved.plan.load, stream, seq) !== null) return false',

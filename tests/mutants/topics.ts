@@ -3,6 +3,7 @@ import { at, type Mutant } from './mutant.ts'
 const log = at('agents/ingestion-checker/log-watch.ts')
 const logJudging = at('agents/ingestion-checker/log-judging.ts')
 const topic = at('agents/ingestion-checker/topic-work.ts')
+const inherited = at('agents/ingestion-checker/inherited.ts')
 const judging = at('agents/ingestion-checker/judging.ts')
 const sightContext = at('agents/ingestion-checker/sight-context.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
@@ -39,7 +40,7 @@ export const topicMutants: readonly Mutant[] = [
   logJudging('a topic that was made again is read on', 'topic.log.broken = actual', ''),
   topic('partitions that were added are read again after a restart', ', ...told.cover.partitions()]', ']'),
   topic('the order of before a restart is forgotten', 'lasts: new Map(told.lasts)', 'lasts: new Map()'),
-  topic('a stream that moved must keep its order all the same', 'seq <= last && last < behind', 'seq > last && last > behind'),
+  inherited('a stream that moved must keep its order all the same', 'seq <= last && last < behind', 'seq > last && last > behind'),
   judging(
     'a second look at another topic accuses',
     'if (other !== undefined && broken !== null) return',

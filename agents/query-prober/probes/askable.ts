@@ -50,7 +50,7 @@ function accusedAt(evidence: Evidence, hops: readonly string[]): CanarySet {
   for (const { hop, violation, stream, standing } of standingViolations(evidence)) {
     if (hops.includes(hop) && changesAnswers.has(violation)) accused.addAll([{ stream, ranges: [...standing.ranges] }])
   }
-  for (const hop of hops) for (const { stream, seq } of hopEvidence(evidence, hop).repeats.values()) accused.add(stream, seq)
+  for (const hop of hops) accused.addAll(hopEvidence(evidence, hop).repeats.toWire())
   return accused
 }
 
