@@ -44,18 +44,24 @@ interface Seen {
   readonly twice?: number
   readonly faulty?: number
   readonly opaque?: readonly (readonly [field: string, avroType: string])[]
+  /** What is wrong with it. */
+  readonly fault?: Partial<RecordFault>
 }
 
 /** Reads the hop up to canary `last`; what is left out takes no offset away from the others. */
-function reads(played: Played, hop: string, ...[last, { without = [], twice, faulty, opaque } = {}]: [last: number, seen?: Seen]): Played {
-  const fault: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2' }
+function reads(
+  played: Played,
+  hop: string,
+  ...[last, { without = [], twice, faulty, opaque, fault = {} } = {}]: [last: number, seen?: Seen]
+): Played {
+  const wrong: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2', ...fault }
   const seqs = Array.from({ length: last + 1 }, (_, seq) => seq).filter((seq) => !without.includes(seq))
   const records = [...seqs, ...(twice === undefined ? [] : [twice])].map((seq, index) => ({
     stream: 0,
     seq,
     offset: index < seqs.length ? 100 + seq : 101 + last,
     appendedAtMs: seq * 200 + 5,
-    faults: seq === faulty ? [fault] : [],
+    faults: seq === faulty ? [wrong] : [],
     ...(opaque === undefined ? {} : { opaque }),
   }))
   const offsetLast = 100 + last + (twice === undefined ? 0 : 1)
@@ -273,6 +279,18 @@ describe('the ingestion-checker', () => {
     reads(played, RAW, 9, { twice: 6, faulty: 3 })
     played.until(4_000)
     expect(accusations(played).sort()).toEqual([`corrupted ${RAW} 0/3-3`, `duplicated ${RAW} 0/6-6`])
+  })
+
+  test.each<[what: string, fault: Partial<RecordFault>, also: string[]]>([
+    ['in a field derived from it', { field: 'notional' }, []],
+    ['as digits that are cut off', { field: 'notional', violation: 'precision-lost' }, []],
+    ['while something else is wrong as well', { field: 'traceparent', violation: 'header-lost' }, [`header-lost ${CLEAN} 0/3-3`]],
+  ])('accuses the hop that changed a field, not those behind it that show it %s', (_what, fault, also) => {
+    const cause = `corrupted ${RAW} 0/3-3`
+    const both = reads(reads(produced(begun(), 9), CLEAN, 9, { faulty: 3, fault }), RAW, 9, { faulty: 3 })
+    expect(accusations(both.until(4_000)).sort()).toEqual([cause, ...also].sort())
+    const after = reads(reads(produced(begun(), 9), RAW, 9, { faulty: 3 }).until(2_000), CLEAN, 9, { faulty: 3, fault })
+    expect(accusations(after.until(4_000)).sort()).toEqual([cause, ...also].sort())
   })
 
   test('tells what a hop adds of its own', () => {

@@ -4,6 +4,7 @@ import { isRepeated } from '../../shared/core/doubled.ts'
 import { hopEvidence, raiseLast, type HopEvidence } from '../../shared/core/evidence.ts'
 import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { evidenceOf, hopBefore, type RunWorks } from '../../shared/core/run-work.ts'
+import { isContent } from '../../shared/core/violations.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { Suspicion } from './sighting.ts'
 import type { TopicContext, TopicWork } from './topic-work.ts'
@@ -53,7 +54,8 @@ function shownBefore(works: RunWorks, { run, work, topic }: TopicContext, before
   }
 }
 
-const defectOf = (violation: ViolationKind, field: string | null) => `${violation}|${field ?? ''}`
+/** What is one defect, at whichever hop it shows. */
+const defectOf = (violation: ViolationKind, field: string | null) => (isContent(violation) ? 'content' : `${violation}|${field ?? ''}`)
 
 function isInherited({ told, near, repeats, disordered, defects }: Shown, { violation, place, fault, behind }: Suspicion): boolean {
   const { stream, seq } = place

@@ -7,7 +7,7 @@ import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import { evidenceOf, headOf, hopBefore, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
-import { violationFact, type Finding } from '../../shared/core/violations.ts'
+import { isContent, violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
 import type { RowChange } from './row-change.ts'
 import type { TableContext, TableWork } from './table-work.ts'
@@ -67,14 +67,12 @@ function isInherited(works: RunWorks, { run, table }: TableContext, finding: Fin
   if (mirrorDefectAt(run.resolved.plan.load, stream, seq) !== null) return false
   if (finding.violation === 'late' && hopEvidence(evidence, before).late.has(stream, seq)) return true
   if (finding.violation === 'duplicated' && isRepeated(hopEvidence(evidence, before), stream, seq)) return true
-  // A field that an earlier hop changed stays changed; the table may show it in the fields derived from it, too.
-  const isContent = finding.violation === 'corrupted' || finding.violation === 'precision-lost'
   return [...evidence.violations.values()].some(
     (known) =>
       known.hop !== table.name &&
       known.stream === stream &&
       known.standing.has(seq) &&
-      (known.violation === finding.violation || (isContent && (known.violation === 'corrupted' || known.violation === 'precision-lost'))),
+      (known.violation === finding.violation || (isContent(known.violation) && isContent(finding.violation))),
   )
 }
 

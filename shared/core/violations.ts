@@ -29,6 +29,9 @@ export interface FactHead {
   readonly atMs: number
 }
 
+/** A field that one hop changed stays changed; hops behind may show it in the fields derived from it, too. */
+export const isContent = (violation: ViolationKind) => violation === 'corrupted' || violation === 'precision-lost'
+
 const TEXT_MAX = 300
 
 export function violationFact(head: FactHead, finding: Finding): Fact<'violation-found'> {
