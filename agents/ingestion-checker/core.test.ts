@@ -387,4 +387,17 @@ describe('an ingestion-checker that was killed', () => {
     expect(outcome(played)).toEqual(['ok'])
     expect(played.topic.filter(({ kind }) => kind === 'hop-sighted')).toHaveLength(2)
   })
+
+  test('takes back that a hop doubled what it sees to have come doubled: the hop before may be read behind it', () => {
+    const played = reads(reads(produced(begun(), 9), RAW, 9), CLEAN, 9)
+      .until(3_000)
+      .restart()
+      .until(3_400)
+    reads(played, CLEAN, 9, { twice: 6 }).until(4_400)
+    expect(accusations(played)).toEqual([`duplicated ${CLEAN} 0/6-6`])
+    reads(played, RAW, 9, { twice: 6 }).until(6_000)
+    progress(endProduction(played), 111, 111).until(9_000)
+    expect(accusations(played)).toEqual([`duplicated ${RAW} 0/6-6`])
+    expect(outcome(played)).toEqual(['ok'])
+  })
 })

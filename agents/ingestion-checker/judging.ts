@@ -1,5 +1,6 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { AfterLook } from '../../shared/core/after-looks.ts'
+import { takeBackInherited } from '../../shared/core/corrections.ts'
 import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
@@ -218,10 +219,17 @@ function isTopicDone(works: RunWorks, { run, work, topic }: TopicContext, produc
   return (isReadOn ? topic.loss.provenAskedMs : works.base.nowMs) > openUntilMs
 }
 
-/** Canaries that must not be (their write failed for certain, or was never meant), and those that two instances saw: at the first hop that has them. */
+/**
+ * Canaries that must not be (their write failed for certain, or was never meant), and those that two instances saw: at the first hop
+ * that has them. All that was seen at the hop before is known by now, and with it what was told here and came from there.
+ */
 function atTheEnd(works: RunWorks, { run, topic }: Pick<TopicContext, 'run' | 'topic'>): CheckerEffect[] {
   const evidence = evidenceOf(works, run.runId)
-  const before = hopBefore(run, topic.name)
-  const doubled = doubledAt(topic.name, hopEvidence(evidence, topic.name), before === null ? null : hopEvidence(evidence, before))
-  return sayFindings(works, { run, budget: topic.budget }, [...unexpectedAt(evidence, { hop: topic.name, before }), ...doubled])
+  const hop = topic.name
+  const before = hopBefore(run, hop)
+  const doubled = doubledAt(hop, hopEvidence(evidence, hop), before === null ? null : hopEvidence(evidence, before))
+  return [
+    ...sayFindings(works, { run, budget: topic.budget }, [...unexpectedAt(evidence, { hop, before }), ...doubled]),
+    ...(before === null ? [] : takeBackInherited(works, { runId: run.runId, hop, before })),
+  ]
 }

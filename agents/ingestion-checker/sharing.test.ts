@@ -140,6 +140,18 @@ describe('a checker among several', () => {
     expect(played.saidOf('correction')).toMatchObject([{ violation: 'lost', becomes: null, stream: 1, ranges: [4, 4] }])
   })
 
+  test('takes back that a hop doubled what another has told to be doubled before it', () => {
+    const doubled = told('violation-found', { violation: 'duplicated', hop: CLEAN, stream: 1, ranges: [3, 4] })
+    const repeats = [{ stream: 1, seq: 4, partition: B, offset: 110 }]
+    const covered = [{ partition: B, offsetFirst: 110, offsetLast: 110 }]
+    const played = committed(othersTell(sharing(judgeOf(1)), [RAW, CLEAN]).until(400))
+      .hear(doubled, told('hop-sighted', { hop: RAW, instance: 'another', covered, canaries: [], repeats }))
+      .hear(told('part-ended', { stage: 'sight', part: RAW }))
+    endProduction(played).until(3_000)
+    expect(played.saidOf('correction')).toMatchObject([{ violation: 'duplicated', becomes: null, hop: CLEAN, stream: 1, ranges: [4, 4] }])
+    expect(partsOf(played)).toEqual([CLEAN])
+  })
+
   test('closes no hop with losses while nobody reads one of its partitions: what was lost may have come there', () => {
     const lost = told('violation-found', { violation: 'lost', hop: CLEAN, stream: 1, ranges: [4, 4] })
     const played = othersTell(sharing(judgeOf(1)), [RAW])

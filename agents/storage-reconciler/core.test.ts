@@ -301,6 +301,15 @@ describe('what is wrong with a snapshot', () => {
     expect(accusations(played)).toEqual([])
   })
 
+  test('is taken back at the end where the topic is seen by then to have brought the row twice', () => {
+    const played = reads(sighted(begun(), 9), readingOf('8', 0, 9, { repeats: [at(6)] }))
+    expect(accusations(played)).toEqual(['duplicated 0/6-6'])
+    const covered = [{ partition: 0, offsetFirst: 10, offsetLast: 10 }]
+    endTopics(played.hear(earlier({ canaries: [], covered, repeats: [{ ...at(6), offset: 10 }] }))).until(4_000)
+    expect(accusations(played)).toEqual([])
+    expect(outcome(played)).toEqual(['ok'])
+  })
+
   test('is told before the snapshot: a crash in between repeats the finding and loses none', () => {
     const played = reads(sighted(begun(), 9), readingOf('8', 0, 9, { repeats: [at(6)] }))
     expect(played.said.map(({ kind }) => kind)).toEqual(['stage-started', 'violation-found', 'snapshot-reconciled'])

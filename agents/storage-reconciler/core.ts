@@ -27,7 +27,7 @@ import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import { askEndRules, foldEndRules } from './end-rule-telling.ts'
 import type { ReconcilerEffect, ReconcilerEvent } from './events.ts'
 import { beganBehind, foldLook, isTableDone, judgeLoss } from './loss.ts'
-import { sayBroken, unexpected } from './table-findings.ts'
+import { atTheEnd, sayBroken } from './table-findings.ts'
 import { isMove, newTableWork, tellSnapshots, type TableWork } from './table-work.ts'
 
 interface ReconcilerWork {
@@ -222,7 +222,7 @@ function carryOn(state: ReconcilerState, { run, stage }: DueStage): ReconcilerEf
     done &&= asked.done
   }
   if (!done) return effects
-  for (const table of work.tables.values()) effects.push(...unexpected(works, { run, table }))
+  for (const table of work.tables.values()) effects.push(...atTheEnd(works, { run, table }))
   return [...effects, sayEnded(works, { runId: run.runId, stage: stage.stage }, { outcome: 'ok' }), ...stopWork(state, run.runId)]
 }
 
@@ -231,7 +231,7 @@ function giveUp(state: ReconcilerState, { run, stage }: DueStage, stop: NonNulla
   const effects: ReconcilerEffect[] = []
   for (const table of state.active.get(run.runId)?.tables.values() ?? []) {
     effects.push(...tellSnapshots(works, { run, table }, 'all'))
-    if (production(run)?.ended != null) effects.push(...unexpected(works, { run, table }))
+    if (production(run)?.ended != null) effects.push(...atTheEnd(works, { run, table }))
     if (stop.outcome === 'inconclusive' && table.trouble !== null)
       effects.push(sayMissing(works, { runId: run.runId, hop: table.name }, table.trouble))
   }

@@ -1,5 +1,6 @@
 import type { Located, ViolationKind } from '../../schemas/parts.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
+import { takeBackInherited } from '../../shared/core/corrections.ts'
 import { isRepeated } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
@@ -27,10 +28,17 @@ export function findingsIn(
   ].filter((finding) => !isInherited(works, { run, table }, finding))
 }
 
-/** Canaries whose write failed for certain, or was never meant, where the topic before does not show them. */
-export function unexpected(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
-  const findings = unexpectedAt(evidenceOf(works, run.runId), { hop: table.name, before: hopBefore(run, table.name) })
-  return sayFindings(works, { run, budget: table.budget }, findings)
+/**
+ * Canaries whose write failed for certain, or was never meant, where the topic before does not show them. By now that topic is read to
+ * its end: rows that it is seen to have brought twice were told as doubled here before that was known.
+ */
+export function atTheEnd(works: RunWorks, { run, table }: TableContext): ReconcilerEffect[] {
+  const hop = table.name
+  const before = hopBefore(run, hop)
+  return [
+    ...sayFindings(works, { run, budget: table.budget }, unexpectedAt(evidenceOf(works, run.runId), { hop, before })),
+    ...(before === null ? [] : takeBackInherited(works, { runId: run.runId, hop, before })),
+  ]
 }
 
 /** All that is wrong with one file is one finding. */

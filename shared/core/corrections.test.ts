@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from './canary-set.ts'
-import { takeBackLost } from './corrections.ts'
+import { takeBackInherited, takeBackLost } from './corrections.ts'
 import { standingViolations } from './evidence.ts'
 import { configOf } from './played-core.fixture.ts'
 import { evidenceOf, foldWorks, initWorks } from './run-work.ts'
@@ -30,4 +30,18 @@ test.each<[what: string, canaries: StreamRanges[], late: StreamRanges[], said: n
 
 test('an arrival at another hop takes nothing back', () => {
   expect(arrive(one(3, 6), [], RAW)).toEqual({ said: 0, stands: ['lost 3-6'] })
+})
+
+test.each<[what: string, hop: string, seqs: number[], said: number, stands: string[]]>([
+  ['at the hop before came so', RAW, [3, 4, 9], 1, ['duplicated 5-6']],
+  ['at the hop before, all of them, came so', RAW, [3, 4, 5, 6], 1, []],
+  ['at the hop itself are its own', CLEAN, [3, 4], 0, ['duplicated 3-6']],
+])('canaries doubled at a hop that are seen twice %s', (...[, hop, seqs, said, stands]) => {
+  const works = initWorks(configOf('ingestion-checker'))
+  const repeats = seqs.map((seq) => ({ stream: 0, seq, partition: 0, offset: 40 + seq }))
+  const doubled = told('violation-found', { violation: 'duplicated', hop: CLEAN, stream: 0, ranges: [3, 6] })
+  for (const fact of [accepted(), doubled, told('hop-sighted', { hop, repeats })]) foldWorks(works, { type: 'fact', fact })
+  expect(takeBackInherited(works, { runId: RUN, hop: CLEAN, before: RAW })).toHaveLength(said)
+  const standing = standingViolations(evidenceOf(works, RUN))
+  expect(standing.map(({ violation, standing: { ranges } }) => `${violation} ${ranges.join('-')}`)).toEqual(stands)
 })
