@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
+import type { Located } from '../../schemas/parts.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { CLEAN, RAW, RUN, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
 import { checkerCore, type CheckerState } from './core.ts'
-import type { CheckerEffect, CheckerEvent } from './events.ts'
+import type { CheckerEffect, CheckerEvent, LookOutcome } from './events.ts'
 import type { LogState, LookLimits } from './log-watch.ts'
 import type { ReadBatch } from './sighting.ts'
 
@@ -56,16 +57,17 @@ const logSeen = (played: Played, hop: string, ...[topicId, said = {}]: [topicId:
     askedAtMs: played.nowMs,
     state: { topicId, partitions: [{ partition: 0, low: 0, end: 110, stableEnd: 110, ...said }] },
   })
-const look = (played: Played, hop: string, said: Partial<LookLimits> = {}) =>
-  played.step({
-    type: 'looked-again',
-    runId: RUN,
-    hop,
-    askedAtMs: played.lastAsked('look-again')?.askedAtMs ?? -1,
-    result: { ok: true, found: [], origin: [], limits: { topicIds, removed: [], compacted: false, unreadable: [], ...said } },
+const answered = (played: Played, hop: string, result: LookOutcome) =>
+  played.step({ type: 'looked-again', runId: RUN, hop, askedAtMs: played.lastAsked('look-again')?.askedAtMs ?? -1, result })
+const look = (played: Played, hop: string, { origin = [], ...said }: Partial<LookLimits> & { origin?: Located[] } = {}) =>
+  answered(played, hop, {
+    ok: true,
+    found: [],
+    origin,
+    limits: { topicIds, removed: [], compacted: false, unreadable: [], ...said },
   })
-const progress = (played: Played) => {
-  const to = new Map([[0, 110]])
+const progress = (played: Played, end = 110) => {
+  const to = new Map([[0, end]])
   return played.step({ type: 'progress-seen', runId: RUN, hop: CLEAN, committed: to, ends: to, askedAtMs: played.nowMs })
 }
 
@@ -222,6 +224,40 @@ test('a record that nobody can read is told as that, where it stands, and not as
   expect(accusations(played).sort()).toEqual([`lost ${RAW} 0/9-9`, `schema-violated ${RAW} 0/4-4 at 0/104`])
   expect(played.take('look-again')).toHaveLength(1)
   expect(doubts(played)).toEqual([])
+})
+
+describe('what progress has passed in part', () => {
+  const origin = seqs(0, 9).map((seq) => ({ stream: 0, seq, partition: 0, offset: 100 + seq }))
+  /** Progress stands in the midst of what was told together at the first topic, and 4 is not at the second. */
+  const halfway = () => {
+    const played = reads(reads(begun(), RAW, seqs(0, 9)), CLEAN, [0, 1, 2, 3, 5], { offsetLast: 105, skipped: true })
+    return progress(played.until(3_000), 106).until(3_400)
+  }
+  /** It has passed the rest, and 7 is not there either. */
+  const onward = (played: Played) =>
+    progress(reads(played, CLEAN, [6, 8, 9], { offsetFirst: 106, offsetLast: 115 }), 116).until(played.nowMs + 400)
+  const bothLost = [`lost ${CLEAN} 0/4-4 at 0/104`, `lost ${CLEAN} 0/7-7 at 0/107`]
+
+  test.each<[what: string, first: Partial<LookLimits>, told: string[]]>([
+    [
+      'one of it cannot be read',
+      { unreadable: [{ stream: 0, seq: 4, partition: 0, offset: 104, reason: 'schema 99 is not known' }] },
+      [`lost ${CLEAN} 0/7-7 at 0/107`, `schema-violated ${CLEAN} 0/4-4 at 0/104`],
+    ],
+    ['it was not to be learnt whether the topic is compacted', { compacted: null }, bothLost],
+  ])('is looked at on where %s', (...[, first, accused]) => {
+    const played = look(halfway(), CLEAN, { ...first, origin })
+    look(onward(played), CLEAN, { origin }).until(6_000)
+    expect(accusations(played).sort()).toEqual(accused)
+  })
+
+  test('is looked at on where looks fail, and said to be unproven by none of them', () => {
+    const played = halfway()
+    for (let n = 0; n < 5; n++) progress(answered(played, CLEAN, { ok: false, reason: 'broker away' }), 106).until(played.nowMs + 400)
+    expect(doubts(played)).toEqual([])
+    look(onward(played), CLEAN, { origin }).until(played.nowMs + 400)
+    expect(accusations(look(played, CLEAN, { origin }).until(8_000)).sort()).toEqual(bothLost)
+  })
 })
 
 test('an open transaction is named where the run ends without what stands behind it', () => {

@@ -4,6 +4,7 @@ import { takeBackInherited } from '../../shared/core/corrections.ts'
 import { doubledAt } from '../../shared/core/doubled.ts'
 import { hopEvidence, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
+import { unreadableAt } from '../../shared/core/judge.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
@@ -12,7 +13,7 @@ import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import type { Finding } from '../../shared/core/violations.ts'
 import type { CheckerWork } from './core.ts'
 import type { CheckerEffect, LookOutcome } from './events.ts'
-import { adoptProgress, searchFrom, stillMissing, suspectsOf } from './loss.ts'
+import { adoptProgress, searchFrom, stillMissing, suspectsOf, type Suspects } from './loss.ts'
 import { closeBrokenLog, sayBroken } from './log-judging.ts'
 import { doubtOf, renamedOf, type UnreadableCanary } from './log-watch.ts'
 import { readTo, sayPart } from './sharing.ts'
@@ -34,7 +35,7 @@ export function judgeLoss(works: RunWorks, { run, work, topic }: TopicContext): 
     passed: isProcessed(topic.hop) ? topic.loss.proven : read,
     inParts: isProcessed(topic.hop),
     sighted: sightedHere(evidence, topic),
-    told: missedAt(evidence, topic.name),
+    told: toldAt(evidence, topic.name),
     load: run.resolved.plan.load,
   })
   if (suspects.length === 0) return []
@@ -60,6 +61,18 @@ const brokenAt = (work: CheckerWork, topic: TopicWork, before: string | null): s
 const segmentsBefore = (evidence: Evidence, before: string | null): readonly Segment[] =>
   before === null ? evidence.ledger : hopEvidence(evidence, before).segments
 
+/** Said to be missing, or to be here in a form that nobody can read. */
+function toldAt(evidence: Evidence, hop: string): CanarySet {
+  const told = missedAt(evidence, hop)
+  told.addAll(unreadableAt(evidence, hop).toWire())
+  return told
+}
+
+/** What progress has passed in part is looked at on, as it passes the rest. */
+function clear(topic: TopicWork, { segment, isPart }: Suspects): void {
+  if (!isPart) topic.loss.cleared.add(segment)
+}
+
 function sightedHere(evidence: Evidence, topic: TopicWork): CanarySet {
   const sighted = CanarySet.of(hopEvidence(evidence, topic.name).sighted.toWire())
   sighted.addAll(topic.pending.canaries.toWire())
@@ -77,13 +90,14 @@ export function foldLook(
   if (!result.ok) {
     topic.loss.looksFailed++
     topic.trouble = result.reason
-    if (topic.loss.looksFailed < LOOKS_FAILED_MAX) return []
-    for (const { segment } of suspects) topic.loss.cleared.add(segment)
+    const unproven = suspects.filter(({ isPart }) => !isPart)
+    if (topic.loss.looksFailed < LOOKS_FAILED_MAX || unproven.length === 0) return []
+    for (const { segment } of unproven) topic.loss.cleared.add(segment)
     return [
       sayMissing(
         works,
         { runId: run.runId, hop: topic.name },
-        `no second look at ${suspects.reduce((n, { canaries }) => n + canaries.size, 0)} canaries: ${result.reason}`,
+        `no second look at ${unproven.reduce((n, { canaries }) => n + canaries.size, 0)} canaries: ${result.reason}`,
       ),
     ]
   }
@@ -93,7 +107,8 @@ export function foldLook(
     const broken = other === undefined ? null : renamedOf(other.log, topicId)
     if (other !== undefined && broken !== null) return sayBroken(works, { run, work, topic: other }, broken)
   }
-  const sighted = sightedHere(evidenceOf(works, run.runId), topic)
+  const evidence = evidenceOf(works, run.runId)
+  const sighted = sightedHere(evidence, topic)
   const isFirst = hopBefore(run, topic.name) === null
   const findings: Finding[] = []
   const doubts = new Set<string>()
@@ -103,20 +118,22 @@ export function foldLook(
     const unreadable = new Map(result.limits.unreadable.map((record) => [`${record.stream}/${record.seq}`, record]))
     const isUnreadable = ({ stream, seq }: { stream: number; seq: number }) => unreadable.has(`${stream}/${seq}`)
     const records = missing.filter(isUnreadable)
-    if (records.length > 0) topic.loss.cleared.add(suspect.segment)
+    if (records.length > 0) clear(topic, suspect)
     findings.push(...records.map(({ stream, seq }) => unreadableFinding(topic, unreadable.get(`${stream}/${seq}`) as UnreadableCanary)))
     const absent = missing.filter((one) => !isUnreadable(one))
     if (absent.length === 0) continue
     const doubt = doubtOf(topic.log, result.limits, { segment: suspect.segment, isFirst })
     if (doubt === null) findings.push(...absent.map((one) => lostFinding(run, topic, one)))
     else {
-      topic.loss.cleared.add(suspect.segment)
+      clear(topic, suspect)
       doubts.add(doubt)
     }
   }
+  // Of a part it may have been said before.
+  const isSaid = (doubt: string) => evidence.missing.some(({ hop, reason }) => hop === topic.name && reason === doubt)
   return [
     ...sayFindings(works, { run, budget: topic.budget }, findings),
-    ...[...doubts].map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason)),
+    ...[...doubts].filter((doubt) => !isSaid(doubt)).map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason)),
   ]
 }
 
@@ -205,10 +222,10 @@ function isTopicDone(works: RunWorks, { run, work, topic }: TopicContext, produc
   if (topic.hop.kind === 'topic' && topic.logSeenMs < producedMs) return false
   const lost = lostAt(evidence, topic.name)
   const segments = segmentsBefore(evidence, before)
-  const missed = missedAt(evidence, topic.name)
+  const told = toldAt(evidence, topic.name)
   const open = segments.some(
     (segment) =>
-      !topic.loss.cleared.has(segment) && withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(missed).size > 0,
+      !topic.loss.cleared.has(segment) && withSkipped(run.resolved.plan.load, CanarySet.of(segment.canaries)).minus(told).size > 0,
   )
   if (open) return false
   if (lost.size === 0) return true

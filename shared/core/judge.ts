@@ -211,7 +211,7 @@ function unaccountedAt(run: RunState, evidence: Evidence, summary: HopSummary): 
   const isProbed = summary.hop.startsWith('api:')
   const unchecked = isProbed ? (evidence.probes.get(summary.hop)?.unchecked.size ?? 0) : 0
   const answeredWrong = isProbed ? countOf(summary, 'wrong-answer') + countOf(summary, 'unavailable') + countOf(summary, 'stale') : 0
-  const unreadable = isProbed ? 0 : unreadableAt(evidence, summary.hop)
+  const unreadable = isProbed ? 0 : unreadableAt(evidence, summary.hop).size
   return isProbed && !checksEvery(run, summary.hop)
     ? summary.sighted === 0
       ? summary.expected
@@ -220,10 +220,10 @@ function unaccountedAt(run: RunState, evidence: Evidence, summary: HopSummary): 
 }
 
 /** Known by their trace to stand there, in a form that nobody can read: accused, and sighted by no one. */
-function unreadableAt(evidence: Evidence, name: string): number {
+export function unreadableAt(evidence: Evidence, name: string): CanarySet {
   const violated = standingViolations(evidence).filter(({ violation, hop }) => violation === 'schema-violated' && hop === name)
   const canaries = CanarySet.of(violated.map(({ stream, standing }) => ({ stream, ranges: [...standing.ranges] })))
-  return canaries.minus(hopEvidence(evidence, name).sighted).size
+  return canaries.minus(hopEvidence(evidence, name).sighted)
 }
 
 const countOf = (summary: HopSummary, kind: ViolationKind) => summary.violations.find(({ violation }) => violation === kind)?.count ?? 0
