@@ -147,6 +147,21 @@ test.each([
   ])
 })
 
+test.each([
+  [
+    'a second table: nobody says which of the two feeds the other',
+    'orders',
+    /hops\.3: expected one table hop, got table:market\.orders as well/,
+  ],
+  ['a hop that is named twice', 'trades', /hops\.3: expected each hop once, got table:market\.trades again/],
+])('refused: %s', (...[, table, problem]) => {
+  const hop = /^ {2}- kind: table\n(?: {4}.*\n)+/m.exec(reference)?.[0] as string
+  const second = hop.replace('table: trades', `table: ${table}`)
+  expect(problemsOf(loadTopology('t.yaml', reference.replace(hop, `${hop}\n${second}`), environment))).toEqual([
+    expect.stringMatching(problem),
+  ])
+})
+
 test('a value of a parameter is a value: it cannot bring structure of its own', () => {
   const told = valueOf(
     loadPlan('p.yaml', plan("description: '{{canaries}}'").replace("'{{canaries}}', rate", '10, rate'), {

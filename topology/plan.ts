@@ -20,7 +20,7 @@ const stageCommon = {
 export const stageSchema = z.discriminatedUnion('task', [
   z.strictObject({ task: z.literal('produce'), ...stageCommon }).describe('generator: writes the canaries.'),
   z.strictObject({ task: z.literal('sight-topics'), ...stageCommon }).describe('ingestion-checker: follows every topic hop.'),
-  z.strictObject({ task: z.literal('reconcile-table'), ...stageCommon }).describe('storage-reconciler: follows every table hop.'),
+  z.strictObject({ task: z.literal('reconcile-table'), ...stageCommon }).describe('storage-reconciler: follows the table hop.'),
   z
     .strictObject({ task: z.literal('probe-api'), ...stageCommon, requestsPerSecond: z.number().positive().max(1000).default(20) })
     .describe('query-prober: asks every api hop.'),

@@ -193,7 +193,7 @@ export const topologySchema = z
     name: z.string().min(1),
     connections,
     record: recordShape,
-    hops: z.array(hopSchema).min(1).describe('In the order a record passes them.'),
+    hops: z.array(hopSchema).min(1).describe('In the order a record passes them: each once, one table at most.'),
     chaos: z
       .strictObject({ targets: z.record(z.string(), chaosTarget) })
       .default({ targets: {} })
@@ -203,6 +203,11 @@ export const topologySchema = z
     for (const [index, hop] of hops.entries()) {
       const problem = (message: string) => context.addIssue({ code: 'custom', path: ['hops', index], message })
       const before = hops[index - 1]
+      const earlier = hops.slice(0, index)
+      if (earlier.some((one) => hopName(one) === hopName(hop))) problem(`expected each hop once, got ${hopName(hop)} again`)
+      // What is missing in the second of two tables, the first may have lost, or not: nobody says which one feeds it.
+      else if (hop.kind === 'table' && earlier.some(({ kind }) => kind === 'table'))
+        problem(`expected one table hop, got ${hopName(hop)} as well: a second table has a topology of its own`)
       // Offsets of one topic say nothing of those of another.
       if (hop.kind === 'topic' && before?.kind === 'topic' && hop.processedBy?.topic !== before.topic)
         problem(
