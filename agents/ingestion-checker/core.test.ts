@@ -306,9 +306,7 @@ describe('the ingestion-checker', () => {
     const records = seqs.map((seq, at) => ({ stream: 0, seq, offset: 100 + at, appendedAtMs: seq * 200, faults: [] }))
     const batch = { partition: 0, offsetFirst: 100, offsetLast: 99 + records.length, records, otherOffsets: [] }
     for (const hop of [RAW, CLEAN]) played.step({ type: 'batch-read', runId: RUN, hop, reading: 1, batch })
-    const beganMs = performance.now()
     played.until(2_000)
-    expect(performance.now() - beganMs).toBeLessThan(2_000)
     expect([...new Set(played.saidOf('violation-found').map(({ violation, hop }) => `${violation} ${hop}`))]).toEqual([`duplicated ${RAW}`])
   })
 
