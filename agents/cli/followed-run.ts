@@ -1,9 +1,9 @@
 import type { Fact } from '../../schemas/results.ts'
+import { ABANDON_AFTER_MS } from '../../shared/core/admission.ts'
 import type { BusEvent } from '../../shared/core/bus-events.ts'
 import { emptyEvidence, foldEvidence, type Evidence } from '../../shared/core/evidence.ts'
 import { judge, type Judgement } from '../../shared/core/judge.ts'
 import {
-  ABANDON_AFTER_MS,
   admittedAtMs,
   allStagesDone,
   emptyRunBook,

@@ -1,10 +1,11 @@
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
+import { ABANDON_AFTER_MS } from '../../shared/core/admission.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import type { Evidence } from '../../shared/core/evidence.ts'
 import { isGraver } from '../../shared/core/gravity.ts'
 import { isSameJudgement, judge, judgeEarly, type Judgement } from '../../shared/core/judge.ts'
-import { ABANDON_AFTER_MS, admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
+import { admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
 
 export type ReporterEvent = BusEvent | { readonly type: 'reports-written'; readonly runId: string; readonly paths: readonly string[] }

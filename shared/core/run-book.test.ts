@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { ControlMessage } from '../../schemas/control.ts'
 import type { ResultMessage } from '../../schemas/results.ts'
+import { ABANDON_AFTER_MS } from './admission.ts'
 import { runTimeMs } from './identity.ts'
 import {
-  ABANDON_AFTER_MS,
   START_WITHIN_MS,
   admittedAtMs,
   allStagesDone,

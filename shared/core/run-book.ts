@@ -2,6 +2,7 @@ import type { RunRequested } from '../../schemas/control.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import { agentOfTask, type Stage } from '../../topology/plan.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
+import { admissionsAt, type Admission } from './admission.ts'
 import type { AgentName } from './agent.ts'
 import { keepNewest } from './bounded.ts'
 import type { BusEvent } from './bus-events.ts'
@@ -27,6 +28,8 @@ export interface RunBook {
   readonly forgotten: Set<string>
   /** Runs as they were resolved, by their text without the seed: windows of a series share one. */
   readonly resolved: Map<string, ResolvedRun>
+  /** Who may begin and who is over, as last worked out; null once runs have come, gone or been judged since. */
+  admissions: { readonly atMs: number; readonly byRun: ReadonlyMap<string, Admission> } | null
 }
 
 export interface PendingRequest {
@@ -58,8 +61,6 @@ const REQUESTS_KEPT_MAX = 10_000
 const REFUSALS_KEPT_MAX = 10_000
 /** Beyond what a window a minute makes in the time that the topics are kept. */
 const FORGOTTEN_KEPT_MAX = 20_000
-/** How long after its timeout a run that nobody judged still holds others back. */
-export const ABANDON_AFTER_MS = 30_000
 
 export const emptyRunBook = (): RunBook => ({
   runs: new Map(),
@@ -69,6 +70,7 @@ export const emptyRunBook = (): RunBook => ({
   refusedOffsets: new Set(),
   forgotten: new Set(),
   resolved: new Map(),
+  admissions: null,
 })
 
 /** Folds one event; everything may come twice, and in any order between the topics. */
@@ -139,6 +141,7 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
       if (run === undefined || (run.judged !== null && run.judged.revision >= fact.revision)) return
       run.judged = fact
       run.judgedAtMs ??= fact.atMs
+      book.admissions = null
       return
     }
     default:
@@ -158,6 +161,7 @@ function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
   const stages = new Map(resolved.plan.stages.map(({ stage }) => [stage, noProgress()]))
   const run: RunState = { runId: fact.runId, accepted, resolved, stages, failing: null, judged: null, judgedAtMs: null }
   book.runs.set(fact.runId, run)
+  book.admissions = null
   foldSeriesRun(book, run)
   if (book.runs.size <= RUNS_KEPT_MAX) return
   const [oldest] = book.runs.values()
@@ -167,40 +171,25 @@ function acceptRun(book: RunBook, fact: Fact<'run-accepted'>): void {
 
 function forget(book: RunBook, runId: string): void {
   book.runs.delete(runId)
+  book.admissions = null
   book.forgotten.add(runId)
   keepNewest(book.forgotten, FORGOTTEN_KEPT_MAX)
 }
 
 export const isCancelled = (book: RunBook, run: RunState) => book.cancelled.has(run.runId)
 
+/** Worked out for all runs at once, and asked for many times at one time. */
+function admissionOf(book: RunBook, { runId }: RunState, nowMs: number): Admission {
+  if (book.admissions?.atMs !== nowMs) book.admissions = { atMs: nowMs, byRun: admissionsAt(book.runs.values(), nowMs) }
+  // What the book has let go of holds nobody back and does nothing any more.
+  return book.admissions.byRun.get(runId) ?? { admittedMs: null, isOver: true }
+}
+
 /** A run is over when it has been judged, or was left alone long after its time. */
-export function isOver(book: RunBook, run: RunState, nowMs: number): boolean {
-  if (run.judged !== null) return true
-  const admittedMs = admittedAtMs(book, run, nowMs)
-  return admittedMs !== null && nowMs > admittedMs + run.resolved.plan.timeoutMs + ABANDON_AFTER_MS
-}
+export const isOver = (book: RunBook, run: RunState, nowMs: number) => admissionOf(book, run, nowMs).isOver
 
-/**
- * When the run was free to begin, or null while an exclusive run holds it back: an exclusive run waits for all
- * earlier ones, and every run waits for earlier exclusive ones. Earlier is by time of request, then by id.
- */
-export function admittedAtMs(book: RunBook, run: RunState, nowMs: number): number | null {
-  let admittedMs = run.accepted.atMs
-  if (isMissed(run)) return admittedMs
-  for (const other of book.runs.values()) {
-    if (other === run || isMissed(other) || !comesBefore(other, run)) continue
-    if (!other.resolved.plan.exclusive && !run.resolved.plan.exclusive) continue
-    if (!isOver(book, other, nowMs)) return null
-    if (other.judgedAtMs !== null) admittedMs = Math.max(admittedMs, other.judgedAtMs)
-  }
-  return admittedMs
-}
-
-function comesBefore(left: RunState, right: RunState): boolean {
-  const a = left.accepted.requestedAtMs
-  const b = right.accepted.requestedAtMs
-  return a < b || (a === b && left.runId < right.runId)
-}
+/** When the run was free to begin, or null while an exclusive run, or as one itself any run, holds it back. */
+export const admittedAtMs = (book: RunBook, run: RunState, nowMs: number) => admissionOf(book, run, nowMs).admittedMs
 
 /** Past its timeout: it is judged on what there is. */
 export function isOverdue(book: RunBook, run: RunState, nowMs: number): boolean {

@@ -12,6 +12,7 @@ const faults = at('shared/core/faults.ts')
 const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
 const book = at('shared/core/run-book.ts')
+const admission = at('shared/core/admission.ts')
 const stage = at('shared/core/stage-progress.ts')
 const doubled = at('shared/core/doubled.ts')
 const sharing = at('agents/ingestion-checker/judging.ts')
@@ -143,7 +144,7 @@ export const mutants: readonly Mutant[] = [
   faults('a fault that did not bite is a pass', "if (phase('bit') === undefined) return [{", "if (phase('bit') === null) return [{"),
   book('a cancelled run begins stages', 'if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false', ''),
   book('clean-up waits for success', 'progress(name).ended !== null || (off', "progress(name).ended?.outcome === 'ok' || (off"),
-  book('exclusive runs go on beside others', 'if (!isOver(book, other, nowMs)) return null', ''),
+  admission('exclusive runs go on beside others', 'before.isOpen ? null : ', ''),
   stage('the last of two ends of a stage counts', 'said.atMs < known.atMs', 'said.atMs > known.atMs'),
   doubled('sightings that overlap double what is in both', 'if (!areOverlapping(segment.covered, covered)) ', ''),
   sharing('a hop is done before the one it follows', '(before !== null && !hasPart(run, work, before))', 'false'),

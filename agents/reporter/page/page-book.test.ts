@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ResultMessage, RunFact } from '../../../schemas/results.ts'
 import type { BusEvent } from '../../../shared/core/bus-events.ts'
 import { configOf } from '../../../shared/core/played-core.fixture.ts'
-import { ABANDON_AFTER_MS } from '../../../shared/core/run-book.ts'
+import { ABANDON_AFTER_MS } from '../../../shared/core/admission.ts'
 import { foldWorks, initWorks } from '../../../shared/core/run-work.ts'
 import { accepted, API, chaosPlan, cleanFacts, RAW, requested, RUN, smokePlan, TABLE, told } from '../../../shared/core/told-run.fixture.ts'
 import {
