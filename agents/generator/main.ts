@@ -1,6 +1,7 @@
 import { setUpAgent } from '../../shared/runtime/agent-setup.ts'
 import { runAgent } from '../../shared/runtime/run-agent.ts'
 import { ASSAY_VERSION } from '../../shared/runtime/version.ts'
+import { canaryWriter } from './canary-writers.ts'
 import { generatorCore } from './core.ts'
 import { generatorMetrics } from './metrics.ts'
 import { GeneratorShell } from './shell.ts'
@@ -13,6 +14,7 @@ export async function main(): Promise<void> {
     config,
     version: ASSAY_VERSION,
     metrics: generatorMetrics,
-    createShell: (agent) => Promise.resolve(new GeneratorShell({ agent, topology, kafka, nats, registry })),
+    createShell: (agent) =>
+      Promise.resolve(new GeneratorShell({ agent, topology, writer: canaryWriter({ kafka, nats }, topology.hops), registry })),
   })
 }

@@ -5,8 +5,6 @@ import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import { isMirror } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
-import type { KafkaLink } from '../../shared/runtime/kafka.ts'
-import type { NatsLink } from '../../shared/runtime/nats.ts'
 import { recordCodec } from '../../shared/runtime/record-codec.ts'
 import type { Registry } from '../../shared/runtime/registry.ts'
 import type { AgentPorts } from '../../shared/runtime/run-agent.ts'
@@ -18,7 +16,7 @@ import { createTracedLatencies, type TracedLatencies } from '../../shared/runtim
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
-import { canaryWriter, type CanaryWriter, type OutgoingCanary } from './canary-writers.ts'
+import type { CanaryWriter, OutgoingCanary } from './canary-writers.ts'
 import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
 import { TRACED } from './metrics.ts'
 import type { Chunk } from './pace.ts'
@@ -27,11 +25,10 @@ import { fieldToChange, jointOutcome, turnOf } from './planting.ts'
 
 export interface GeneratorPorts {
   readonly agent: Pick<AgentPorts, 'clock' | 'log' | 'metrics' | 'bus' | 'tracing'>
-  readonly topology: Topology
-  readonly kafka: KafkaLink
-  /** Null where the topology has no source. */
-  readonly nats: NatsLink | null
-  readonly registry: Registry
+  readonly topology: Pick<Topology, 'hops'>
+  /** The shell's own: closed with it. */
+  readonly writer: CanaryWriter
+  readonly registry: Pick<Registry, 'idOf'>
 }
 
 type Send = (event: GeneratorEvent) => void
@@ -48,7 +45,6 @@ const TURNS_UNDER_WAY_MAX = 4
 /** Writes canaries when they are due, and says of each what the broker said. */
 export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   readonly #ports: GeneratorPorts
-  readonly #writer: CanaryWriter
   readonly #spans: CanarySpans
   readonly #traced: TracedLatencies
   readonly #sources = new Map<string, Promise<RunSource>>()
@@ -59,7 +55,6 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
 
   constructor(ports: GeneratorPorts) {
     this.#ports = ports
-    this.#writer = canaryWriter(ports, ports.topology.hops)
     this.#spans = createCanarySpans({ tracing: ports.agent.tracing, agent: 'generator', hops: ports.topology.hops })
     this.#traced = createTracedLatencies({ name: TRACED, hops: [SOURCE_HOP], ...ports.agent })
   }
@@ -94,7 +89,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   async close(): Promise<void> {
     this.#closing = true
     this.#spans.close()
-    await this.#writer.close()
+    await this.#ports.writer.close()
   }
 
   /** An intent that cannot be kept is not heard, and keeps the chunk back: nothing is written that was not intended. */
@@ -156,7 +151,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     const { clock, metrics } = this.#ports.agent
     const records = turn.map((canary) => recordsOf({ runId, canary, source, resolved }))
     const startMs = clock.nowMs()
-    const written = await this.#writer.write(records.flat())
+    const written = await this.#ports.writer.write(records.flat())
     const endMs = clock.nowMs()
     const at = this.#spans.at({ runId, resolved }, SOURCE_HOP)
     let next = 0
@@ -184,9 +179,9 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   }
 
   async #makeSource(runId: string, resolved: ResolvedRun): Promise<RunSource> {
-    const { id } = await this.#ports.registry.latest(resolved.record.subject)
-    const codec = recordCodec(id, resolved.recordSchema)
-    const { seed, record, plan } = resolved
+    const { seed, record, recordSchema, plan } = resolved
+    // The subject may have a newer schema by now: what is written says which one it is written in.
+    const codec = recordCodec(await this.#ports.registry.idOf(record.subject, recordSchema), recordSchema)
     const keyType = codec.fields.find(({ name }) => name === record.key)?.type ?? { kind: 'string' }
     const at = canaryContent({ runId, seed, load: plan.load, record, fields: codec.fields })
     return { codec, keyType, at, toChange: fieldToChange(resolved, codec.fields) }

@@ -78,7 +78,7 @@ export async function readPlans(folder: string = PLANS_FOLDER): Promise<Readonly
 async function readRecordSchemaText(registry: Registry, subject: string, log: Log): Promise<string> {
   for (;;) {
     try {
-      return JSON.stringify((await registry.latest(subject)).schema)
+      return (await registry.latest(subject)).text
     } catch (error) {
       log.warn({ subject, err: error }, 'waiting for the schema of the record at the source')
       await sleep(SCHEMA_RETRY_MS)

@@ -25,8 +25,6 @@ const search = createCanarySearch({
   kafka: connectKafka({ brokers: ['nowhere:1'], clientId: 'assay.test' }),
   identityField: 'trade_id',
   registry: {
-    register: () => Promise.resolve(OURS),
-    latest: () => Promise.resolve({ id: OURS, schema: {} }),
     schemaById: (id) => {
       const schema = schemas.get(id)
       if (schema !== undefined) return Promise.resolve(schema)

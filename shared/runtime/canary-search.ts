@@ -47,7 +47,7 @@ export function createCanarySearch({
   identityField,
 }: {
   kafka: KafkaLink
-  registry: Registry
+  registry: Pick<Registry, 'schemaById'>
   identityField: string
 }): CanarySearch {
   const codecs = new Map<number, Promise<RecordReader>>()

@@ -6,7 +6,10 @@ export interface Registry {
   register(subject: string, schema: unknown): Promise<number>
   /** The Avro schema of an id as a plain object: the same object each time. */
   schemaById(id: number): Promise<object>
-  latest(subject: string): Promise<{ readonly id: number; readonly schema: object }>
+  /** The newest schema of the subject, in the text it was registered with: some registries find it again by that alone. */
+  latest(subject: string): Promise<{ readonly id: number; readonly text: string }>
+  /** The id of a schema that the subject has, given in the registry's own text. Throws SCHEMA_UNKNOWN where it has it not. */
+  idOf(subject: string, text: string): Promise<number>
 }
 
 const REQUEST_TIMEOUT_MS = 5_000
@@ -23,9 +26,7 @@ export function createRegistry(url: string): Registry {
     async register(subject, schema) {
       const path = encodeURIComponent(subject)
       const registered = await ask(`${url}/subjects/${path}/versions`, { method: 'POST', body: { schema: JSON.stringify(schema) } })
-      const id = field(registered, 'id')
-      if (typeof id !== 'number')
-        throw new AssayError('REGISTRY_UNAVAILABLE', `register ${subject}: expected a numeric id, got ${String(id)}`)
+      const id = idIn(registered, `register ${subject}`)
       // Afterwards, for some registries know no settings of a subject that is not there yet.
       await ask(`${url}/config/${path}`, { method: 'PUT', body: { compatibility: 'BACKWARD' } })
       return id
@@ -40,12 +41,20 @@ export function createRegistry(url: string): Registry {
     },
     async latest(subject) {
       const answer = await ask(`${url}/subjects/${encodeURIComponent(subject)}/versions/latest`)
-      const id = field(answer, 'id')
-      if (typeof id !== 'number')
-        throw new AssayError('REGISTRY_UNAVAILABLE', `latest schema of ${subject}: expected a numeric id, got ${String(id)}`)
-      const schema = byId.get(id) ?? parseSchema(answer)
-      byId.set(id, schema)
-      return { id, schema }
+      const id = idIn(answer, `latest schema of ${subject}`)
+      byId.set(id, byId.get(id) ?? parseSchema(answer))
+      return { id, text: String(field(answer, 'schema')) }
+    },
+    async idOf(subject, text) {
+      try {
+        const answer = await ask(`${url}/subjects/${encodeURIComponent(subject)}`, { method: 'POST', body: { schema: text } })
+        return idIn(answer, `look up a schema of ${subject}`)
+      } catch (cause) {
+        if (!(cause instanceof AssayError) || cause.code !== 'SCHEMA_UNKNOWN') throw cause
+        throw new AssayError('SCHEMA_UNKNOWN', `subject ${subject} does not have this schema, or no longer: ${text.slice(0, 100)}`, {
+          cause,
+        })
+      }
     },
   }
 }
@@ -74,6 +83,12 @@ async function ask(url: string, { method, body }: Question = { method: 'GET' }):
     codeOf(response.status),
     `${doing}: expected status 200, got ${response.status}: ${text.slice(0, EXCERPT_LENGTH_MAX)}`,
   )
+}
+
+function idIn(answer: unknown, doing: string): number {
+  const id = field(answer, 'id')
+  if (typeof id !== 'number') throw new AssayError('REGISTRY_UNAVAILABLE', `${doing}: expected a numeric id, got ${String(id)}`)
+  return id
 }
 
 function codeOf(status: number): ErrorCode {
