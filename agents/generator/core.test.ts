@@ -104,6 +104,13 @@ describe('the generator', () => {
     expect(played.until(6_000).take('keep-intent')).toEqual([])
   })
 
+  test('lets go of what it writes with once the run is over, and only then', () => {
+    const played = toTheEnd(begun(), (canaries) => ({ acknowledged: canaries }))
+    expect([outcomes(played), played.take('forget-run')]).toEqual([['ok'], []])
+    played.hear(told('run-judged', { atMs: played.nowMs })).until(played.nowMs + 1_000)
+    expect(played.take('forget-run')).toEqual([{ type: 'forget-run', runId: RUN }])
+  })
+
   test('gives up at the timeout of its stage', () => {
     const played = begun().until(30_400)
     expect(played.saidOf('stage-ended')).toMatchObject([{ outcome: 'inconclusive', reason: 'not done within 30000 ms' }])

@@ -57,6 +57,8 @@ export type GeneratorEffect =
       readonly epochMs: number
       readonly resolved: ResolvedRun
     }
+  /** The run is over: what is kept to write its canaries is not needed any more. */
+  | { readonly type: 'forget-run'; readonly runId: string }
 
 interface GeneratorWork {
   readonly stage: string
@@ -153,7 +155,9 @@ function onTick(state: GeneratorState): GeneratorEffect[] {
   }
   for (const runId of claims.keys()) {
     const run = book.runs.get(runId)
-    if (run === undefined || isOver(book, run, nowMs)) claims.delete(runId)
+    if (run !== undefined && !isOver(book, run, nowMs)) continue
+    claims.delete(runId)
+    effects.push({ type: 'forget-run', runId })
   }
   return effects
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { AssayError } from '../../shared/core/errors.ts'
 import { RUN, recordSchema, resolvedOf, topology } from '../../shared/core/told-run.fixture.ts'
@@ -75,5 +76,22 @@ describe('a run', () => {
     // Asked for again with the next chunk: a registry may have been restored.
     registered.set(recordSchema, ID)
     expect(await write()).toMatchObject({ acknowledged: canaries, failed: [] })
+  })
+
+  test('is let go of when it is over, with all that was kept for it, and no chunk that waits is lost by that', async () => {
+    const forget = () => {
+      shell.perform({ type: 'forget-run', runId: RUN }, () => undefined)
+    }
+    const first = write()
+    forget()
+    for (const outcome of await Promise.all([first, write()])) expect(outcome).toMatchObject({ acknowledged: canaries })
+    expect(asked).toBe(1)
+    forget()
+    await setImmediate()
+    // What nothing is kept for is made anew.
+    await write()
+    expect(asked).toBe(2)
+    await write()
+    expect(asked).toBe(2)
   })
 })

@@ -73,6 +73,9 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
         )
         return
       }
+      case 'forget-run':
+        this.#forget(effect.runId)
+        return
       case 'publish':
       case 'request':
       case 'share-work':
@@ -166,6 +169,16 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
         this.#traced.measured(resolved.plan, { runId, hop: SOURCE_HOP }, { ...canary, latencyMs: endMs - canary.dueMs })
     }
     metrics.observe('assay_generator_write_seconds', (endMs - startMs) / 1000)
+  }
+
+  /** Once its last chunk is handed over: one that waits for its turn still needs the source. */
+  #forget(runId: string): void {
+    const written = this.#written.get(runId)
+    void written?.then(() => {
+      if (this.#written.get(runId) !== written) return
+      this.#written.delete(runId)
+      this.#sources.delete(runId)
+    })
   }
 
   #sourceOf(runId: string, resolved: ResolvedRun): Promise<RunSource> {
