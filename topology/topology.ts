@@ -56,7 +56,9 @@ export type FieldHint = z.infer<typeof fieldHint>
 export const recordShape = z.strictObject({
   subject: z.string().describe('Registry subject of the records at the source.'),
   identity: fieldName.describe('The field that carries the canary id.'),
-  marker: z.strictObject({ field: fieldName, value: z.string() }).describe('How real consumers tell a canary.'),
+  marker: z
+    .strictObject({ field: fieldName, value: z.string() })
+    .describe('How real consumers tell a canary: a text, in a field of type string or enum.'),
   key: fieldName.describe('The field that is the message key: one value for each stream, so that a stream keeps its order.'),
   eventTime: fieldName.nullable().default(null).describe('The field that holds the event time; it grows with seq.'),
   fields: z.record(fieldName, fieldHint).default({}),

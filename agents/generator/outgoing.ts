@@ -16,6 +16,21 @@ export interface RunSource {
   readonly toChange: RecordField | null
 }
 
+export interface MadeCanary {
+  readonly records: readonly OutgoingCanary[]
+  /** Why nothing can be written for it; null where it can. */
+  readonly refusal: string | null
+}
+
+/** Content that does not fit the schema is the topology's fault, and ends no agent: it is not written, and that is told. */
+export function makeCanary(of: RecordsOf): MadeCanary {
+  try {
+    return { records: recordsOf(of), refusal: null }
+  } catch (error) {
+    return { records: [], refusal: `a canary cannot be encoded: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
 /** What is to be written for one canary: one record, unless a defect is planted with it. */
 export function recordsOf({ runId, canary, source, resolved }: RecordsOf): OutgoingCanary[] {
   const { stream, seq } = canary

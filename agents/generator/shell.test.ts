@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { CanarySet } from '../../shared/core/canary-set.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { RUN, recordSchema, resolvedOf, topology } from '../../shared/core/told-run.fixture.ts'
 import { createLog } from '../../shared/runtime/log.ts'
@@ -76,6 +77,25 @@ describe('a run', () => {
     // Asked for again with the next chunk: a registry may have been restored.
     registered.set(recordSchema, ID)
     expect(await write()).toMatchObject({ acknowledged: canaries, failed: [] })
+  })
+
+  test('of which the schema cannot hold some canaries goes on with the others; those have failed, and why is told', async () => {
+    const schema = JSON.parse(recordSchema) as { fields: object[] }
+    const side = { name: 'side', type: { type: 'enum', name: 'Side', symbols: ['BUY', 'SELL'] } }
+    const withSide = JSON.stringify({ ...schema, fields: [...schema.fields, side] })
+    registered.set(withSide, ID)
+    const resolved = resolvedOf()
+    const fields = { side: { oneOf: ['BUY', 'SEL'], edges: true } }
+    const { acknowledged, unknown, failed, reason } = await write({
+      ...resolved,
+      recordSchema: withSide,
+      record: { ...resolved.record, fields },
+    })
+    const sizes = [acknowledged, failed].map((wire) => CanarySet.of(wire).size)
+    expect(sizes).toEqual([written.length, 20 - written.length])
+    expect(sizes.every((size) => size > 0)).toBe(true)
+    expect(unknown).toEqual([])
+    expect(reason).toMatch(/^a canary cannot be encoded: .*SEL/)
   })
 
   test('is let go of when it is over, with all that was kept for it, and no chunk that waits is lost by that', async () => {

@@ -16,11 +16,11 @@ import { createTracedLatencies, type TracedLatencies } from '../../shared/runtim
 import { SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
-import type { CanaryWriter, OutgoingCanary } from './canary-writers.ts'
+import type { CanaryWriter } from './canary-writers.ts'
 import type { ChunkOutcome, GeneratorEffect, GeneratorEvent } from './core.ts'
 import { TRACED } from './metrics.ts'
 import type { Chunk } from './pace.ts'
-import { recordsOf, type RunSource } from './outgoing.ts'
+import { makeCanary, type MadeCanary, type RunSource } from './outgoing.ts'
 import { fieldToChange, jointOutcome, turnOf } from './planting.ts'
 
 export interface GeneratorPorts {
@@ -145,6 +145,7 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
     }
     // What is handed over keeps its order; the next chunk need not wait for these acknowledgements.
     void Promise.all(turns).then(() => {
+      if (tally.unmadeReason !== null) log.error({ runId, reason: tally.unmadeReason }, 'canaries cannot be made')
       send({ type: 'chunk-written', runId, chunk, outcome: tally.outcome() })
     })
   }
@@ -152,14 +153,15 @@ export class GeneratorShell implements Shell<GeneratorEvent, GeneratorEffect> {
   async #sendTurn(of: { runId: string; turn: readonly Due[]; source: RunSource; resolved: ResolvedRun }, tally: ChunkTally): Promise<void> {
     const { runId, turn, source, resolved } = of
     const { clock, metrics } = this.#ports.agent
-    const records = turn.map((canary) => recordsOf({ runId, canary, source, resolved }))
+    const made = turn.map((canary) => makeCanary({ runId, canary, source, resolved }))
     const startMs = clock.nowMs()
-    const written = await this.#ports.writer.write(records.flat())
+    const written = await this.#ports.writer.write(made.flatMap(({ records }) => records))
     const endMs = clock.nowMs()
     const at = this.#spans.at({ runId, resolved }, SOURCE_HOP)
     let next = 0
     for (const [index, canary] of turn.entries()) {
-      const outcomes = written.slice(next, (next += (records[index] as OutgoingCanary[]).length))
+      const { records, refusal } = made[index] as MadeCanary
+      const outcomes = refusal === null ? written.slice(next, (next += records.length)) : [tally.unmade(refusal)]
       const outcome = jointOutcome(outcomes)
       tally.add(canary, outcome, outcomes)
       if (!isMirror(resolved.plan.load, canary.stream)) tally.took(outcome, endMs - canary.dueMs)
@@ -229,9 +231,17 @@ class ChunkTally {
   readonly #latency = new LatencySketch()
   #heldBackMs = 0
   #reason: string | null = null
+  /** Why a canary could not be made; null where all could. */
+  unmadeReason: string | null = null
 
   heldBack(ms: number): void {
     this.#heldBackMs = Math.max(this.#heldBackMs, Math.round(ms))
+  }
+
+  /** What was not sent has failed for certain. */
+  unmade(reason: string): RecordOutcome {
+    this.unmadeReason = reason
+    return { outcome: 'failed', partition: null, reason }
   }
 
   /** The canary with the outcomes of all that was written for it. */

@@ -125,6 +125,14 @@ describe('a request', () => {
     expect(effect).toMatchObject({ fact: { kind: 'request-refused', problems: [expect.stringContaining('price')] } })
   })
 
+  test('that does not fit the record is refused: a value that the type of its field cannot hold', () => {
+    const marker = { field: 'price', value: 'XTST' }
+    const config = configOf('generator', { topology: { ...topology, record: { ...topology.record, marker } } })
+    const [effect] = answersOf(initBase(config), request())
+    const problems = ['record.marker: expected a field of type string or enum, got price of type decimal']
+    expect(effect).toMatchObject({ fact: { kind: 'request-refused', problems } })
+  })
+
   test('that nobody can read is refused with its start', () => {
     const event: BusEvent = { type: 'control-unreadable', offset: 3, problems: ['kind: expected …, got 7'], excerpt: '{"kind":7}' }
     expect(answer(event)).toMatchObject({

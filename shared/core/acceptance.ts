@@ -14,6 +14,7 @@ import { readRecordSchema } from './record-schema.ts'
 import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook } from './run-book.ts'
 import { dropPastRequests, windowsToRequest } from './schedule.ts'
 import { isOfEndedSeries } from './series.ts'
+import { shapeProblems } from './shape-problems.ts'
 import { everything, nothing, SILENT_MS, type Shares } from './shares.ts'
 
 export interface Speaker {
@@ -239,11 +240,12 @@ function targetProblems(plan: Plan, topology: Topology): string[] {
   })
 }
 
-/** A topology that does not fit the record's schema shows when the first canary is made: make one. */
+/** A topology that names what the record's schema has not shows when the first canary is made: make one. What it holds must fit, too. */
 function contentProblems(run: ResolvedRun, runId: string): string[] {
   try {
-    canaryContent({ runId, seed: run.seed, load: run.plan.load, record: run.record, fields: readRecordSchema(run.recordSchema) })(0, 0)
-    return []
+    const fields = readRecordSchema(run.recordSchema)
+    canaryContent({ runId, seed: run.seed, load: run.plan.load, record: run.record, fields })(0, 0)
+    return shapeProblems(run.record, fields)
   } catch (error) {
     if (error instanceof AssayError && error.code === 'INPUT_INVALID') return [error.message]
     throw error
