@@ -99,11 +99,15 @@ test.each<Case>([
 })
 
 const at = (snapshotId: bigint, timestampMs: number) => ({ snapshotId, timestampMs })
-test('a snapshot can be seen when its branch came to it', () => {
+test.each([
+  ['committed one after the other', [at(1n, 1), at(A, 20), at(B, 50), at(4n, 60)], [1, 20, 50, 60]],
+  ['published by a fast-forward', [at(1n, 1), at(B, 50), at(4n, 60)], [1, 50, 50, 60]],
+  ['and gone on after the table was set back to one of them', [at(1n, 1), at(A, 20), at(9n, 30), at(A, 40), at(4n, 60)], [1, 20, 60, 60]],
+  ['set back and forward again', [at(1n, 1), at(B, 20), at(4n, 30), at(1n, 40), at(A, 50), at(4n, 60)], [1, 20, 20, 30]],
+  ['of a branch that has no log', [], [1, 1, 1, 1]],
+] as const)('a snapshot can be seen when its branch first came to it: %s', (...[, snapshotLog, seenAtMs]) => {
   const table = tableOf(chain, 4n)
-  const logged = { ...table, snapshotLog: [at(1n, 1), at(B, 50), at(4n, 60)] }
-  expect(visibleAtMs(logged, table.snapshots)).toEqual([1, 50, 50, 60])
-  expect(visibleAtMs(table, table.snapshots)).toEqual([1, 1, 1, 1])
+  expect(visibleAtMs({ ...table, snapshotLog: [...snapshotLog] }, table.snapshots)).toEqual(seenAtMs)
 })
 
 test('a branch stands where its ref says, a tag or none nowhere', () => {

@@ -177,18 +177,20 @@ export function followLineage(
 }
 
 /**
- * When each of these snapshots, oldest first up to the tip, could be seen: its own time, or later where the branch came
- * to it by a fast-forward. Only of the main branch is there a log.
+ * When each of these snapshots, oldest first up to the tip, could first be seen: its own time, or later where the branch
+ * came to it by a fast-forward. That the branch was set back to one later does not make it younger. Only of the main
+ * branch is there a log.
  */
 export function visibleAtMs({ snapshotLog }: TableMetadata, snapshots: readonly Snapshot[]): number[] {
-  const logged = new Map(snapshotLog.map(({ snapshotId, timestampMs }) => [snapshotId, timestampMs]))
-  let laterMs: number | null = null
+  const logged = new Map(snapshotLog.toReversed().map(({ snapshotId, timestampMs }) => [snapshotId, timestampMs]))
+  let firstMs = Infinity
   return snapshots
-    .map(({ snapshotId, timestampMs }) => ({ atMs: logged.get(snapshotId) ?? null, timestampMs }))
+    .map(({ snapshotId, timestampMs }) => ({ atMs: logged.get(snapshotId) ?? Infinity, timestampMs }))
     .reverse()
     .map(({ atMs, timestampMs }) => {
-      laterMs = atMs ?? laterMs
-      return Math.max(timestampMs, laterMs ?? timestampMs)
+      // Who sees a snapshot sees those it stands on.
+      firstMs = Math.min(firstMs, atMs)
+      return firstMs === Infinity ? timestampMs : Math.max(timestampMs, firstMs)
     })
     .reverse()
 }

@@ -229,7 +229,7 @@ export const mutants: readonly Mutant[] = [
     'return { kept: followed, undone: [], next, gap: true, tip }',
     'return { kept: followed, undone: [], next, gap: false, tip }',
   ),
-  metadata('a commit is seen before its branch is published', 'Math.max(timestampMs, laterMs ?? timestampMs)', 'timestampMs'),
+  metadata('a commit is seen before its branch is published', 'Math.max(timestampMs, firstMs)', 'timestampMs'),
   changes('equality deletes reach the rows of their own commit', 'deletes.dataSequenceNumber > data.dataSequenceNumber &&', ''),
   bounds('bounds may be narrower than the values', 'order(greatest, to) > 0', 'order(greatest, to) > 1'),
   plan('files that deletes reach are not read', '...touched.map((file) => ({ file, before: true, after: true, isNew: false })),', ''),
