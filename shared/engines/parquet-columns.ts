@@ -1,4 +1,4 @@
-import { isBoundable, type ActualColumn, type Comparable } from '../iceberg/column-bounds.ts'
+import { COMPARED_BYTES_MAX, isBoundable, type ActualColumn, type Comparable } from '../iceberg/column-bounds.ts'
 import type { SchemaField } from '../iceberg/metadata.ts'
 import { quoteIdentifier, quoteText } from './duckdb.ts'
 import type { DuckDb, SqlRow, SqlValue } from './duckdb.ts'
@@ -115,8 +115,7 @@ function endOf(rows: readonly SqlRow[], at: number): number {
   return next
 }
 
-/** So many characters of a text's least and greatest value are compared: bounds are shorter. */
-const TEXT_CHARS_MAX = 4_096
+const hexSql = (bytes: string) => `left(hex(${bytes}), ${2 * COMPARED_BYTES_MAX})`
 
 const forms: readonly (readonly [type: RegExp, sql: (value: string) => string, parse: (text: string) => Comparable])[] = [
   [/^(int|long)$/, (value) => `CAST(${value} AS VARCHAR)`, BigInt],
@@ -126,8 +125,8 @@ const forms: readonly (readonly [type: RegExp, sql: (value: string) => string, p
   [/^(float|double)$/, (value) => `CAST(CAST(${value} AS DOUBLE) AS VARCHAR)`, (text) => Number(text.replace('inf', 'Infinity'))],
   [/^decimal\(/, (value) => `replace(CAST(${value} AS VARCHAR), '.', '')`, BigInt],
   [/^boolean$/, (value) => `CAST(CAST(${value} AS INTEGER) AS VARCHAR)`, BigInt],
-  [/^string$/, (value) => `hex(encode(left(${value}, ${TEXT_CHARS_MAX})))`, (text) => Buffer.from(text, 'hex')],
-  [/^(binary|fixed)/, (value) => `hex(${value})`, (text) => Buffer.from(text, 'hex')],
+  [/^string$/, (value) => hexSql(`encode(left(${value}, ${COMPARED_BYTES_MAX}))`), (text) => Buffer.from(text, 'hex')],
+  [/^(binary|fixed)/, hexSql, (text) => Buffer.from(text, 'hex')],
 ]
 const formOf = (type: string) => forms.find(([pattern]) => pattern.test(type))
 

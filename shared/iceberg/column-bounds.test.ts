@@ -113,4 +113,22 @@ describe('columns of a real file', () => {
       columns: [{ fieldId: 1, name: 'c', type, valueCount: 3, nullCount: nulls, least, greatest }],
     })
   })
+
+  const LONG = 5_000
+  test.each([
+    ['of any length hold', 'b'.repeat(LONG), 'y'.repeat(LONG), 0],
+    ['that are cut hold', 'b'.repeat(4_096), `${'y'.repeat(4_096)}z`, 0],
+    ['that are false at the beginning do not', `c${'b'.repeat(LONG)}`, `x${'y'.repeat(LONG)}`, 2],
+  ])('bounds of long texts %s', async (...[, lower, upper, faultCount]) => {
+    for (const [type, sql] of [
+      ['string', ''],
+      ['binary', '::BLOB'],
+    ] as const) {
+      const path = join(scratch.folder, `long-${type}.parquet`)
+      const values = ['b', 'y'].map((letter) => `repeat('${letter}', ${LONG})${sql}`)
+      await scratch.db.query(`COPY (SELECT unnest([${values.join(', ')}]) AS c) TO ${quoteText(path)} (FORMAT parquet, FIELD_IDS {c: 1})`)
+      const { columns } = await measureColumns(scratch.db, path, [{ id: 1, name: 'c', required: false, type }])
+      expect(falseBounds(stated(text(lower), text(upper)), columns)).toHaveLength(faultCount)
+    }
+  })
 })

@@ -1,6 +1,9 @@
 /** Values are compared as one of these: integers and decimals as unscaled bigint, text and bytes by their bytes. */
 export type Comparable = bigint | number | Uint8Array
 
+/** So many first bytes of texts and bytes are compared, of the values as of their bounds: both may be of any length. */
+export const COMPARED_BYTES_MAX = 4_096
+
 /** What a file holds of one column. `least` and `greatest` are null where it holds no value that could be compared. */
 export interface ActualColumn {
   readonly fieldId: number
@@ -41,7 +44,7 @@ const decoders: readonly (readonly [type: RegExp, decode: (bytes: Uint8Array) =>
   [/^(float|double)$/, floating],
   [/^decimal\(/, unscaled],
   [/^boolean$/, (bytes) => (bytes.length === 1 ? BigInt(bytes[0] as number) : null)],
-  [/^(string|binary|fixed\[\d+\])$/, (bytes) => bytes],
+  [/^(string|binary|fixed\[\d+\])$/, (bytes) => bytes.subarray(0, COMPARED_BYTES_MAX)],
 ]
 
 /** Null for a type whose bounds are not compared, and for bytes that are none of the type. */
