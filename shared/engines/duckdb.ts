@@ -46,7 +46,7 @@ export type Column = { name: string } & (
   | { type: 'varchar'; values: readonly (string | null)[] }
   | { type: 'bigint'; values: readonly (bigint | null)[] }
   | { type: 'integer'; values: readonly (number | null)[] }
-  | { type: 'double'; values: readonly (number | null)[] }
+  | { type: 'double'; values: readonly (number | null)[] | Float64Array }
   | { type: 'boolean'; values: readonly (boolean | null)[] }
   | { type: 'blob'; values: readonly (Uint8Array | null)[] }
   | { type: 'decimal'; precision: number; scale: number; values: readonly (bigint | null)[] }
@@ -248,6 +248,8 @@ function engineValues(column: Column, { first, last }: { first: number; last: nu
       return column.values.slice(first, last).map((value) => (value === null ? null : mapValue(value)))
     case 'blob':
       return column.values.slice(first, last).map((value) => (value === null ? null : new DuckDBBlobValue(value)))
+    case 'double':
+      return Array.from(column.values.slice(first, last))
     default:
       return column.values.slice(first, last)
   }

@@ -139,8 +139,9 @@ function positionsSql({ files }: Batch, deletes: readonly LocalFile[]): string {
 async function vectorSql(db: DuckDb, { files }: Batch, { file, path }: LocalFile): Promise<string> {
   const positions = deletedPositions(await readFile(path), file)
   const decoded = `${path}-${file.contentOffset}.positions.parquet`
-  await db.appendColumns(decoded, [{ name: 'assay_row', type: 'bigint', values: positions.map(BigInt) }])
-  await db.query(`COPY temp.${quoteIdentifier(decoded)} TO ${quoteText(decoded)} (FORMAT parquet)`)
+  await db.appendColumns(decoded, [{ name: 'assay_row', type: 'double', values: positions }])
+  const rows = `SELECT CAST(assay_row AS BIGINT) AS assay_row FROM temp.${quoteIdentifier(decoded)}`
+  await db.query(`COPY (${rows}) TO ${quoteText(decoded)} (FORMAT parquet)`)
   await db.query(`DROP TABLE IF EXISTS temp.${quoteIdentifier(decoded)}`)
   const reached = files.filter((one) => one.file.path === file.referencedDataFile)
   return `SELECT assay_file, assay_row FROM read_parquet(${quoteText(decoded)}), unnest(${listSql(pathsOf(reached))}) assay_of(assay_file)`

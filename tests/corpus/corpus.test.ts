@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { tableRowsSql, type LocalFile } from '../../shared/engines/table-rows.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
+import { deletedPositions, MAX_DELETED_POSITIONS } from '../../shared/iceberg/deletion-vectors.ts'
+import type { DataFile } from '../../shared/iceberg/manifests.ts'
 import type { Snapshot, TableMetadata, TableSchema } from '../../shared/iceberg/metadata.ts'
 import { ManifestReader, readLiveFiles, readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
 import { canonicalRows } from './canonical-rows.ts'
@@ -117,6 +120,51 @@ test.each([
   )
   expect(error).toMatchObject({ code: 'METADATA_BROKEN', message: expect.stringContaining(path) as string })
   expect(error?.message).toMatch(why)
+})
+
+const CONTAINER = 65_536
+
+/** A deletion vector of this many positions from 0 on, in whole containers of one run each, and what a manifest says of it. */
+function vectorOf(positions: number, recordCount = positions): { puffin: Buffer; file: DataFile } {
+  const count = positions / CONTAINER
+  const bitmap = Buffer.alloc(16 + Math.ceil(count / 8) + count * 14)
+  bitmap.writeBigUInt64LE(1n)
+  bitmap.writeUInt32LE(12_347 + (count - 1) * 65_536, 12)
+  const headersAt = 16 + Math.ceil(count / 8)
+  bitmap.fill(0xff, 16, headersAt)
+  for (let i = 0; i < count; i++) {
+    bitmap.writeUInt16LE(i, headersAt + i * 4)
+    bitmap.writeUInt16LE(CONTAINER - 1, headersAt + i * 4 + 2)
+    // Behind headers and offsets: one run, from 0, and so many more.
+    bitmap.writeUInt16LE(1, headersAt + count * 8 + i * 6)
+    bitmap.writeUInt16LE(CONTAINER - 1, headersAt + count * 8 + i * 6 + 4)
+  }
+  const checked = Buffer.concat([Buffer.from('d1d33964', 'hex'), bitmap])
+  const around = Buffer.alloc(8)
+  around.writeUInt32BE(checked.length)
+  around.writeUInt32BE(crc32(checked), 4)
+  const blob = Buffer.concat([around.subarray(0, 4), checked, around.subarray(4)])
+  const file = { path: 's3://w/v.puffin', contentOffset: 4, contentSizeBytes: blob.length, recordCount } as DataFile
+  return { puffin: Buffer.concat([Buffer.from('PFA1'), blob, Buffer.from('PFA1')]), file }
+}
+
+test('the positions of a deletion vector lie outside of the heap, of which an agent has little, up to the most that is taken', () => {
+  const most = MAX_DELETED_POSITIONS - (MAX_DELETED_POSITIONS % CONTAINER)
+  const { puffin, file } = vectorOf(most)
+  const beforeBytes = process.memoryUsage().heapUsed
+  const positions = deletedPositions(puffin, file)
+  expect(process.memoryUsage().heapUsed - beforeBytes).toBeLessThan(16 * 2 ** 20)
+  expect([positions.length, positions[0], positions.at(-1)]).toEqual([most, 0, most - 1])
+})
+
+test.each([
+  ['fewer positions than it has', CONTAINER * 8 - 1, 'METADATA_BROKEN', /expected 524287 positions as in the manifest, got more/],
+  ['more than it has', CONTAINER * 8 + 1, 'METADATA_BROKEN', /expected 524289 positions as in the manifest, got 524288/],
+  ['a negative count', -1, 'METADATA_BROKEN', /got -1/],
+  ['more than are taken', MAX_DELETED_POSITIONS + 1, 'LIMIT_REACHED', /4000001 positions, limit 4000000/],
+])('a deletion vector of which the manifest says %s is told', (...[, recordCount, code, message]) => {
+  const { puffin, file } = vectorOf(CONTAINER * 8, recordCount)
+  expect(() => deletedPositions(puffin, file)).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) as string }))
 })
 
 test.each(['gzip', 'zstd', 'snappy', 'uncompressed'])('a %s manifest cut short is METADATA_BROKEN, by name', async (codec) => {
