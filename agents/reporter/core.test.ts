@@ -3,7 +3,7 @@ import type { RunFact } from '../../schemas/results.ts'
 import { ABANDON_AFTER_MS } from '../../shared/core/admission.ts'
 import { START_WITHIN_MS } from '../../shared/core/run-book.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
-import { RUN, TABLE, accepted, cleanFacts, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
+import { RUN, TABLE, accepted, chaosPlan, cleanFacts, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
 import { judgeFromTopics } from '../../shared/core/judge-again.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
 import { reporterCore, type ReporterEffect, type ReporterEvent, type ReporterState } from './core.ts'
@@ -100,6 +100,20 @@ describe('the reporter', () => {
     ]
     const played = reporter(...clean.slice(0, -1), ...delayed)
     expect(played.caughtUp().until(1_000).asked).toEqual([])
+  })
+
+  test.each([
+    ['healed', []],
+    ['heal-failed', [`1 late at ${TABLE}`]],
+  ] as const)('leaves alone what a fault of ours that stands may excuse, and looks again when it is %s', (phase, reasons) => {
+    const changed = (said: 'injected' | typeof phase, atMs: number) => told('fault-changed', { phase: said, atMs, leaseUntilMs: 6_000 })
+    const late = told('violation-found', { violation: 'late', atMs: 1_500 })
+    const played = reporter(...cleanFacts(chaosPlan).slice(0, -1), changed('injected', 1_000), late)
+      .caughtUp()
+      .until(2_000)
+    expect(played.asked).toEqual([])
+    const early = played.hear(changed(phase, 2_000)).until(2_400).take('write-reports')
+    expect(early.flatMap(({ judgement }) => judgement.reasons)).toEqual(reasons)
   })
 
   test('publishes a verdict although a report could not be written', () => {

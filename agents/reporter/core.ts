@@ -36,7 +36,7 @@ export interface ReporterState {
   readonly reporting: Map<string, Reporting>
   /** How many facts had been heard when a judged run was last judged again. */
   readonly judgedAgain: Map<string, number>
-  /** How many violations a run under way had when it was last looked at. */
+  /** How many violations a run under way had, and steps of faults that may excuse them, when it was last looked at. */
   readonly lookedAt: Map<string, number>
 }
 
@@ -99,8 +99,9 @@ function reportWhatFails(state: ReporterState): ReporterEffect[] {
   for (const [runId, evidence] of works.evidence) {
     const run = book.runs.get(runId)
     if (run === undefined || run.judged !== null || reporting.has(runId)) continue
-    if (evidence.violations.size <= (lookedAt.get(runId) ?? 0)) continue
-    lookedAt.set(runId, evidence.violations.size)
+    const known = evidence.violations.size + evidence.faults.length
+    if (known <= (lookedAt.get(runId) ?? 0)) continue
+    lookedAt.set(runId, known)
     const judgement = judgeEarly(book, run, evidence)
     if (judgement !== null && isNews(run, judgement)) effects.push(report(state, { run, evidence, judgement, revision: null }))
   }

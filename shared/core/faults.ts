@@ -44,6 +44,19 @@ export function faultWindows(evidence: Evidence, run: RunState): FaultWindow[] {
   })
 }
 
+/** Of a run under way, faults that stand: each may go on to the end of its lease, and the pipeline then has its time to recover. */
+export function standingWindows(evidence: Evidence, run: RunState): FaultWindow[] {
+  return faultStages(run).flatMap((stage) => {
+    const injected = phaseOf(evidence, stage, 'injected')
+    if (injected === undefined || hasEnded(evidence, stage)) return []
+    const untilMs = injected.leaseUntilMs + stage.recoverWithinMs
+    return [{ name: nameOf(stage), fromMs: injected.atMs, untilMs, allowedUntilMs: untilMs }]
+  })
+}
+
+const hasEnded = (evidence: Evidence, stage: FaultStage) =>
+  (['healed', 'heal-failed', 'void'] as const).some((phase) => phaseOf(evidence, stage, phase) !== undefined)
+
 /**
  * Whether a fault of ours explains it: expected degradation, not a failure. A canary that was to be sent before the recovery may come late after it; one that was to be sent behind it meets a pipeline
  * that is whole again. Nothing told after the end of what the plan allows is forgiven.

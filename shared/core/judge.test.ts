@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Fact, RunFact } from '../../schemas/results.ts'
 import { judgeFromTopics } from './judge-again.ts'
-import { judge, unknownOf } from './judge.ts'
+import { judge, judgeEarly, unknownOf } from './judge.ts'
 import { API, CLEAN, RAW, RUN, TABLE, chaosPlan, cleanFacts, foldAll, latencyOf, smokePlan, told } from './told-run.fixture.ts'
 
 const judged = (facts: readonly RunFact[]) => {
@@ -310,6 +310,33 @@ describe('a fault of ours', () => {
   test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {
     expect(history(...life.filter(({ phase }) => phase !== 'healed'), found({ violation: 'late', atMs: 1_500 })).verdict).toBe('fail')
     expect(judged([...clean, found({ violation: 'late', atMs: 1_500 })]).verdict).toBe('fail')
+  })
+
+  describe('that stands', () => {
+    const standing = [changed('injected', 1_000, { leaseUntilMs: 6_000 }), changed('bit', 1_100)]
+    const early = (...facts: RunFact[]) => {
+      const { book, run, evidence } = foldAll([...cleanFacts(chaosPlan), ...facts])
+      return judgeEarly(book, run, evidence)
+    }
+
+    test.each<[what: string, facts: RunFact[], violation: Fact<'violation-found'>['violation'], atMs: number, isTold: boolean]>([
+      ['lateness while it stands', standing, 'late', 1_500, false],
+      ['slowness up to the end of its lease and what the plan allows then', standing, 'slow', 9_000, false],
+      ['lateness after that', standing, 'late', 9_001, true],
+      ['lateness before it', standing, 'late', 999, true],
+      ['loss while it stands', standing, 'lost', 1_500, true],
+      ['lateness while the pipeline may recover, once it is healed', [...standing, changed('healed', 2_000)], 'late', 5_000, false],
+      ['lateness after that', [...standing, changed('healed', 2_000)], 'late', 5_001, true],
+      ['lateness, once it could not be healed', [...standing, changed('heal-failed', 2_000)], 'late', 1_500, true],
+      ['lateness, once it turned out that it did not take hold', [...standing, changed('void', 2_000)], 'late', 1_500, true],
+    ])('leaves to the verdict what it may excuse: %s', (...[, facts, violation, atMs, isTold]) => {
+      expect(early(...facts, found({ violation, atMs }))?.reasons ?? []).toEqual(isTold ? [`1 ${violation} at ${TABLE}`] : [])
+    })
+
+    test('does not name what it may excuse as what to look at first', () => {
+      const late = (hop: string, atMs: number) => found({ violation: 'late', hop, atMs })
+      expect(early(...standing, late(RAW, 1_500), late(TABLE, 9_001))?.gravest).toEqual({ violation: 'late', hop: TABLE })
+    })
   })
 })
 

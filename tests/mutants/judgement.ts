@@ -124,8 +124,8 @@ export const mutants: readonly Mutant[] = [
   faults('a reader that never came back has seen all', 'if (ended === null) return `', 'if (ended === undefined) return `'),
   judge(
     'what is excused is told early',
-    'violationReasons(heldAgainst(run, evidence).counted)',
-    'violationReasons(standingViolations(evidence))',
+    'violationReasons(counted).map(({ text }) => text)',
+    'violationReasons(standingViolations(evidence)).map(({ text }) => text)',
   ),
   reporter('a run is told early after its verdict', 'run.judged !== null || !isNews(run, judgement)', '!isNews(run, judgement)'),
   reporter('a run is told early again and again', 'judgement !== null && isNews(run, judgement)', 'judgement !== null'),
