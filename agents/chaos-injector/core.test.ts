@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { told } from '../../shared/core/told-run.fixture.ts'
+import { foldStanding, STANDING_KEPT_MAX, type StandingFaults } from './standing.ts'
 import { AFTER_MS, DURATION_MS, LEASE_MS, RECOVER_WITHIN_MS, Story, TIMEOUT_MS, type Flaws } from './story.fixture.ts'
 
 const CLEAN = ['journalled', 'injected', 'bit', 'healed', 'recovered']
@@ -226,6 +228,46 @@ test('a lease of which the journal holds no trace was not healed as far as anybo
   story.run(1_000)
   expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'heal-failed'])
   expect(story.ended()).toMatchObject({ outcome: 'failed' })
+})
+
+/** Long enough to look at a lease once more. */
+const LOOK_AGAIN_MS = 31_000
+
+test('a fault that would not go is told as healed once another has healed it, and when; its stage has failed all the same', () => {
+  const story = flowing({ heals: false })
+  story.runUntil('heal-failed')
+  story.run(1_000)
+  story.healedByOthers()
+  const healedMs = story.nowMs
+  story.run(LOOK_AGAIN_MS)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'heal-failed', 'healed'])
+  expect(story.change('healed')).toMatchObject({ atMs: healedMs, fault: 'pause', target: 'connect', detail: 'state S' })
+  expect(story.ended()).toMatchObject({ outcome: 'failed' })
+  const looks = story.effects.length
+  story.restart()
+  story.run(2 * LOOK_AGAIN_MS)
+  expect([story.phases.at(-1), story.changes.length, story.effects.length]).toEqual(['healed', 5, looks])
+})
+
+test('back after the verdict, it goes on asking for a fault that stands, and says once that it was healed, and when', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  story.judged()
+  story.restart(1_000)
+  story.run(LOOK_AGAIN_MS)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit'])
+  story.healedByOthers()
+  const healedMs = story.nowMs
+  story.run(2 * LOOK_AGAIN_MS)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
+  expect(story.change('healed')).toMatchObject({ atMs: healedMs })
+  expect(story.effects.map(({ type }) => type)).toEqual(['inject', 'look-at-lease', 'look-at-lease', 'look-at-lease'])
+})
+
+test('of faults that nobody calls healed the newest are kept', () => {
+  const standing: StandingFaults = new Map()
+  for (let i = 0; i < 2 * STANDING_KEPT_MAX; i++) foldStanding(standing, told('fault-changed', { stage: `pause-${i}` }))
+  expect([standing.size, [...standing.values()].at(-1)?.stage]).toEqual([STANDING_KEPT_MAX, `pause-${2 * STANDING_KEPT_MAX - 1}`])
 })
 
 test('cancelled in the middle of the fault, it heals first and ends after', () => {

@@ -5,7 +5,7 @@ import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { recoveryOf } from '../../shared/core/recovery.ts'
-import { stagesToStart, stagesUnderWay, type RunState } from '../../shared/core/run-book.ts'
+import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
 import {
   evidenceOf,
   foldWorks,
@@ -22,12 +22,7 @@ import {
 } from '../../shared/core/run-work.ts'
 import type { Stage } from '../../topology/plan.ts'
 import type { FaultName } from './faults/faults.ts'
-
-/** The stage a fault belongs to: one fault a stage. */
-interface At {
-  readonly runId: string
-  readonly stage: string
-}
+import { foldStanding, placeOf, type At, type StandingFaults } from './standing.ts'
 
 export type InjectorEvent =
   | BusEvent
@@ -56,7 +51,8 @@ type WorldEffect = Exclude<InjectorEffect, BusEffect>
 
 export interface InjectorState {
   readonly works: RunWorks
-  /** What this process has asked of the world, by `keyOf`: asked again after a while, forgotten with the stage. */
+  readonly standing: StandingFaults
+  /** What this process has asked of the world, by `keyOf`: asked again after a while, forgotten with the stage and its fault. */
   readonly asked: Map<string, { readonly at: At; readonly atMs: number }>
 }
 
@@ -71,9 +67,10 @@ const ASK_AGAIN_MS = 30_000
 
 export const injectorCore: AgentCore<AgentBaseConfig, InjectorState, InjectorEvent, InjectorEffect> = {
   name: 'chaos-injector',
-  init: (config) => ({ works: initWorks(config), asked: new Map() }),
+  init: (config) => ({ works: initWorks(config), standing: new Map(), asked: new Map() }),
   step(state, event): Step<InjectorState, InjectorEffect> {
     if (isBusEvent(event)) {
+      if (event.type === 'fact') foldStanding(state.standing, event.fact)
       const effects: InjectorEffect[] = foldWorks(state.works, event)
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
@@ -82,9 +79,13 @@ export const injectorCore: AgentCore<AgentBaseConfig, InjectorState, InjectorEve
 }
 
 function onWorldEvent(state: InjectorState, event: Exclude<InjectorEvent, BusEvent>): InjectorEffect[] {
-  const run = state.works.base.book.runs.get(event.runId)
+  const { book, nowMs } = state.works.base
+  const run = book.runs.get(event.runId)
   const stage = run?.resolved.plan.stages.find((candidate) => candidate.stage === event.stage)
-  if (run === undefined || stage === undefined || run.stages.get(event.stage)?.ended !== null) return []
+  const isEnded = run === undefined || stage === undefined || run.stages.get(event.stage)?.ended !== null
+  const standing = state.standing.get(placeOf(event))
+  if (standing !== undefined && (isEnded || isOver(book, run, nowMs))) return onLateEvent(state, standing, event)
+  if (isEnded) return []
   if (event.type === 'leases-cleared')
     return [
       sayEnded(
@@ -94,6 +95,14 @@ function onWorldEvent(state: InjectorState, event: Exclude<InjectorEvent, BusEve
       ),
     ]
   return stage.task === 'inject-fault' ? onLeaseEvent(state, { run, stage }, event) : []
+}
+
+/** What comes of a fault's lease when its stage is at its end: no verdict waits for it, but whoever watches does. */
+function onLateEvent(state: InjectorState, standing: Fact<'fault-changed'>, event: Exclude<InjectorEvent, BusEvent>): InjectorEffect[] {
+  if (event.type !== 'healed' || !event.ok) return []
+  const { runId } = standing
+  const { healedAtMs, detail } = event
+  return [tell(state, { ...standing, ...headOf(state.works, runId), phase: 'healed', atMs: healedAtMs, detail })]
 }
 
 type LeaseEvent = Exclude<InjectorEvent, BusEvent | { type: 'leases-cleared' }>
@@ -127,12 +136,26 @@ function onTick(state: InjectorState): InjectorEffect[] {
   const effects: InjectorEffect[] = []
   for (const { run, stage } of ofMyRuns(works, stagesToStart(book, injectorCore.name, nowMs)))
     effects.push(sayStarted(works, { runId: run.runId, stage: stage.stage }))
-  for (const { run, stage } of ofMyRuns(works, stagesUnderWay(book, injectorCore.name, nowMs))) {
+  const underWay = stagesUnderWay(book, injectorCore.name, nowMs)
+  for (const { run, stage } of ofMyRuns(works, underWay)) {
     if (stage.task === 'heal') effects.push(...clearLeases(state, run, stage))
     if (stage.task === 'inject-fault') effects.push(...carryOn(state, { run, stage }))
   }
-  for (const [key, { at }] of state.asked) if (book.runs.get(at.runId)?.stages.get(at.stage)?.ended !== null) state.asked.delete(key)
+  effects.push(...lookAfterLeftovers(state, underWay))
+  for (const [key, { at }] of state.asked)
+    if (!state.standing.has(placeOf(at)) && book.runs.get(at.runId)?.stages.get(at.stage)?.ended !== null) state.asked.delete(key)
   return effects
+}
+
+/**
+ * Faults that nobody called healed, and nobody else will: their stage has ended or their run is over, and a watchdog tells
+ * no one. Each instance asks, whoever has the run: the lease lies where it was written.
+ */
+function lookAfterLeftovers(state: InjectorState, underWay: readonly DueStage[]): InjectorEffect[] {
+  const places = new Set(underWay.map(({ run: { runId }, stage: { stage } }) => placeOf({ runId, stage })))
+  return [...state.standing].flatMap(([place, { runId, stage, target }]) =>
+    places.has(place) ? [] : ask(state, { type: 'look-at-lease', runId, stage, target }),
+  )
 }
 
 function clearLeases(state: InjectorState, run: RunState, stage: Stage): InjectorEffect[] {
@@ -215,10 +238,11 @@ interface Change {
   readonly atMs?: number
 }
 
-function change({ works }: InjectorState, context: FaultContext, what: Change): InjectorEffect {
+function change(state: InjectorState, context: FaultContext, what: Change): InjectorEffect {
+  const { works } = state
   const { run, stage } = context
   const head = headOf(works, run.runId)
-  return say(works, {
+  return tell(state, {
     kind: 'fault-changed',
     ...head,
     atMs: what.atMs ?? head.atMs,
@@ -230,6 +254,12 @@ function change({ works }: InjectorState, context: FaultContext, what: Change): 
     recoveryMs: what.recoveryMs ?? null,
     detail: what.detail,
   })
+}
+
+/** Folded at once, as all that is said. */
+function tell({ works, standing }: InjectorState, fact: Fact<'fault-changed'>): InjectorEffect {
+  foldStanding(standing, fact)
+  return say(works, fact)
 }
 
 const keyOf = (type: WorldEffect['type'], { runId, stage }: At) => `${type} ${runId} ${stage}`

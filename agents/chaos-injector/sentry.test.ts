@@ -44,6 +44,15 @@ test('a lease whose time is up is healed, verified and ended; one whose time is 
   expect(await sentry.look()).toEqual({ healed: [], problems: [] })
 })
 
+test('a call to the engine that fails is made again, and is no failed heal', async () => {
+  await writeLease(leasesDir, lease({ leaseUntilMs: 1 }))
+  engine.state.refuses = true
+  const looking = new Sentry(leasesDir).look()
+  await expect.poll(() => engine.looked.length).toBeGreaterThan(1)
+  engine.state.refuses = false
+  expect(await looking).toEqual({ healed: ['run.pause: container cccccccccccc is running'], problems: [] })
+})
+
 test('a wall clock that was set back does not lengthen a lease', async () => {
   await writeLease(leasesDir, lease({ leaseMs: 1 }))
   const sentry = new Sentry(leasesDir)
@@ -63,6 +72,8 @@ test('what cannot be healed is told, stays, and does not stop the others', async
   await writeLease(leasesDir, lease({ leaseId: 'b.pause', leaseUntilMs: 1 }))
   const { healed, problems } = await new Sentry(leasesDir).look()
   expect(healed).toHaveLength(1)
-  expect(problems).toEqual([expect.stringContaining('a.pause: ')])
+  expect(problems).toEqual([
+    expect.stringMatching(/^a\.pause: pause of connect is still there after 20 attempts to heal it: .+; its lease/),
+  ])
   expect((await openLeases(leasesDir)).leases).toHaveLength(1)
 })

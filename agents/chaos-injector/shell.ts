@@ -168,7 +168,7 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
       const lease = await readLease(leasePath(this.#ports.leasesDir, leaseIdOf(at)))
       if (lease === null) return await this.#endOf(at)
       const evidence = await faults[lease.fault].bit(lease.pinned)
-      if (evidence === null) return await this.#end(lease, 'found open, and without its fault, after a restart of the injector')
+      if (evidence === null) return await this.#end(lease, 'found open, and without its fault')
       const { runId, stage } = lease
       const detail = `lease ${lease.leaseId}, found standing after a restart of the injector`
       return { type: 'bitten', runId, stage, injectedAtMs: lease.injectingAtMs, evidence, detail }

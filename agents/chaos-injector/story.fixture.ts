@@ -164,6 +164,11 @@ export class Story {
     })
   }
 
+  judged(): void {
+    const counts = { factsHeard: 0, acknowledged: 0, unknown: 0, failed: 0, hops: [], recoveries: [], reports: [] }
+    this.tell({ kind: 'run-judged', verdict: 'inconclusive', reasons: [], gravest: null, revision: 0, ...counts })
+  }
+
   cancel(): void {
     const message = { kind: 'run-cancelled', runId: RUN, requestedBy: 't', reason: 'enough' } as const
     this.#step({ type: 'control', offset: 1, atMs: this.nowMs, message })

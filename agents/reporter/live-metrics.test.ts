@@ -155,11 +155,21 @@ test.each([
   [['injected', 'bit'], 1],
   [['injected', 'bit', 'healed'], 0],
   [['injected', 'heal-failed'], 1],
+  [['injected', 'heal-failed', 'healed'], 0],
   [['injected', 'void'], 0],
 ] as const)('a fault that was %s: %i active', async (phases, active) => {
   const facts = phases.map((phase) => told('fault-changed', { phase }))
   expect((await shown(live(accepted(chaosPlan), ...facts)))['assay_fault_active{fault="pause"}']).toBe(active)
   expect((await shown([...heard([accepted(chaosPlan), ...facts]), CAUGHT_UP]))['assay_fault_active{fault="pause"}']).toBe(active)
+})
+
+test('a fault stands beyond the verdict of its run, until it is told that it was healed; of many the newest count', async () => {
+  const active = async (...facts: ResultMessage[]) =>
+    (await shown(live(accepted(chaosPlan), ...facts)))['assay_fault_active{fault="pause"}']
+  const [injected, healed] = (['injected', 'healed'] as const).map((phase) => told('fault-changed', { phase })) as [RunFact, RunFact]
+  expect(await active(injected, told('run-judged'))).toBe(1)
+  expect(await active(injected, told('run-judged'), healed)).toBe(0)
+  expect(await active(...Array.from({ length: 300 }, (_, i) => told('fault-changed', { stage: `pause-${i}` })))).toBe(256)
 })
 
 test('an agent is heard', async () => {

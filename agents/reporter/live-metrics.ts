@@ -12,6 +12,7 @@ import { isRunFact, type RunState } from '../../shared/core/run-book.ts'
 import { production, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
 import { isWatched, watchedDefects } from '../../shared/core/watcher.ts'
 import type { CountedValue, Metrics, TracedValue } from '../../shared/runtime/metrics.ts'
+import { faultKinds } from '../../topology/plan.ts'
 import { hopName, SOURCE_HOP, type Topology } from '../../topology/topology.ts'
 import { inconclusiveReasonOf } from './inconclusive-reasons.ts'
 
@@ -31,6 +32,7 @@ interface Live {
 
 const RUNS_MAX = 64
 const JUDGED_KEPT = 256
+const FAULTS_KEPT = 256
 /** p95: looking up one record, and computing over the records of a window. */
 const ANSWER_WITHIN_SECONDS = { canary: 0.05, window: 0.1 } as const
 const VERDICTS = ['pass', 'fail', 'inconclusive'] as const
@@ -194,12 +196,15 @@ export class LiveMetrics {
     this.#metrics.observeMany('assay_hop_latency_seconds', values, { hop })
   }
 
+  /** A verdict ends no fault: one of a run that was judged stands until somebody says that it was healed. */
   #fault({ runId, stage, fault, phase }: Fact<'fault-changed'>): void {
     const key = `${runId} ${stage}`
     if (phase === 'injected') this.#faults.set(key, fault)
     if (phase === 'healed' || phase === 'void') this.#faults.delete(key)
-    const active = [...this.#faults.values()].filter((other) => other === fault).length
-    this.#metrics.set('assay_fault_active', active, { fault })
+    keepNewest(this.#faults, FAULTS_KEPT)
+    const standing = [...this.#faults.values()]
+    for (const kind of faultKinds)
+      this.#metrics.set('assay_fault_active', standing.filter((other) => other === kind).length, { fault: kind })
   }
 
   #judged(fact: Fact<'run-judged'>, { base, judgedEvidence }: RunWorks): void {

@@ -31,12 +31,12 @@ const phaseOf = ({ faults }: Evidence, { stage }: FaultStage, phase: Change['pha
 
 const nameOf = ({ fault, target }: FaultStage) => `${fault} of ${target}`
 
-/** From injection to recovery. */
+/** From injection to recovery. One that could not be healed in its time explains nothing, whoever healed it later. */
 export function faultWindows(evidence: Evidence, run: RunState): FaultWindow[] {
   return faultStages(run).flatMap((stage) => {
     const injected = phaseOf(evidence, stage, 'injected')
     const healed = phaseOf(evidence, stage, 'healed')
-    if (injected === undefined || healed === undefined) return []
+    if (injected === undefined || healed === undefined || phaseOf(evidence, stage, 'heal-failed') !== undefined) return []
     const recoveryMs = knownRecovery(evidence, run, stage)?.recoveryMs ?? Infinity
     const allowedUntilMs = healed.atMs + stage.recoverWithinMs
     const untilMs = Math.min(allowedUntilMs, healed.atMs + recoveryMs)

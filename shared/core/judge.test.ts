@@ -234,6 +234,12 @@ describe('a fault of ours', () => {
       'inconclusive',
       /could not be healed: no such process/,
     ],
+    [
+      'that could not be healed, and was by another later',
+      [...life.slice(0, 3), changed('heal-failed', 6_000, { detail: 'no answer' }), changed('healed', 9_000)],
+      'inconclusive',
+      /could not be healed: no answer/,
+    ],
   ])('%s', (...[, facts, verdict, reason]) => {
     const judgement = history(...facts)
     expect(judgement.verdict).toBe(verdict)
@@ -310,6 +316,8 @@ describe('a fault of ours', () => {
   test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {
     expect(history(...life.filter(({ phase }) => phase !== 'healed'), found({ violation: 'late', atMs: 1_500 })).verdict).toBe('fail')
     expect(judged([...clean, found({ violation: 'late', atMs: 1_500 })]).verdict).toBe('fail')
+    const late = [...life.slice(0, 3), changed('heal-failed', 6_000), found({ violation: 'late', atMs: 1_500 })]
+    expect(history(...late, changed('healed', 9_000))).toEqual(history(...late))
   })
 
   describe('that stands', () => {
