@@ -147,6 +147,13 @@ test.each([
   ])
 })
 
+test('refused: a group that is said to process into the first hop, where canaries are written', () => {
+  const text = reference.replace(/(topic: market\.trades\.raw\n)/, '$1    processedBy: { group: feed, topic: market.feed }\n')
+  expect(problemsOf(loadTopology('t.yaml', text, environment))).toEqual([
+    expect.stringMatching(/hops\.0: canaries are written to the first hop, expected topic:market\.trades\.raw without processedBy/),
+  ])
+})
+
 test.each([
   [
     'a second table: nobody says which of the two feeds the other',

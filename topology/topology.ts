@@ -215,6 +215,8 @@ export const topologySchema = z
         problem(
           `behind ${hopName(before)}, expected ${hopName(hop)} with processedBy of a group that reads ${before.topic}: what proves a loss there; got ${hop.processedBy?.topic ?? 'none'}`,
         )
+      if (hop.kind === 'topic' && index === 0 && hop.processedBy !== null)
+        problem(`canaries are written to the first hop, expected ${hopName(hop)} without processedBy`)
       if (hop.kind !== 'source') continue
       if (index > 0) problem('a source can only be the first hop')
       if (nats === undefined) problem('a source needs connections.nats')
