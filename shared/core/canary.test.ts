@@ -81,6 +81,42 @@ describe('a canary', () => {
     )
   })
 
+  test('keeps to its types where nothing is hinted, and to the ends of floating ranges in the width of the type', () => {
+    const typed = (name: string, type: object | string) => ({ name, type })
+    const decimal = (precision: number, scale: number) => ({ type: 'bytes', logicalType: 'decimal', precision, scale })
+    const narrow = readRecordSchema(
+      JSON.stringify({
+        ...(JSON.parse(recordSchema) as object),
+        fields: [
+          ...(JSON.parse(recordSchema) as { fields: object[] }).fields,
+          typed('rate', decimal(5, 4)),
+          typed('share', decimal(4, 4)),
+          typed('weight', 'float'),
+          typed('part', 'double'),
+        ],
+      }),
+    )
+    const hints = {
+      symbol: { perStream: 's{stream}-{run}' },
+      weight: { range: ['0.1', '0.9'], edges: false },
+      part: { range: ['-1', '1'], edges: false },
+    }
+    const shape = recordShape.parse({ ...record, fields: hints })
+    const made = canaryContent(sourceOf({ fields: narrow, record: shape, load: { ...load, edgeValuesEvery: 0 } }))
+    const of = (name: string) => Array.from({ length: 500 }, (_, seq) => made(0, seq)[name])
+    expect(of('rate').every((value) => (value as bigint) < 100_000n)).toBe(true)
+    expect(of('share').every((value) => (value as bigint) < 10_000n)).toBe(true)
+    for (const value of of('weight') as number[]) expect([value, value >= 0.1 && value <= 0.9]).toEqual([Math.fround(value), true])
+    expect(Math.max(...(of('part') as number[]))).toBeLessThanOrEqual(1)
+    expect(new Set(of('part')).size).toBeGreaterThan(100)
+  })
+
+  test('has a key always, though its field may be null', () => {
+    const nullable = fields.map((field) => (field.name === 'symbol' ? { ...field, nullable: true } : field))
+    const made = canaryContent(sourceOf({ fields: nullable }))
+    expect(Array.from({ length: 100 }, (_, seq) => made(1, seq)['symbol'])).toEqual(Array.from({ length: 100 }, () => at(1, 0)['symbol']))
+  })
+
   test('carries an edge value every so often, in one field, and never where identity would suffer', () => {
     const plain = canaryContent(sourceOf({ load: { ...load, edgeValuesEvery: 0 } }))
     const edged = new Set<string>()

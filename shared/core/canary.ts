@@ -40,7 +40,8 @@ export function canaryContent(source: CanarySource): CanaryAt {
   const special = new Set([record.identity, record.key, record.marker.field, record.eventTime])
   const makers = fields.map((field) => ({
     field,
-    make: ordinaryMaker(field, record.fields[field.name], runTagOf(runId)),
+    // A key keeps the order of its stream: there is always one.
+    make: ordinaryMaker(field.name === record.key ? { ...field, nullable: false } : field, record.fields[field.name], runTagOf(runId)),
     salt: fnv1a(`${seed}/${field.name}`),
   }))
   const edgy = makers.filter(({ field }) => !special.has(field.name) && (record.fields[field.name]?.edges ?? true))
@@ -130,7 +131,9 @@ function typedMaker({ name, type, runTag }: { name: string; type: FieldType; run
     }
     case 'decimal': {
       const least = parseDecimal(range?.[0] ?? '0', type.scale)
-      const span = parseDecimal(range?.[1] ?? '1000', type.scale) - least + 1n
+      const most = 10n ** BigInt(type.precision) - 1n
+      const usual = parseDecimal('1000', type.scale)
+      const span = (range === undefined ? (usual < most ? usual : most) : parseDecimal(range[1], type.scale)) - least + 1n
       return (draw) => least + ((BigInt(draw) * 0x9e3779b1n + BigInt(mix32(draw))) % span)
     }
     case 'boolean':
@@ -149,14 +152,28 @@ function typedMaker({ name, type, runTag }: { name: string; type: FieldType; run
     }
     case 'float':
     case 'double':
-      // Quarters are exact in either width, so equality is a fair test.
-      return (draw) => Number(range?.[0] ?? '0') + (draw % 4000) / 4
+      return floatingMaker(type.kind, range)
     case 'bytes':
       return (draw) => Uint8Array.of(draw & 255, (draw >>> 8) & 255, (draw >>> 16) & 255)
     case 'string-map':
       return (draw) => ({ desk: `desk-${draw % 7}`, venue_seq: String(draw >>> 8) })
     default:
       return type satisfies never
+  }
+}
+
+const FLOATING_STEPS = 4_000
+
+/** Equality must be a fair test: quarters are exact in either width, and what lies between given ends is brought to the width of the type. */
+function floatingMaker(kind: 'float' | 'double', range: FieldHint['range']): Make {
+  if (range === undefined) return (draw) => (draw % FLOATING_STEPS) / 4
+  const [least, most] = range.map(Number) as [number, number]
+  const inWidth = kind === 'float' ? Math.fround : (value: number) => value
+  // Rounding may step over an end; then the middle is as good.
+  const isWithin = (value: number) => value >= least && value <= most
+  return (draw) => {
+    const value = inWidth(least + ((draw % (FLOATING_STEPS + 1)) / FLOATING_STEPS) * (most - least))
+    return isWithin(value) ? value : inWidth(least / 2 + most / 2)
   }
 }
 
