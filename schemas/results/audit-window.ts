@@ -20,7 +20,7 @@ export const doubtfulPart = z.object({
 })
 export type DoubtfulPart = z.infer<typeof doubtfulPart>
 
-export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map'])
+export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map', 'uuid'])
 export type ComparedAs = z.infer<typeof comparedAs>
 
 export const auditField = z.object({

@@ -48,7 +48,7 @@ export function comparedAs({ kind }: FieldType, column: string): ComparedAs | nu
       return only('floating', column === 'float' || column === 'double')
     case 'string':
     case 'enum':
-      return only('text', column === 'string' || column === 'uuid')
+      return column === 'uuid' ? 'uuid' : only('text', column === 'string')
     case 'boolean':
       return only('boolean', column === 'boolean')
     case 'bytes':
@@ -86,6 +86,8 @@ export function canonicalText(type: FieldType, as: ComparedAs, value: FieldValue
       return floatingText(value as number)
     case 'text':
       return (value as string).normalize('NFC')
+    case 'uuid':
+      return (value as string).toLowerCase()
     case 'boolean':
     case 'days':
       return String(value as boolean | number)

@@ -179,6 +179,23 @@ test('projected rows are text as fieldText writes it', async () => {
   }
 })
 
+test('a decimal that is all fraction has a zero before its point', async () => {
+  const rates: readonly RecordField[] = [
+    fields[0] as RecordField,
+    { name: 'rate', type: { kind: 'decimal', precision: 4, scale: 4 }, nullable: false },
+  ]
+  const values = [5_000n, -5_000n, 0n, 9_999n]
+  const expected = {
+    columns: canaryColumns(
+      rates,
+      values.map((rate, seq) => ({ trade_id: idOf(seq), rate })),
+    ),
+    identityField: 'trade_id',
+    expect: [{ field: 'rate', type: 'DECIMAL(4, 4)', sql: 'rate' }],
+  }
+  expect([...(await projectRows(scratch.db, expected)).values()]).toEqual([['0.5000'], ['-0.5000'], ['0.0000'], ['0.9999']])
+})
+
 test('appending more rows than one chunk holds keeps them all, nulls too', async () => {
   const values = Array.from({ length: 5000 }, (_, i) => (i % 3 === 0 ? null : BigInt(i)))
   await scratch.db.appendColumns('many', [{ name: 'n', type: 'bigint', values }])

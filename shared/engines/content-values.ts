@@ -75,7 +75,13 @@ function sortedEntriesSql(map: string): string {
 export function textSql(type: string, value: string): string {
   if (isMap(type)) return `CASE WHEN ${value} IS NOT NULL THEN CAST(to_json(map_from_entries(${sortedEntriesSql(value)})) AS VARCHAR) END`
   if (/^BLOB$/i.test(type)) return `lower(hex(${value}))`
-  return `CAST(${value} AS VARCHAR)`
+  return decimalTextSql(type, value)
+}
+
+/** Of a decimal that is all fraction, such as decimal(4,4), the engine leaves out the zero before the point. */
+export function decimalTextSql(type: string, value: string): string {
+  const text = `CAST(${value} AS VARCHAR)`
+  return /^(DECIMAL|NUMERIC)\((\d+), *\2\)$/i.test(type) ? `regexp_replace(${text}, '^(-?)[.]', '\\1' || '0.')` : text
 }
 
 export const isMap = (type: string) => /^MAP\(/i.test(type)

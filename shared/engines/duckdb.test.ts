@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { openDuckDb, type DuckDb } from './duckdb.ts'
 
 let tempDir = ''
@@ -59,5 +59,18 @@ test('is kept where nothing is said', async () => {
   await mark(db)
   for (let i = 0; i < 20; i++) await db.query('SELECT 1')
   expect(await isMarked(db)).toBe(true)
+  db.close()
+})
+
+afterEach(() => {
+  vi.unstubAllEnvs()
+})
+
+test('days and moments do not depend on where the host stands', async () => {
+  vi.stubEnv('TZ', 'Asia/Tokyo')
+  const db = await openDuckDb({ memoryLimitMb: 64, threads: 1, tempDir })
+  const [row] = await db.query(`SELECT CAST(CAST(to_timestamp(1700000000) AS DATE) AS VARCHAR) AS day,
+    CAST(epoch_us(CAST(TIMESTAMP '2023-11-14 22:13:20' AS TIMESTAMPTZ)) AS VARCHAR) AS moment`)
+  expect(row).toEqual({ day: '2023-11-14', moment: '1700000000000000' })
   db.close()
 })

@@ -134,7 +134,10 @@ async function openEngine(options: DuckDbOptions): Promise<Engine> {
       autoload_known_extensions: 'false',
     }),
   )
-  return { instance, connection: await guarded('connect', () => instance.connect()) }
+  const connection = await guarded('connect', () => instance.connect())
+  // Moments and days must not depend on where the host stands.
+  await guarded('set the time zone', () => connection.run("SET TimeZone = 'UTC'"))
+  return { instance, connection }
 }
 
 function closeEngine({ connection, instance }: Engine): void {

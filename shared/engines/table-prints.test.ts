@@ -38,6 +38,14 @@ const fields: { name: string; type: FieldType; as: AuditField['as']; column: str
   { name: 'millis', type: { kind: 'timestamp-millis' }, as: 'micros', column: 'timestamptz', sql: 'make_timestamptz(millis * 1000)' },
   { name: 'micros', type: { kind: 'timestamp-micros' }, as: 'micros', column: 'timestamp', sql: 'make_timestamp(micros)' },
   { name: 'tags', type: { kind: 'string-map' }, as: 'map', column: 'map<string, string>', sql: 'tags' },
+  {
+    name: 'rate',
+    type: { kind: 'decimal', precision: 4, scale: 4 },
+    as: 'exact',
+    column: 'decimal(4,4)',
+    sql: 'rate::DECIMAL(4,4)',
+  },
+  { name: 'order', type: { kind: 'string' }, as: 'uuid', column: 'uuid', sql: '"order"::UUID' },
 ]
 const audited = fields.map(({ name: field, as }) => ({ field, as }))
 const columnTypes = new Map(fields.map(({ name, column }) => [name, column]))
@@ -55,7 +63,15 @@ const recordOf = fc.record({
   day: fc.integer({ min: -30_000, max: 60_000 }),
   millis: fc.integer({ min: -50 * year, max: 100 * year }),
   micros: fc.integer({ min: -50_000 * year, max: 100_000 * year }),
-  tags: fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 4 }), fc.string({ maxLength: 4 }), { maxKeys: 4, noNullPrototype: true }),
+  tags: fc.option(
+    fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 4 }), fc.string({ maxLength: 4 }), { maxKeys: 4, noNullPrototype: true }),
+    { nil: null },
+  ),
+  rate: fc.bigInt({ min: -9_999n, max: 9_999n }),
+  order: fc.oneof(
+    fc.uuid(),
+    fc.uuid().map((id) => id.toUpperCase()),
+  ),
 }) satisfies fc.Arbitrary<CanaryRecord>
 
 const canaryFields = fields.map(({ name, type }) => ({ name, type, nullable: true }))

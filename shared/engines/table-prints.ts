@@ -2,6 +2,7 @@ import type { AuditField, AuditPrint, ComparedAs } from '../../schemas/results/a
 import { ENTRY_MARK, FIELD_MARK, VALUE_MARK } from '../core/audit-fields.ts'
 import { addPrints, partCount, printText, type AuditInterval } from '../core/audit-print.ts'
 import { emptyPrint } from '../core/audit-print.ts'
+import { decimalTextSql } from './content-values.ts'
 import { quoteIdentifier, type DuckDb } from './duckdb.ts'
 import type { KafkaColumns } from './identity-scan.ts'
 
@@ -11,14 +12,15 @@ const chr = (mark: string) => `chr(${mark.charCodeAt(0)})`
 export function canonicalSql(as: ComparedAs, column: string, type: string): string {
   switch (as) {
     case 'exact': {
-      const text = `CAST(${column} AS VARCHAR)`
-      return /^decimal\(\d+,0\)$/.test(type) || !type.startsWith('decimal(') ? text : `rtrim(rtrim(${text}, '0'), '.')`
+      const isFraction = type.startsWith('decimal(') && !type.endsWith(',0)')
+      return isFraction ? `rtrim(rtrim(${decimalTextSql(type, column)}, '0'), '.')` : `CAST(${column} AS VARCHAR)`
     }
     case 'floating':
       return `CASE WHEN isnan(${column}) THEN 'nan' ELSE CAST(CAST(CAST(${column} AS DOUBLE) + 0.0 AS BIT) AS VARCHAR) END`
     case 'text':
       return `nfc_normalize(CAST(${column} AS VARCHAR))`
     case 'boolean':
+    case 'uuid':
       return `CAST(${column} AS VARCHAR)`
     case 'bytes':
       return `lower(hex(${column}))`
@@ -27,8 +29,8 @@ export function canonicalSql(as: ComparedAs, column: string, type: string): stri
     case 'micros':
       return `CAST(epoch_us(${column}) AS VARCHAR)`
     case 'map':
-      return `array_to_string(list_transform(list_sort(map_entries(${column})),
-        lambda assay_entry: assay_entry.key || ${chr(VALUE_MARK)} || coalesce('+' || assay_entry.value, '-')), ${chr(ENTRY_MARK)})`
+      return `CASE WHEN ${column} IS NOT NULL THEN array_to_string(list_transform(list_sort(map_entries(${column})),
+        lambda assay_entry: assay_entry.key || ${chr(VALUE_MARK)} || coalesce('+' || assay_entry.value, '-')), ${chr(ENTRY_MARK)}) END`
   }
 }
 
