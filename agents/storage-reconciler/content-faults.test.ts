@@ -107,6 +107,15 @@ test('only the groups that differ are compared row by row, and name each record'
   ])
 })
 
+test('numbers in other words are none the worse, however many, and hide no wrong value behind them', async () => {
+  const padded = (name: string) => `CASE WHEN ${name} < 0 THEN '-0' ELSE '0' END || abs(${name}::HUGEINT)::VARCHAR AS ${name}`
+  const { faults } = await faultsOf(faithful(4_096), {
+    replace: `CASE WHEN right(trade_id, 12)::BIGINT = 4090 THEN 'changed' ELSE symbol END AS symbol,
+      rtrim(rtrim(price::VARCHAR, '0'), '.') AS price, ${padded('volume')}, ${padded('lots')}`,
+  })
+  expect(faults.map(({ place, field, difference }) => [place.seq, field, difference])).toEqual([[4090, 'symbol', 'value']])
+})
+
 test.each<[difference: string, violation: string, field: string, replace: string]>([
   ['precision', 'precision-lost', 'price', 'round(price, 2)::DECIMAL(24, 8) AS price'],
   ['precision', 'precision-lost', 'traded_at', `date_trunc('millisecond', traded_at) AS traded_at`],

@@ -3,7 +3,7 @@ import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { members } from '../../shared/core/range-set.ts'
 import type { CanaryRecord } from '../../shared/core/record-schema.ts'
 import { canaryColumns, expectedFields } from '../../shared/engines/canary-columns.ts'
-import { checkContent, type Mismatch } from '../../shared/engines/content-check.ts'
+import { checkContent, type ContentCheck, type Mismatch } from '../../shared/engines/content-check.ts'
 import { actualFingerprints, expectedFingerprints, groupOf } from '../../shared/engines/content-fingerprint.ts'
 import { projectedType, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { TableHop } from '../../topology/topology.ts'
@@ -14,6 +14,8 @@ import type { TableAccess } from './table-files.ts'
 /** Rows compared at once: the engine holds both sides. */
 const CONTENT_BLOCK = 4_096
 const MISMATCHES_MAX = 10_000
+/** Of one snapshot: where so much is wrong, more names prove nothing more. */
+const FAULTS_MAX = 100_000
 
 interface ContentToCheck {
   readonly canaries: RunCanaries
@@ -34,31 +36,35 @@ export async function contentFaults(
   const expect = expectedFields(canaries.fields, hop.expect)
   const actual = await actualFingerprints(db, { expect, paths, identityField })
   const faults: RowFault[] = []
-  for (const records of blocksOf({ canaries, present })) {
+  for (const block of blocksOf({ canaries, present })) {
     const columns = canaryColumns(
       canaries.fields,
-      records.map(({ record }) => record),
+      block.map(({ record }) => record),
     )
     const prints = await expectedFingerprints(db, { columns, identityField, expect })
-    const differing = records.filter(({ group }) => prints.get(group) !== actual.get(group))
+    const differing = block.filter(({ group }) => prints.get(group) !== actual.get(group))
     if (differing.length === 0) continue
-    const { mismatches } = await checkContent(db, {
-      expected: {
-        columns: canaryColumns(
-          canaries.fields,
-          differing.map(({ record }) => record),
-        ),
-        identityField,
-        expect,
-      },
-      paths,
-      identityField,
-      kafka: kafkaColumns(hop),
-      limit: MISMATCHES_MAX,
-    })
-    faults.push(...mismatches.flatMap((mismatch) => faultsOf({ canaries, hop }, mismatch)))
+    const check = (some: readonly CanaryRecord[]) =>
+      checkContent(db, {
+        expected: { columns: canaryColumns(canaries.fields, some), identityField, expect },
+        ...{ paths, identityField, kafka: kafkaColumns(hop), limit: MISMATCHES_MAX },
+      })
+    const records = differing.map(({ record }) => record)
+    for (const mismatch of await allMismatches(check, records)) faults.push(...faultsOf({ canaries, hop }, mismatch))
+    if (faults.length > FAULTS_MAX) break
   }
   return faults
+}
+
+/** Where there are more than can be listed, of half as many records: some of them may be none on a closer look. */
+async function allMismatches(
+  check: (records: readonly CanaryRecord[]) => Promise<ContentCheck>,
+  records: readonly CanaryRecord[],
+): Promise<readonly Mismatch[]> {
+  const { mismatches, mismatchCount } = await check(records)
+  if (mismatchCount <= mismatches.length || records.length === 1) return mismatches
+  const half = Math.ceil(records.length / 2)
+  return [...(await allMismatches(check, records.slice(0, half))), ...(await allMismatches(check, records.slice(half)))]
 }
 
 interface Grouped {

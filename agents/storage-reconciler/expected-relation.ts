@@ -23,7 +23,7 @@ export async function expectedRelation(
     rows,
   }: {
     canaries: RunCanaries
-    members: readonly { stream: number; seq: number }[]
+    members: Iterable<{ stream: number; seq: number }>
     expect: readonly ExpectedField[]
     rows: string
   },
@@ -33,8 +33,15 @@ export async function expectedRelation(
     (await db.query(`DESCRIBE SELECT * FROM ${rows}`)).map((row) => [String(row['column_name']), String(row['column_type'])]),
   )
   const fields = expectedFields(canaries.fields, expect).filter(({ field }) => types.has(field))
-  const records = members.map(({ stream, seq }) => canaries.at(stream, seq))
-  await db.appendColumns(table, canaryColumns(canaries.fields, records).map(widened))
+  const part = `${table}_part`
+  let isMade = false
+  for (const block of blocksOf(members)) {
+    const records = block.map(({ stream, seq }) => canaries.at(stream, seq))
+    await db.appendColumns(part, canaryColumns(canaries.fields, records).map(widened))
+    await db.query(isMade ? `INSERT INTO temp.${table} SELECT * FROM ${part}` : `CREATE TEMP TABLE ${table} AS SELECT * FROM ${part}`)
+    await db.query(`DROP TABLE ${part}`)
+    isMade = true
+  }
   const columns = fields.map((field) => `${asColumn(field, types.get(field.field) ?? field.type)} AS ${quoteIdentifier(field.field)}`)
   return {
     from: `(SELECT ${columns.join(', ')} FROM ${table})`,
@@ -43,6 +50,21 @@ export async function expectedRelation(
       await db.query(`DROP TABLE ${table}`)
     },
   }
+}
+
+/** Records on our side at once; the engine keeps them on disk where there are many. */
+const BLOCK = 4_096
+
+/** One at least, so that there is a table. */
+function* blocksOf<T>(members: Iterable<T>): Generator<T[]> {
+  let block: T[] = []
+  for (const member of members) {
+    block.push(member)
+    if (block.length < BLOCK) continue
+    yield block
+    block = []
+  }
+  yield block
 }
 
 const MICROS = { days: 86_400_000_000, millis: 1_000, micros: 1 } as const

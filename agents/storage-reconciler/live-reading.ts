@@ -28,7 +28,8 @@ export async function readEndRules(reading: TableReading, input: LiveInput): Pro
   const context = readContext(reading, input)
   const read = await readLive(context, input)
   const terms = termsOf(reading.hop)
-  const { checks, faults } = await checkEndTerms(context, { canaries: reading.canaries, paths: read.after.paths, terms })
+  const { present } = await countRunRows(context, read.after)
+  const { checks, faults } = await checkEndTerms(context, { canaries: reading.canaries, present, paths: read.after.paths, terms })
   const [hidden] = read.unreadable
   if (hidden === undefined) return { checks, faults }
   return { checks: checks.map((check) => ({ ...check, unchecked: `${hidden.file} cannot be read` })), faults }

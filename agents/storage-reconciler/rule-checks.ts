@@ -1,7 +1,9 @@
 import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
+import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
+import { members } from '../../shared/core/range-set.ts'
 import { isSameType, termsAt, type Term, type TermAt } from '../../shared/core/rules.ts'
-import { parquetFiles, quoteIdentifier, quoteText, type DuckDb } from '../../shared/engines/duckdb.ts'
+import { parquetFiles, quoteIdentifier, quoteText } from '../../shared/engines/duckdb.ts'
 import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
 import {
   askRule,
@@ -20,20 +22,22 @@ import { rowsOfFile, type ReadContext } from './table-files.ts'
 
 export interface RowsOfRules {
   readonly canaries: RunCanaries
+  /** Canaries with a row in the files. */
+  readonly present: CanarySet
   /** Local Parquet files with the run's rows. */
   readonly paths: readonly string[]
   readonly terms: readonly Term[]
 }
 
 /** Terms that are asked of each row of the run. */
-export async function checkRowTerms(context: ReadContext, { canaries, paths, terms }: RowsOfRules): Promise<RulesRead> {
+export async function checkRowTerms(context: ReadContext, { terms, ...rows }: RowsOfRules): Promise<RulesRead> {
   const own = termsAt(terms, 'row').filter(({ field }) => isThere(context.schema, field))
-  return askTerms(context, { canaries, paths, asked: own.map((term) => ({ term, rule: { holds: term.check.holds } })) })
+  return askTerms(context, { ...rows, asked: own.map((term) => ({ term, rule: { holds: term.check.holds } })) })
 }
 
 /** Terms that are asked of all rows of the run together. */
-export function checkEndTerms(context: ReadContext, { canaries, paths, terms }: RowsOfRules): Promise<RulesRead> {
-  return askTerms(context, { canaries, paths, asked: termsAt(terms, 'end').map((term) => ({ term, rule: { select: term.check.select } })) })
+export function checkEndTerms(context: ReadContext, { terms, ...rows }: RowsOfRules): Promise<RulesRead> {
+  return askTerms(context, { ...rows, asked: termsAt(terms, 'end').map((term) => ({ term, rule: { select: term.check.select } })) })
 }
 
 /** A column that is not there is told once, by the term that asks for it. */
@@ -46,7 +50,7 @@ interface Asked {
 
 async function askTerms(
   context: ReadContext,
-  { canaries, paths, asked }: { canaries: RunCanaries; paths: readonly string[]; asked: readonly Asked[] },
+  { canaries, present, paths, asked }: Omit<RowsOfRules, 'terms'> & { asked: readonly Asked[] },
 ): Promise<RulesRead> {
   const read: { checks: RuleCheck[]; faults: RuleFault[] } = { checks: [], faults: [] }
   if (paths.length === 0) return { checks: asked.map(({ term }) => checkOf(term, {})), faults: [] }
@@ -57,10 +61,12 @@ async function askTerms(
       read.checks.push(checkOf(term, { unchecked: answer.reason }))
       continue
     }
-    const expected = answer.broken === 0 ? noneExpected : await expectedToBreak(context, { canaries, rows, answer, rule })
-    const own = answer.listed.filter((row) => !expected(row))
+    const expected = answer.broken === 0 ? noneExpected : await expectedToBreak(context, { canaries, present, rows, answer, rule })
+    const own = answer.listed.filter((row) => !expected.excuses(row))
     const exempt = answer.listed.length - own.length
-    read.checks.push(checkOf(term, { rows: answer.rows, broken: answer.broken - exempt, exempt }))
+    const isWhole = expected.isWhole && answer.broken === answer.listed.length
+    const unchecked = isWhole ? null : `of ${answer.broken} rows that break it ${BROKEN_LISTED_MAX} at most can be looked at`
+    read.checks.push(checkOf(term, { rows: answer.rows, broken: answer.broken - exempt, exempt, unchecked }))
     read.faults.push(...own.map((row) => faultOf(term, row)))
   }
   return read
@@ -81,7 +87,13 @@ const checkOf = ({ name, form, severity }: Term, said: Partial<RuleCheck>): Rule
   ...said,
 })
 
-const noneExpected = () => false
+interface Excuse {
+  readonly excuses: (row: BrokenRow) => boolean
+  /** False where not all could be listed that was produced to break the rule: nobody can say of a row whether it is among them. */
+  readonly isWhole: boolean
+}
+
+const noneExpected: Excuse = { excuses: () => false, isWhole: true }
 
 /**
  * Which of the broken rows are broken by what was produced: edge values may break a rule, and then say nothing of the
@@ -91,31 +103,30 @@ async function expectedToBreak(
   { db, hop }: ReadContext,
   {
     canaries,
+    present,
     rows,
     answer,
     rule,
-  }: { canaries: RunCanaries; rows: RowsToCheck; answer: Extract<RuleAnswer, { ok: true }>; rule: AskedRule },
-): Promise<(row: BrokenRow) => boolean> {
-  const ids = 'holds' in rule ? answer.listed.flatMap(({ identity }) => identity ?? []) : await identitiesIn(db, rows)
-  const members = ids.flatMap((identity) => parseCanaryId(identity) ?? []).slice(0, BROKEN_LISTED_MAX)
-  const relation = await expectedRelation(db, { canaries, members, expect: hop.expect, rows: rows.from })
+  }: Pick<RowsOfRules, 'canaries' | 'present'> & { rows: RowsToCheck; answer: Extract<RuleAnswer, { ok: true }>; rule: AskedRule },
+): Promise<Excuse> {
+  // What is selected may hang on all rows together.
+  const wanted = 'holds' in rule ? answer.listed.flatMap(({ identity }) => parseCanaryId(identity ?? '') ?? []) : membersOf(present)
+  const relation = await expectedRelation(db, { canaries, members: wanted, expect: hop.expect, rows: rows.from })
   try {
     const should = await askRule(db, { ...rows, from: relation.from, columns: relation.columns, kafka: null }, rule)
     // A rule over columns that nobody can expect, such as where a row came from, excuses none.
     if (!should.ok) return noneExpected
+    if (should.broken > should.listed.length) return { excuses: () => true, isWhole: false }
     const identities = new Set(should.listed.map(({ identity }) => identity))
     const answers = new Set(should.listed.map(({ shown }) => shown))
-    return ({ identity, shown }) => (identity === null ? answers.has(shown) : identities.has(identity))
+    return { excuses: ({ identity, shown }) => (identity === null ? answers.has(shown) : identities.has(identity)), isWhole: true }
   } finally {
     await relation.drop()
   }
 }
 
-async function identitiesIn(db: DuckDb, { from, identityField }: RowsToCheck): Promise<string[]> {
-  const rows = await db.query(
-    `SELECT DISTINCT ${quoteIdentifier(identityField)} AS identity FROM ${from} ORDER BY 1 LIMIT ${BROKEN_LISTED_MAX}`,
-  )
-  return rows.map((row) => String(row['identity']))
+function* membersOf(present: CanarySet): Generator<{ stream: number; seq: number }> {
+  for (const stream of present.streams()) for (const seq of members(present.ranges(stream))) yield { stream, seq }
 }
 
 function faultOf({ violation, name, field, expected }: Term, { identity, partition, offset, shown }: BrokenRow): RuleFault {

@@ -191,7 +191,7 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
     metadataFaults: [...read.faults, ...repeated, ...(await treeFaults(context, { input, changes, live, operation }))],
     rules: joinedRules([
       checkSchemaTerms(termsAt(terms, 'schema'), schemaOf(input), present.size),
-      await checkRowTerms(context, { canaries, paths: read.intact.paths, terms }),
+      await checkRowTerms(context, { canaries, present, paths: read.intact.paths, terms }),
       ...read.rules,
     ]),
   }
