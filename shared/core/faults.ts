@@ -59,19 +59,27 @@ const hasEnded = (evidence: Evidence, stage: FaultStage) =>
 
 /**
  * Whether a fault of ours explains it: expected degradation, not a failure. A canary that was to be sent before the recovery may come late after it; one that was to be sent behind it meets a pipeline
- * that is whole again. Nothing told after the end of what the plan allows is forgiven.
+ * that is whole again; and one that was overdue before anything was disturbed is late by itself. Nothing told after the end of what
+ * the plan allows is forgiven.
  */
 export function forgives(
   window: FaultWindow,
   { evidence, run, violation }: { evidence: Evidence; run: RunState; violation: Violation },
 ): boolean {
-  const { violation: kind, stream, standing, atMs } = violation
+  const { violation: kind, hop, rule, stream, standing, atMs } = violation
   if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false
   if (atMs < window.fromMs || atMs > window.allowedUntilMs) return false
   const produced = production(run)
   if (produced === null) return atMs <= window.untilMs
   const clock = { load: run.resolved.plan.load, epochMs: produced.epochMs, shifts: evidence.shifts }
-  return intendedAtMs(clock, stream, standing.ranges.at(-1) ?? 0) <= window.untilMs
+  const [first = 0] = standing.ranges
+  const dueMs = kind === 'late' && rule === null ? intendedAtMs(clock, stream, first) + deliverWithin(run, hop) : atMs
+  return dueMs >= window.fromMs && intendedAtMs(clock, stream, standing.ranges.at(-1) ?? 0) <= window.untilMs
+}
+
+function deliverWithin({ resolved }: RunState, name: string): number {
+  const hop = resolved.hops.find((one) => hopName(one) === name)
+  return hop === undefined || hop.kind === 'api' ? 0 : hop.deliverWithinMs
 }
 
 export function faultReasons(run: RunState, evidence: Evidence): FaultReason[] {

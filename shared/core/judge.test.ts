@@ -313,6 +313,13 @@ describe('a fault of ours', () => {
     expect(judgement.reasons.some((reason) => reason.includes(` ${violation} at `))).toBe(verdict === 'fail')
   })
 
+  test('excuses no canary that was overdue before it', () => {
+    // All were meant for the first four seconds, and may take five.
+    const later = life.map((fact) => ({ ...fact, atMs: fact.atMs + 10_000 }))
+    expect(history(...later, found({ violation: 'late', atMs: 11_500 })).verdict).toBe('fail')
+    expect(history(...later, found({ violation: 'stale', atMs: 11_500 })).verdict).toBe('pass')
+  })
+
   test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {
     expect(history(...life.filter(({ phase }) => phase !== 'healed'), found({ violation: 'late', atMs: 1_500 })).verdict).toBe('fail')
     expect(judged([...clean, found({ violation: 'late', atMs: 1_500 })]).verdict).toBe('fail')
