@@ -8,7 +8,7 @@ export interface Reply {
   readonly error: string | null
 }
 
-const BODY_CHARS_MAX = 1_000_000
+const BODY_BYTES_MAX = 1_000_000
 
 export async function getJson(
   url: string,
@@ -17,13 +17,25 @@ export async function getJson(
   try {
     const signal = AbortSignal.any([AbortSignal.timeout(options.timeoutMs), options.signal])
     const response = await fetch(url, { headers: { accept: 'application/json', ...options.headers }, signal, redirect: 'manual' })
-    const text = await response.text()
-    if (text.length > BODY_CHARS_MAX)
-      return { status: null, body: undefined, error: `an answer of ${text.length} characters, limit ${BODY_CHARS_MAX}` }
+    const text = await textOf(response)
+    if (text === null) return { status: null, body: undefined, error: `an answer of more than ${BODY_BYTES_MAX} bytes` }
     return { status: response.status, body: parsed(text), error: null }
   } catch (error) {
     return { status: null, body: undefined, error: reasonOf(error, options.timeoutMs) }
   }
+}
+
+/** Null for one that is too long: it is not read on, whatever its length. */
+async function textOf({ body }: Response): Promise<string | null> {
+  if (body === null) return ''
+  const chunks: Uint8Array[] = []
+  let sizeBytes = 0
+  for await (const chunk of body as ReadableStream<Uint8Array>) {
+    sizeBytes += chunk.length
+    if (sizeBytes > BODY_BYTES_MAX) return null
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
 }
 
 function parsed(text: string): unknown {

@@ -40,6 +40,7 @@ test.each([
   { expected: words('1.0'), body: { v: '1.00' }, actual: '1.00', why: 'text that only looks like a number' },
   { expected: number('2.001', 1e-9), body: { v: '2' }, actual: '2', why: 'a quotient beyond the tolerance' },
   { expected: number('0'), body: { v: null }, actual: 'null', why: 'null for zero' },
+  { expected: number('0', 1e-9), body: { v: '' }, actual: '', why: 'no text for zero, with a tolerance too' },
   { expected: words('a'), body: {}, actual: 'absent', why: 'a field that is not there' },
   { expected: words('a'), body: undefined, actual: 'absent', why: 'an answer that is no JSON' },
 ])('$why is a mismatch', ({ expected, body, actual }) => {

@@ -36,7 +36,7 @@ export function textAt(body: unknown, path: string): string | null | undefined {
 function isSame({ text, isNumber, tolerance }: ExpectedAnswer, actual: string | null): boolean {
   if (text === null || actual === null) return text === actual
   if (!isNumber) return text === actual
-  if (tolerance === 0) return plainNumber(text) === plainNumber(actual)
+  if (tolerance === 0 || !numberPattern.test(actual)) return plainNumber(text) === plainNumber(actual)
   const [a, b] = [Number(text), Number(actual)]
   return Math.abs(a - b) <= tolerance * Math.max(Math.abs(a), Math.abs(b))
 }
