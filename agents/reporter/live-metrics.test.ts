@@ -95,6 +95,17 @@ test('facts that come again, at once or later, add nothing', async () => {
   )
 })
 
+test('an amended verdict shows, and is not counted; the first heard again changes nothing', async () => {
+  const first = told('run-judged', { verdict: 'fail', atMs: 1_000, revision: 0 })
+  const amended = told('run-judged', { verdict: 'pass', atMs: 31_000, revision: 1 })
+  expect(await shown(live(accepted(), first, amended, first))).toMatchObject({
+    'assay_run_last_verdict{verdict="pass"}': 1,
+    'assay_run_last_verdict{verdict="fail"}': 0,
+    'assay_runs_total{verdict="fail"}': 1,
+    'assay_runs_total{verdict="pass"}': 0,
+  })
+})
+
 test('of verdicts heard in any order the newest shows', async () => {
   const [older, newer] = ['a', 'b'].map((last) => `01999999-0000-7000-8000-00000000000${last}`)
   const of = (runId = '', verdict: 'pass' | 'fail', atMs: number) => [

@@ -50,6 +50,8 @@ export class LiveMetrics {
   readonly #faults = new Map<string, string>()
   #caughtUp = false
   #newestMs = 0
+  /** The verdict that the gauges show. */
+  #shown: Pick<Fact<'run-judged'>, 'runId' | 'revision'> | null = null
 
   constructor(topology: Topology, metrics: Sink) {
     this.#metrics = metrics
@@ -207,13 +209,22 @@ export class LiveMetrics {
       this.#metrics.set('assay_fault_active', standing.filter((other) => other === kind).length, { fault: kind })
   }
 
+  #show(fact: Fact<'run-judged'>): void {
+    this.#shown = fact
+    showVerdict(fact, this.#metrics, this.#hops)
+  }
+
   #judged(fact: Fact<'run-judged'>, { base, judgedEvidence }: RunWorks): void {
-    if (this.#judgedRuns.has(fact.runId)) return
+    if (this.#judgedRuns.has(fact.runId)) {
+      // Amended: what is shown follows, what is counted stays.
+      if (fact.runId === this.#shown?.runId && fact.revision > this.#shown.revision) this.#show(fact)
+      return
+    }
     this.#judgedRuns.add(fact.runId)
     keepNewest(this.#judgedRuns, JUDGED_KEPT)
     this.#runs.delete(fact.runId)
     // Read again, runs of several partitions come in any order.
-    if (fact.atMs >= this.#newestMs) showVerdict(fact, this.#metrics, this.#hops)
+    if (fact.atMs >= this.#newestMs) this.#show(fact)
     this.#newestMs = Math.max(this.#newestMs, fact.atMs)
     if (!this.#caughtUp) return
     countVerdict(fact, this.#metrics, this.#hops)

@@ -172,7 +172,7 @@ export const latencyAlerts: readonly Alert[] = [
     name: 'AssayThroughputLow',
     group: 'assay-latency',
     // Asked for, and scraped, during the whole time that the rate looks back over: the rate of what is seen for less is too low.
-    expr: 'assay:acknowledged:rate1m < 0.9 * sum(min_over_time(assay_load_asked_canaries_per_second[90s]) > 0 and assay_load_asked_canaries_per_second offset 90s)',
+    expr: 'assay:acknowledged:rate1m < 0.9 * max(min_over_time(assay_load_asked_canaries_per_second[90s]) > 0 and assay_load_asked_canaries_per_second offset 90s)',
     for: '30s',
     keepFiringFor: '30s',
     labels: { severity: 'warning' },

@@ -166,6 +166,13 @@ const latencyStories: readonly Story[] = [
     at: { '150s': [warning] },
   },
   {
+    title: 'all of what is asked does not where two reporters tell what that is',
+    alert: 'AssayThroughputLow',
+    every: '5s',
+    series: { [acknowledged]: '0+50000x60', [asked]: '10000x60', [asked.replace('reporter', 'reporter",instance="second')]: '10000x60' },
+    at: { '150s': [], '4m': [] },
+  },
+  {
     title: 'all of what is asked does not, nor does the beginning of a run',
     alert: 'AssayThroughputLow',
     every: '5s',
