@@ -7,7 +7,7 @@ import { sayFindings } from '../../shared/core/findings.ts'
 import { unreadableAt } from '../../shared/core/judge.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, hopBefore, production, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, hopBefore, production, sayMissing, sayMissingOnce, type RunWorks } from '../../shared/core/run-work.ts'
 import { holdsAll } from '../../shared/core/shares.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
 import type { Finding } from '../../shared/core/violations.ts'
@@ -129,11 +129,10 @@ export function foldLook(
       doubts.add(doubt)
     }
   }
-  // Of a part it may have been said before.
-  const isSaid = (doubt: string) => evidence.missing.some(({ hop, reason }) => hop === topic.name && reason === doubt)
   return [
     ...sayFindings(works, { run, budget: topic.budget }, findings),
-    ...[...doubts].filter((doubt) => !isSaid(doubt)).map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason)),
+    // Of a part it may have been said before.
+    ...[...doubts].flatMap((reason) => sayMissingOnce(works, { runId: run.runId, hop: topic.name }, reason)),
   ]
 }
 

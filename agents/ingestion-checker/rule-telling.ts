@@ -1,5 +1,5 @@
 import { termsOf, type Term } from '../../shared/core/rules.ts'
-import { evidenceOf, headOf, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { headOf, say, sayMissingOnce, type RunWorks } from '../../shared/core/run-work.ts'
 import type { CheckerEffect } from './events.ts'
 import type { Pending } from './sighting.ts'
 import type { TopicContext } from './topic-work.ts'
@@ -8,11 +8,8 @@ const opaqueText = (field: string, avroType: string) => `field ${field} is of Av
 
 /** Fields that were compared with nothing: each once. */
 export function sayOpaque(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, { opaque }: Pending): CheckerEffect[] {
-  const { missing } = evidenceOf(works, run.runId)
-  return [...opaque]
-    .map(([field, avroType]) => opaqueText(field, avroType))
-    .filter((reason) => !missing.some((known) => known.hop === topic.name && known.reason === reason))
-    .map((reason) => sayMissing(works, { runId: run.runId, hop: topic.name }, reason))
+  const at = { runId: run.runId, hop: topic.name }
+  return [...opaque].flatMap(([field, avroType]) => sayMissingOnce(works, at, opaqueText(field, avroType)))
 }
 
 /** What was held to the contract, by term; rows that nobody read are said by no fact. */

@@ -7,7 +7,7 @@ import { auditedHops, RECORDS_A_LOOK, type AuditedHop } from '../../shared/core/
 import { lostAt, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
-import { evidenceOf, headOf, hopsOfKind, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, headOf, hopsOfKind, say, sayMissingOnce, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget } from '../../shared/core/violations.ts'
 import type { Effects, TableAuditEvent } from './audit.ts'
 import { beganBehind } from './loss.ts'
@@ -74,9 +74,9 @@ export function tellGone(works: RunWorks, run: RunState): Effects {
   const without = hopsOfKind(run, 'table')
     .filter(({ hop }) => hop.sourceOffsets === null)
     .map(({ name }) => ({ hop: name, reason: 'audit: the table does not store where in Kafka its rows came from; they were not compared' }))
-  return [...without, ...fieldsLeftOut(evidence, run), ...gone.slice(0, GONE_TOLD_MAX)]
-    .filter(({ hop, reason }) => !evidence.missing.some((known) => known.hop === hop && known.reason === reason))
-    .map(({ hop, reason }) => sayMissing(works, { runId: run.runId, hop }, reason))
+  return [...without, ...fieldsLeftOut(evidence, run), ...gone.slice(0, GONE_TOLD_MAX)].flatMap(({ hop, reason }) =>
+    sayMissingOnce(works, { runId: run.runId, hop }, reason),
+  )
 }
 
 const GONE_TOLD_MAX = 20

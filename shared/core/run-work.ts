@@ -133,6 +133,12 @@ export const sayEnded = (
 export const sayMissing = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect =>
   say(works, { kind: 'evidence-missing', ...headOf(works, at.runId), hop: at.hop, reason })
 
+/** Nothing where it has been said of the hop already. */
+export const sayMissingOnce = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect[] =>
+  evidenceOf(works, at.runId).missing.some((known) => known.hop === at.hop && known.reason === reason)
+    ? []
+    : [sayMissing(works, at, reason)]
+
 /** Why a stage must stop now whatever its work says: cancelled, or past its timeout. */
 export function stopReason(works: RunWorks, run: RunState, stage: Stage): { outcome: StageOutcome; reason: string } | null {
   const startedMs = run.stages.get(stage.stage)?.started?.atMs
