@@ -132,8 +132,8 @@ function typedMaker({ name, type, runTag }: { name: string; type: FieldType; run
     case 'decimal': {
       const least = parseDecimal(range?.[0] ?? '0', type.scale)
       const most = 10n ** BigInt(type.precision) - 1n
-      const usual = parseDecimal('1000', type.scale)
-      const span = (range === undefined ? (usual < most ? usual : most) : parseDecimal(range[1], type.scale)) - least + 1n
+      const end = parseDecimal(range?.[1] ?? '1000', type.scale)
+      const span = (range === undefined && end > most ? most : end) - least + 1n
       return (draw) => least + ((BigInt(draw) * 0x9e3779b1n + BigInt(mix32(draw))) % span)
     }
     case 'boolean':
