@@ -7,7 +7,7 @@ import { AssayError } from '../../shared/core/errors.ts'
 import { maskedValue } from '../../shared/engines/record-hash.ts'
 import { addRows, emptyTablePrints, rowsAt, type AuditedRows } from '../../shared/engines/table-prints.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
-import { currentSnapshot, readingSchema, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
+import { ancestry, currentSnapshot, readingSchema, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt, isWrittenSince, readLiveFiles, type Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
@@ -74,13 +74,10 @@ export async function readTableProgress(
 
 /** When rows last came, by the snapshots that are kept: who compacts or deletes brings none. */
 function lastWrittenAtMs(metadata: TableMetadata, tip: Snapshot): number {
-  const byId = new Map(metadata.snapshots.map((one) => [one.snapshotId, one]))
   const newestFirst: Snapshot[] = []
-  for (let at: Snapshot | undefined = tip; at !== undefined; at = at.parentId === null ? undefined : byId.get(at.parentId)) {
-    // Taken out, so that a chain that bites its tail ends.
-    byId.delete(at.snapshotId)
-    newestFirst.push(at)
-    const { operation } = at.summary
+  for (const one of ancestry(metadata, tip)) {
+    newestFirst.push(one)
+    const { operation } = one.summary
     if (operation !== 'replace' && operation !== 'delete') return visibleAtMs(metadata, newestFirst.reverse())[0] as number
   }
   return 0

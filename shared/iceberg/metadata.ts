@@ -138,6 +138,15 @@ function walkBack(
   return { snapshots: walked.reverse(), end: at }
 }
 
+/** A snapshot and those it stands on, as far as they are kept, newest first; a chain that bites its tail ends. */
+export function* ancestry({ snapshots }: TableMetadata, tip: Snapshot): Generator<Snapshot> {
+  const byId = new Map(snapshots.map((one) => [one.snapshotId, one]))
+  for (let at: Snapshot | undefined = tip; at !== undefined; at = at.parentId === null ? undefined : byId.get(at.parentId)) {
+    byId.delete(at.snapshotId)
+    yield at
+  }
+}
+
 export interface LineageStep {
   /** Of what was followed, what the branch still stands on, oldest first. */
   readonly kept: readonly (bigint | null)[]

@@ -3,7 +3,7 @@ import { changesOf, duplicatePaths, manifestsOf, tableFile } from './changes.ts'
 import type { SnapshotChanges, TableFile } from './changes.ts'
 import { parseManifest, parseManifestList } from './manifests.ts'
 import type { ManifestEntry, ManifestFile } from './manifests.ts'
-import { currentSnapshot, type Snapshot, type TableMetadata } from './metadata.ts'
+import { ancestry, currentSnapshot, type Snapshot, type TableMetadata } from './metadata.ts'
 import type { ObjectStore } from './object-store.ts'
 
 const CONCURRENT_READS = 8
@@ -122,17 +122,12 @@ export function baselineOf(metadata: TableMetadata, branch: string): Baseline {
  * Null where all of the table came later: nothing is passed over then. Of a snapshot that is not kept any more its sequence
  * number tells; in a table of version 1, nothing.
  */
-export function beginningAt({ snapshots, tableUuid }: TableMetadata, baseline: Baseline): Beginning | null {
-  if (baseline.snapshotId === null || baseline.tableUuid !== tableUuid) return null
-  const byId = new Map(snapshots.map((one) => [one.snapshotId, one]))
-  const began = byId.get(BigInt(baseline.snapshotId))
-  const ancestors = new Set<bigint>()
-  if (began === undefined) return baseline.sequenceNumber === null ? null : { sequenceNumber: baseline.sequenceNumber, ancestors }
-  for (let at: Snapshot | undefined = began; at !== undefined && !ancestors.has(at.snapshotId);) {
-    ancestors.add(at.snapshotId)
-    at = at.parentId === null ? undefined : byId.get(at.parentId)
-  }
-  return { sequenceNumber: began.sequenceNumber, ancestors }
+export function beginningAt(metadata: TableMetadata, { snapshotId, sequenceNumber, tableUuid }: Baseline): Beginning | null {
+  if (snapshotId === null || tableUuid !== metadata.tableUuid) return null
+  const id = BigInt(snapshotId)
+  const began = metadata.snapshots.find((one) => one.snapshotId === id)
+  if (began === undefined) return sequenceNumber === null ? null : { sequenceNumber, ancestors: new Set() }
+  return { sequenceNumber: began.sequenceNumber, ancestors: new Set([...ancestry(metadata, began)].map((one) => one.snapshotId)) }
 }
 
 /** Whether a file, or anything in a manifest, was written behind `since`. */
