@@ -3,8 +3,8 @@ import { CanarySet } from '../../shared/core/canary-set.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, type RunWorks } from '../../shared/core/run-work.ts'
 import type { ProberEffect, Question } from './events.ts'
+import { accusedHere } from './excused.ts'
 import {
-  accusedHere,
   drop,
   newQuestion,
   openQuestions,
@@ -62,7 +62,7 @@ function passingQuestion(works: RunWorks, { run, work }: ProbeContext): OpenQues
   const hops = [...work.hops.values()]
   const hop = hops[work.prng.below(hops.length)]
   if (hop === undefined) return null
-  const clean = askableAt(evidenceOf(works, run.runId), run, hop.name).clean.minus(accusedHere(works, { run, hop }))
+  const clean = askableAt(evidenceOf(works, run.runId), run, hop.name).clean.minus(accusedHere(works, { run, hop }).accused)
   const place = clean.size === 0 ? null : work.prng.below(clean.size)
   const picked = place === null ? null : locate(clean, place)
   if (picked === null) return null
@@ -132,7 +132,8 @@ export function isComplete(works: RunWorks, { run, work }: ProbeContext): boolea
 function questionsLeft(works: RunWorks, { run, work, hop }: HopContext): Question[] {
   const evidence = evidenceOf(works, run.runId)
   const { clean } = askableAt(evidence, run, hop.name)
-  const rest = clean.minus(hop.covered).minus(accusedHere(works, { run, hop }))
+  const { accused, excused } = accusedHere(works, { run, hop })
+  const rest = clean.minus(hop.covered).minus(accused)
   const [sample] = spread(clean.toWire(), 1)
   const checks = sample === undefined ? [] : [...hop.checksLeft].map((kind) => checkQuestion({ run, work, hop }, kind, sample))
   if (hop.hop.per === 'window') {
@@ -149,7 +150,10 @@ function questionsLeft(works: RunWorks, { run, work, hop }: HopContext): Questio
   const unasked = rest.minus(compared)
   const traced = tracedOf(run).and(unasked)
   const wanted = Math.min(LOOKUPS_MIN, clean.size) - (clean.size - unasked.size) - traced.size
-  const lookups = [...spread(traced.toWire(), traced.size), ...spread(unasked.minus(traced).toWire(), Math.max(0, wanted))]
+  const stale = rest.and(excused)
+  const others = unasked.minus(traced).minus(stale)
+  const lookups = [traced.minus(stale), stale].flatMap((set) => spread(set.toWire(), set.size))
+  lookups.push(...spread(others.toWire(), Math.max(0, wanted)))
   return [...checks, ...lookups.map(({ stream, seq }): Question => ({ kind: 'canary', stream, seq }))]
 }
 

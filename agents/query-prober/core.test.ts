@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { CanarySet } from '../../shared/core/canary-set.ts'
+import { standingViolations } from '../../shared/core/evidence.ts'
 import { LOOKUP, Story, WINDOW, both, touches, type ApiUnderTest } from './story.fixture.ts'
 
 const wrong = { mismatches: [{ json: 'count', expected: '10', actual: '9' }] }
@@ -112,6 +114,63 @@ test('an API that stays behind is stale for what it cannot show, and right for t
   expect(story.violations.every((text) => text.startsWith('stale'))).toBe(true)
   expect(story.compared(WINDOW)).toBe(100)
   expect(story.ended?.outcome).toBe('ok')
+})
+
+describe('an API that a fault of ours keeps behind', () => {
+  /** Both snapshots told, the second while the API is kept at the first; healed 6 s later. */
+  function broken(): { story: Story; healedAtMs: number } {
+    const story = new Story()
+    const changed = (phase: 'injected' | 'healed') => {
+      const leaseUntilMs = story.nowMs + 20_000
+      story.tell({
+        kind: 'fault-changed',
+        stage: 'break',
+        fault: 'pause',
+        target: 'api',
+        phase,
+        leaseUntilMs,
+        recoveryMs: null,
+        detail: '',
+      })
+    }
+    story.run(400)
+    story.produced(both(0, 99))
+    story.snapshot(both(0, 49))
+    story.run(1_000)
+    changed('injected')
+    story.api = () => ({ snapshotId: '1' })
+    story.snapshot(both(50, 99))
+    story.run(6_000)
+    changed('healed')
+    story.end('produce')
+    return { story, healedAtMs: story.nowMs }
+  }
+  const staleOf = (story: Story) => standingViolations(story.evidence).filter(({ violation }) => violation === 'stale')
+
+  test('is asked again for what it could not show, until it shows it', () => {
+    const { story, healedAtMs } = broken()
+    expect(staleOf(story).map(({ hop }) => hop)).toEqual(expect.arrayContaining([WINDOW, LOOKUP]))
+    story.run(10_000)
+    expect(story.hasEnded).toBe(false)
+    story.api = () => ({})
+    story.run(40_000)
+    expect(story.ended?.outcome).toBe('ok')
+    expect(staleOf(story).every(({ atMs }) => atMs <= healedAtMs)).toBe(true)
+    expect([story.compared(WINDOW), story.compared(LOOKUP)]).toEqual([200, 200])
+  })
+
+  test('and does not come back is accused of all it does not show, once its time to recover is over', () => {
+    const { story, healedAtMs } = broken()
+    story.run(80_000)
+    expect(story.ended?.outcome).toBe('ok')
+    const after = staleOf(story).filter(({ atMs }) => atMs > healedAtMs)
+    expect(after.map(({ atMs }) => atMs - healedAtMs).filter((ms) => ms <= 15_000)).toEqual([])
+    for (const hop of [WINDOW, LOOKUP]) {
+      const told = after.filter((violation) => violation.hop === hop)
+      expect(CanarySet.of(told.map(({ stream, standing }) => ({ stream, ranges: standing.ranges }))).toWire()).toEqual(both(50, 99))
+      expect(told.reduce((sum, { standing }) => sum + standing.size, 0)).toBe(100)
+    }
+  })
 })
 
 test('a snapshot that is in no lineage is named after a fresh look at the catalog', () => {

@@ -3,6 +3,7 @@ import { CanarySet } from '../../shared/core/canary-set.ts'
 import { intersection, type Ranges } from '../../shared/core/range-set.ts'
 import { evidenceOf, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Answer, ProberEffect, ProberEvent } from './events.ts'
+import { isExcused } from './excused.ts'
 import { drop, openQuestions, type HopContext, type HopWork, type OpenQuestion, type ProbeContext } from './probe-work.ts'
 import { askableAt, haveEnded } from './probes/askable.ts'
 import { accuse, accuseChecks, accuseWrong, close, spanOf } from './verdicts.ts'
@@ -107,7 +108,7 @@ function judgeUnpinned(works: RunWorks, answered: Answered): ProberEffect[] {
 }
 
 function judgeOlder(works: RunWorks, answered: Answered, needed: string): ProberEffect[] {
-  const { work, hop, open, answer } = answered
+  const { run, work, hop, open, answer } = answered
   const named = answer.snapshotId ?? ''
   const supersededAtMs = work.lineage.supersededAtMs(named, needed)
   const behindMs = supersededAtMs === null ? 0 : answer.atMs - supersededAtMs
@@ -115,10 +116,15 @@ function judgeOlder(works: RunWorks, answered: Answered, needed: string): Prober
   if (open.stales++ === 0) return askAgain(works, answered, AGAIN_AFTER_MS)
   // While canaries arrive, one accusation a snapshot tells enough; in the end, what could not be compared is named.
   if (work.settledSinceMs === null && hop.staleTold.has(named)) return close(works, answered, 'left-out')
+  const ranges = hiddenFrom(works, answered, named)
+  // What a fault of ours may explain, so late in the run, is asked until the pipeline's time to recover is over.
+  const { stream } = spanOf(open.question)
+  if (work.settledSinceMs !== null && isExcused(works, { run, hop }, { stream, ranges, atMs: works.base.nowMs }))
+    return askAgain(works, answered, RETRY_AFTER_MS)
   hop.staleTold.add(named)
   return accuse(works, answered, {
     violation: 'stale',
-    ranges: hiddenFrom(works, answered, named),
+    ranges,
     field: hop.hop.snapshot,
     expected: `snapshot ${needed} or a later one, at most ${hop.hop.staleAfterMs} ms after its commit`,
     actual: `snapshot ${named}, superseded ${Math.round(behindMs)} ms ago`,

@@ -1,7 +1,6 @@
 import type { Prng } from '../../shared/core/prng.ts'
 import { createPrng } from '../../shared/core/prng.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { standingViolations } from '../../shared/core/evidence.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopsOfKind, say, type RunWorks } from '../../shared/core/run-work.ts'
@@ -205,15 +204,6 @@ export function drop(work: ProbeWork, open: OpenQuestion): void {
   }
   const at = work.waiting.findIndex((waiting) => waiting.open === open)
   if (at >= 0) work.waiting.splice(at, 1)
-}
-
-/** Canaries this agent has accused at the hop, before or after a restart. */
-export function accusedHere(works: RunWorks, { run, hop }: Omit<HopContext, 'work'>): CanarySet {
-  const accused = new CanarySet()
-  for (const violation of standingViolations(evidenceOf(works, run.runId))) {
-    if (violation.hop === hop.name) accused.addAll([{ stream: violation.stream, ranges: [...violation.standing.ranges] }])
-  }
-  return accused
 }
 
 /** Folds the snapshots told so far into the lineage. */

@@ -70,6 +70,7 @@ const plan = planSchema.parse({
     { stage: 'sight', task: 'sight-topics' },
     { stage: 'reconcile', task: 'reconcile-table' },
     { stage: 'produce', task: 'produce' },
+    { stage: 'break', task: 'inject-fault', target: 'api', fault: 'pause', durationMs: 5_000, leaseMs: 20_000, recoverWithinMs: 15_000 },
     { stage: 'probe', task: 'probe-api', needsStarted: ['produce'], timeoutMs: 90_000, requestsPerSecond: 50 },
   ],
 })

@@ -185,8 +185,11 @@ const violationKey = (fact: {
   rule?: string | null
   file?: string | null
   snapshotId?: string | null
+  atMs: number
 }) => {
-  const key = `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+  const place = `${fact.violation}|${fact.hop}|${fact.stream}|${fact.ranges.join(',')}|${fact.field ?? ''}`
+  // A fault may excuse the one, and not the other that was answered later.
+  const key = fact.violation === 'stale' ? `${place}|${fact.atMs}` : place
   if (fact.rule == null) return key
   // Rows of others are told by the file they are in: what each snapshot brings of them is a finding of its own.
   return `${key}|${fact.rule}|${fact.file == null ? '' : (fact.snapshotId ?? '')}`

@@ -45,7 +45,7 @@ export function faultWindows(evidence: Evidence, run: RunState): FaultWindow[] {
 }
 
 /** Of a run under way, faults that stand: each may go on to the end of its lease, and the pipeline then has its time to recover. */
-export function standingWindows(evidence: Evidence, run: RunState): FaultWindow[] {
+function standingWindows(evidence: Evidence, run: RunState): FaultWindow[] {
   return faultStages(run).flatMap((stage) => {
     const injected = phaseOf(evidence, stage, 'injected')
     if (injected === undefined || hasEnded(evidence, stage)) return []
@@ -53,6 +53,12 @@ export function standingWindows(evidence: Evidence, run: RunState): FaultWindow[
     return [{ name: nameOf(stage), fromMs: injected.atMs, untilMs, allowedUntilMs: untilMs }]
   })
 }
+
+/** Of a run under way: windows of faults that are over, and of those that stand. */
+export const openWindows = (evidence: Evidence, run: RunState): FaultWindow[] => [
+  ...faultWindows(evidence, run),
+  ...standingWindows(evidence, run),
+]
 
 const hasEnded = (evidence: Evidence, stage: FaultStage) =>
   (['healed', 'heal-failed', 'void'] as const).some((phase) => phaseOf(evidence, stage, phase) !== undefined)
@@ -64,7 +70,11 @@ const hasEnded = (evidence: Evidence, stage: FaultStage) =>
  */
 export function forgives(
   window: FaultWindow,
-  { evidence, run, violation }: { evidence: Evidence; run: RunState; violation: Violation },
+  {
+    evidence,
+    run,
+    violation,
+  }: { evidence: Evidence; run: RunState; violation: Pick<Violation, 'violation' | 'hop' | 'rule' | 'stream' | 'standing' | 'atMs'> },
 ): boolean {
   const { violation: kind, hop, rule, stream, standing, atMs } = violation
   if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false

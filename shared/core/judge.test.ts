@@ -313,6 +313,26 @@ describe('a fault of ours', () => {
     expect(judgement.reasons.some((reason) => reason.includes(` ${violation} at `))).toBe(verdict === 'fail')
   })
 
+  describe('explains a stale answer', () => {
+    const stale = found({ violation: 'stale', hop: API, atMs: 1_500 })
+    const facts = (...canaries: typeof allBut5) => [
+      ...cleanFacts(chaosPlan).filter(({ kind }) => kind !== 'probe-answered'),
+      ...life,
+      told('probe-answered', { canaries }),
+      stale,
+    ]
+    test('that was followed by a right one', () => {
+      expect(judged(facts({ stream: 0, ranges: [0, 19] }, { stream: 1, ranges: [0, 19] })).verdict).toBe('pass')
+    })
+    test('and no more: what was never answered right is in doubt', () => {
+      const { verdict, reasons } = judged(facts(...allBut5))
+      expect([verdict, reasons]).toEqual(['inconclusive', [`1 canaries at ${API} were neither sighted nor judged`]])
+    })
+    test('and not the next of the same canary, after what the plan allows', () => {
+      expect(judged([...facts(...allBut5), { ...stale, atMs: 5_001 }])).toMatchObject({ verdict: 'fail', reasons: [`1 stale at ${API}`] })
+    })
+  })
+
   test('excuses no canary that was overdue before it', () => {
     // All were meant for the first four seconds, and may take five.
     const later = life.map((fact) => ({ ...fact, atMs: fact.atMs + 10_000 }))

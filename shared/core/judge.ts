@@ -1,4 +1,4 @@
-import type { Verdict, ViolationKind } from '../../schemas/parts.ts'
+import type { Verdict } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
 import type { HopSummary } from '../../schemas/results/run-judged.ts'
 import { agentOfTask } from '../../topology/plan.ts'
@@ -7,11 +7,12 @@ import { isAudited } from './audit-findings.ts'
 import { auditDoubts, auditedReasons } from './audit-judge.ts'
 import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
-import { faultReasons, faultWindows, forgives, recoveriesOf, standingWindows } from './faults.ts'
+import { faultReasons, faultWindows, forgives, openWindows, recoveriesOf } from './faults.ts'
 import { breaksFidelity, gravestOf } from './gravity.ts'
 import type { LatencySketch } from './latency-sketch.ts'
 import { withoutMirror } from './mirror.ts'
 import { withoutOwnDelay } from './own-delay.ts'
+import { unaccountedAt } from './unaccounted.ts'
 import { uncheckedRules } from './rule-evidence.ts'
 import { isBlocked, type RunBook, type RunState } from './run-book.ts'
 import { isMissed } from './series.ts'
@@ -28,6 +29,11 @@ interface Reason {
   readonly text: string
 }
 
+interface WatchedHop {
+  readonly hop: Hop
+  readonly index: number
+}
+
 /**
  * The verdict of a run: a function of what stands on the two topics, and of nothing else, so that anyone can compute
  * it again. The worst reason wins; no evidence is never a pass.
@@ -37,7 +43,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   const violations = standingViolations(evidence).filter((violation) => !isAudited(violation))
   const { counted, delayed, untold } = heldAgainst(run, evidence)
   const { load } = run.resolved.plan
-  const watched = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
+  const watched: WatchedHop[] = run.resolved.hops.map((hop, index) => ({ hop, index })).filter(({ hop }) => isWatched(run, hop))
   const hops = [sourceSummary(run, evidence), ...watched.map(({ hop, index }) => summaryOf({ run, evidence, hop, index, violations }))]
   const reasons = [
     ...violationReasons(counted),
@@ -45,7 +51,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
     ...faultReasons(run, evidence),
     ...delayReasons(delayed, `the generator itself sent them up to ${evidence.heldBack.longestMs} ms after their time`),
     ...delayReasons(untold, 'the generator was gone before it told when it sent them'),
-    ...evidenceReasons({ book, run, evidence, hops }),
+    ...evidenceReasons({ book, run, evidence, watched }),
     ...watcherReasons(run, evidence).map(inDoubt),
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {
@@ -71,8 +77,7 @@ function heldAgainst(run: RunState, evidence: Evidence, windows = faultWindows(e
 
 /** Of a run under way: null unless something stands against it that no fault may excuse, and then what is known of it so far. */
 export function judgeEarly(book: RunBook, run: RunState, evidence: Evidence): Judgement | null {
-  const windows = [...faultWindows(evidence, run), ...standingWindows(evidence, run)]
-  const { counted } = heldAgainst(run, evidence, windows)
+  const { counted } = heldAgainst(run, evidence, openWindows(evidence, run))
   const reasons = violationReasons(counted).map(({ text }) => text)
   return reasons.length === 0 ? null : { ...judge(book, run, evidence), verdict: 'fail', reasons, gravest: gravestOf(run, counted) }
 }
@@ -158,12 +163,12 @@ function evidenceReasons({
   book,
   run,
   evidence,
-  hops,
+  watched,
 }: {
   book: RunBook
   run: RunState
   evidence: Evidence
-  hops: readonly HopSummary[]
+  watched: readonly WatchedHop[]
 }): Reason[] {
   const reasons: Reason[] = []
   const doubt = (text: string) => reasons.push({ verdict: 'inconclusive', text })
@@ -184,13 +189,13 @@ function evidenceReasons({
   if (owedFromSource(run, evidence).size === 0) doubt('no canary was acknowledged')
   for (const { hop, reason } of evidence.missing) doubt(`${hop}: ${reason}`)
   for (const text of uncheckedRules(
-    run.resolved.hops.filter((hop) => isWatched(run, hop)),
+    watched.map(({ hop }) => hop),
     evidence,
   ))
     doubt(text)
-  for (const hop of hops) {
-    const unaccounted = unaccountedAt(run, evidence, hop)
-    if (unaccounted > 0) doubt(`${unaccounted} canaries at ${hop.hop} were neither sighted nor judged`)
+  for (const { hop, index } of watched) {
+    const unaccounted = unaccountedAt(run, evidence, { hop, expected: expectedAt(run, evidence, index) })
+    if (unaccounted > 0) doubt(`${unaccounted} canaries at ${hopName(hop)} were neither sighted nor judged`)
   }
   return reasons
 }
@@ -205,33 +210,6 @@ function waitsForAbsent(run: RunState, stage: { needs: readonly string[]; needsS
     })
   )
 }
-
-function unaccountedAt(run: RunState, evidence: Evidence, summary: HopSummary): number {
-  if (summary.hop === SOURCE_HOP) return 0
-  const lost = summary.violations.find(({ violation }) => violation === 'lost')?.count ?? 0
-  const isProbed = summary.hop.startsWith('api:')
-  const unchecked = isProbed ? (evidence.probes.get(summary.hop)?.unchecked.size ?? 0) : 0
-  const answeredWrong = isProbed ? countOf(summary, 'wrong-answer') + countOf(summary, 'unavailable') + countOf(summary, 'stale') : 0
-  const unreadable = isProbed ? 0 : unreadableAt(evidence, summary.hop).size
-  return isProbed && !checksEvery(run, summary.hop)
-    ? summary.sighted === 0
-      ? summary.expected
-      : 0
-    : Math.max(0, summary.expected - summary.sighted - lost - unreadable - unchecked - answeredWrong)
-}
-
-/** Known by their trace to stand there, in a form that nobody can read: accused, and sighted by no one. */
-export function unreadableAt(evidence: Evidence, name: string): CanarySet {
-  const violated = standingViolations(evidence).filter(({ violation, hop }) => violation === 'schema-violated' && hop === name)
-  const canaries = CanarySet.of(violated.map(({ stream, standing }) => ({ stream, ranges: [...standing.ranges] })))
-  return canaries.minus(hopEvidence(evidence, name).sighted)
-}
-
-const countOf = (summary: HopSummary, kind: ViolationKind) => summary.violations.find(({ violation }) => violation === kind)?.count ?? 0
-
-/** Window probes cover every canary; point look-ups are a sample. */
-const checksEvery = (run: RunState, name: string) =>
-  run.resolved.hops.some((hop) => hop.kind === 'api' && hop.per === 'window' && hopName(hop) === name)
 
 function sourceSummary({ resolved }: RunState, evidence: Evidence): HopSummary {
   const acknowledged = withoutMirror(resolved.plan.load, evidence.acknowledged).size

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { KafkaAdmin } from './kafka-admin.ts'
 import { openAdmin } from './kafka-admin.ts'
-import type { Consumer, EachBatchPayload, IHeaders, KafkaLink } from './kafka.ts'
+import { emptyOffsets, firstValues, NO_HEADERS } from './kafka-batch.ts'
+import { leaveGroup } from './kafka-group.ts'
+import type { Consumer, EachBatchPayload, KafkaLink } from './kafka.ts'
 import { kafkaErrorText } from './kafka.ts'
 
 export interface ReadRecord {
@@ -84,6 +86,7 @@ class PositionReader implements Reader {
   readonly #watchdog: NodeJS.Timeout
   #markReady: () => void = () => undefined
   #consumer: Consumer | null = null
+  #joining: Promise<void>
   #reopening: NodeJS.Timeout | null = null
   #joins = 0
   #lastFetchMs = performance.now()
@@ -101,7 +104,7 @@ class PositionReader implements Reader {
     this.#watchdog = setInterval(() => {
       this.#watch()
     }, 1_000)
-    void this.#open()
+    this.#joining = this.#open()
   }
 
   positions(): ReadonlyMap<string, ReadonlyMap<number, number>> {
@@ -147,7 +150,13 @@ class PositionReader implements Reader {
     try {
       await consumer.connect()
       await consumer.subscribe({ topics: options.topics.map(({ topic }) => topic), fromBeginning: true })
-      await consumer.run({ autoCommit: false, eachBatch: (payload) => this.#deliver(payload) })
+      if (this.#consumer !== consumer) return
+      await consumer.run({
+        autoCommit: false,
+        eachBatch: async (payload) => {
+          if (this.#consumer === consumer) await this.#deliver(payload)
+        },
+      })
     } catch (error) {
       this.#reopen(consumer, { kind: 'crashed', message: kafkaErrorText(error) })
     }
@@ -261,39 +270,15 @@ class PositionReader implements Reader {
     if (this.#closing || this.#consumer !== consumer) return
     this.#options.onTrouble(trouble)
     void this.#discard()
-    this.#reopening = setTimeout(() => void this.#open(), REOPEN_DELAY_MS)
+    this.#reopening = setTimeout(() => {
+      this.#joining = this.#open()
+    }, REOPEN_DELAY_MS)
   }
 
   async #discard(): Promise<void> {
     const consumer = this.#consumer
     this.#consumer = null
     // Its trouble has been reported, or we are leaving: nothing it says now matters.
-    await consumer?.disconnect().catch(() => undefined)
+    await leaveGroup(consumer, this.#joining)
   }
-}
-
-/** Offsets of a batch, from `from` on, that no record stands at: not even a marker, or a record of an aborted transaction. */
-function emptyOffsets(batch: EachBatchPayload['batch'], from: number): number {
-  // kafkajs keeps all records of a batch beside those it hands over; its types do not say so.
-  const { rawMessages = batch.messages } = batch as { readonly rawMessages?: readonly { readonly offset: string }[] }
-  let standing = 0
-  for (const { offset } of rawMessages) if (Number(offset) >= from) standing++
-  return Math.max(0, Number(batch.lastOffset()) + 1 - from - standing)
-}
-
-const NO_HEADERS: Readonly<Record<string, Buffer>> = {}
-
-function firstValues(headers: IHeaders): Readonly<Record<string, Buffer>> {
-  const values: Record<string, Buffer> = {}
-  for (const name in headers) {
-    const given = headers[name]
-    const value = bytesOf(Array.isArray(given) ? given[0] : given)
-    if (value !== null) values[name] = value
-  }
-  return values
-}
-
-/** kafkajs hands a header without a value over as null, whatever its types say. */
-function bytesOf(value: Buffer | string | null | undefined): Buffer | null {
-  return typeof value === 'string' ? Buffer.from(value) : (value ?? null)
 }

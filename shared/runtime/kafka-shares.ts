@@ -1,4 +1,5 @@
 import { openAdmin } from './kafka-admin.ts'
+import { leaveGroup } from './kafka-group.ts'
 import type { Consumer, KafkaLink } from './kafka.ts'
 import { kafkaErrorText } from './kafka.ts'
 import type { Log } from './log.ts'
@@ -38,12 +39,13 @@ export const shareGroup = ({ clientId }: Pick<KafkaLink, 'clientId'>) => `${clie
 class GroupMember implements SharedWork {
   readonly #options: ShareOptions
   #consumer: Consumer | null = null
+  #joining: Promise<void>
   #reopening: NodeJS.Timeout | null = null
   #closing = false
 
   constructor(options: ShareOptions) {
     this.#options = options
-    void this.#open()
+    this.#joining = this.#open()
   }
 
   async close(): Promise<void> {
@@ -84,6 +86,7 @@ class GroupMember implements SharedWork {
       })
       await consumer.connect()
       await consumer.subscribe({ topics: [topic], fromBeginning: false })
+      if (this.#consumer !== consumer) return
       await consumer.run({ autoCommit: false, eachBatch: () => Promise.resolve() })
     } catch (error) {
       this.#reopen(consumer, error)
@@ -106,13 +109,15 @@ class GroupMember implements SharedWork {
       'the group that shares the work is left, and joined again',
     )
     void this.#discard()
-    this.#reopening = setTimeout(() => void this.#open(), REOPEN_DELAY_MS)
+    this.#reopening = setTimeout(() => {
+      this.#joining = this.#open()
+    }, REOPEN_DELAY_MS)
   }
 
   async #discard(): Promise<void> {
     const consumer = this.#consumer
     this.#consumer = null
     // Its trouble has been told, or we are leaving: nothing it says now matters.
-    await consumer?.disconnect().catch(() => undefined)
+    await leaveGroup(consumer, this.#joining)
   }
 }

@@ -93,6 +93,23 @@ test('definite refusals are failed, and nothing of them is in the topic', async 
   expect(await admin.topicOffsets(topic)).toEqual([{ partition: 0, low: 0, high: 1 }])
 })
 
+test('a reader that is closed before it has joined leaves no member behind', async () => {
+  const topic = await newTopic(1)
+  const own = connectKafka({ brokers: [broker.bootstrap], clientId: 'assay.leaver', unavailable: 'PIPELINE_KAFKA_UNAVAILABLE' })
+  for (const waitMs of [0, 5, 20, 50]) {
+    const reader = createReader(own, { topics: [{ topic, positions: zeros(1) }], onBatch: () => undefined, onTrouble: () => undefined })
+    await new Promise((resolve) => setTimeout(resolve, waitMs))
+    await reader.close()
+  }
+  // As long as one that joined on would need, and longer.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const raw = link.client.admin()
+  await raw.connect()
+  const { groups } = await raw.listGroups()
+  await raw.disconnect()
+  expect(groups.map(({ groupId }) => groupId).filter((group) => group.startsWith('assay.leaver.'))).toEqual([])
+})
+
 test('a reader starts at the very positions it is given, moves over aborted records, and leaves no group', async () => {
   const topic = await newTopic(2)
   const producer = link.client.producer({ transactionalId: `runtime-${topic}`, idempotent: true, maxInFlightRequests: 1 })

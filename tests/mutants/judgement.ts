@@ -1,3 +1,4 @@
+import { answerMutants } from './answers.ts'
 import { at, type Mutant } from './mutant.ts'
 import { topicMutants } from './topics.ts'
 
@@ -35,8 +36,6 @@ const metadata = at('shared/iceberg/metadata.ts')
 const changes = at('shared/iceberg/changes.ts')
 const bounds = at('shared/iceberg/column-bounds.ts')
 const table = at('agents/storage-reconciler/table-work.ts')
-const probes = at('agents/query-prober/judging.ts')
-const asking = at('agents/query-prober/asking.ts')
 const recovery = at('shared/core/recovery.ts')
 const auditState = at('shared/core/audit-state.ts')
 const auditFindings = at('shared/core/audit-findings.ts')
@@ -236,27 +235,7 @@ export const mutants: readonly Mutant[] = [
   plan('equality deletes reach every partition', 'reachAll(byIdentity, older, specsOf(specs, identityId))', 'true'),
   plan('a compaction may write any number of rows', 'hasDeletes ? after <= before : after === before', 'hasDeletes || after >= 0'),
   table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
-  asking(
-    'the last pass waits for what nobody vouches for',
-    '.every((api) => isVouchedSettled(evidence, run, api))) return\n',
-    '.every((api) => isSettled(evidence, run, api))) return\n',
-  ),
-  asking(
-    'the last pass ends without what nobody vouches for',
-    'if (![...work.hops.keys()].every((api) => isSettled(evidence, run, api))) return false\n',
-    '',
-  ),
-  probes('one wrong answer is enough', 'const WRONGS_MAX = 2', 'const WRONGS_MAX = 1'),
-  probes(
-    'an older snapshot is a wrong answer',
-    "case 'older':\n      return judgeOlder(works, answered, needed.snapshotId)",
-    "case 'older':\n      return judgeWrong(works, answered, 'content')",
-  ),
-  probes(
-    'wrong answers are left out',
-    "? judgeWrong(works, answered, 'content') : close(works, answered, 'left-out')",
-    "? close(works, answered, 'left-out') : close(works, answered, 'left-out')",
-  ),
+  ...answerMutants,
   recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
   recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
   ...topicMutants,

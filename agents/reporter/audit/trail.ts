@@ -10,11 +10,13 @@ import { announcementOf, expiredFiles, removeFiles } from './retention.ts'
 
 /** Entries that wait for the disk; beyond, they are left out, and an entry says how many. */
 export const PENDING_MAX = 10_000
-/** Facts come again for as long as agents look back after a restart, which is hours: keys of two days are enough. */
-const FILES_READ_FOR_KEYS = 2
+/** Facts come again for the hours that agents look back after a restart, control messages for as long as their topic keeps them. */
+const DAYS_READ_FOR_KEYS = 8
+const FILES_READ_FOR_KEYS_MIN = 2
 const KEYS_MAX = 200_000
 /** How long a disk that refused is left alone. */
 const RETRY_AFTER_MS = 5_000
+const DAY_MS = 86_400_000
 const TORN_SHOWN_BYTES = 200
 
 export interface AuditTrailPorts {
@@ -180,7 +182,7 @@ class TrailWriter {
 
   /** Takes head and keys over from what is there, and cuts a torn last line off: it was never synced, so nobody relied on it. */
   async #resume(files: readonly string[]): Promise<AuditBody[]> {
-    const read = await readAudit(files.slice(-FILES_READ_FOR_KEYS), {
+    const read = await readAudit(keyFiles(files, this.#ports.nowMs()), {
       onEntry: ({ key }) => {
         if (typeof key === 'string') this.#keys.add(key)
       },
@@ -215,6 +217,13 @@ class TrailWriter {
     this.#head = head
     this.#begun = true
   }
+}
+
+/** Of files, oldest first, those whose keys may be told again. */
+function keyFiles(files: readonly string[], nowMs: number): readonly string[] {
+  const since = dayOf(nowMs - DAYS_READ_FOR_KEYS * DAY_MS)
+  const recent = files.filter((file) => auditDay(file) >= since).length
+  return files.slice(-Math.max(FILES_READ_FOR_KEYS_MIN, recent))
 }
 
 async function openFile(path: string): Promise<OpenFile> {
