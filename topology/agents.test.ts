@@ -5,11 +5,12 @@ import type { Topology } from './topology.ts'
 
 const deadlines = { deliverWithinMs: 1, giveUpAfterMs: 2 }
 const hops: Topology['hops'] = [
-  { kind: 'topic', topic: 'raw', headers: [], processedBy: null, expect: [], contract: null, ...deadlines },
+  { kind: 'topic', topic: 'raw', headers: [], key: null, processedBy: null, expect: [], contract: null, ...deadlines },
   {
     kind: 'topic',
     topic: 'clean',
     headers: [],
+    key: null,
     processedBy: { group: 'normaliser', topic: 'raw' },
     expect: [],
     contract: null,

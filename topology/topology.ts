@@ -58,7 +58,7 @@ export const recordShape = z.strictObject({
   identity: fieldName.describe('The field that carries the canary id.'),
   marker: z
     .strictObject({ field: fieldName, value: z.string() })
-    .describe('How real consumers tell a canary: a text, in a field of type string or enum.'),
+    .describe("How real consumers tell a canary: a text, in a field of type string or enum; `'true'` or `'false'`, in a boolean one."),
   key: fieldName.describe('The field that is the message key: one value for each stream, so that a stream keeps its order.'),
   eventTime: fieldName.nullable().default(null).describe('The field that holds the event time; it grows with seq.'),
   fields: z.record(fieldName, fieldHint).default({}),
@@ -105,6 +105,12 @@ export const topicHop = z.strictObject({
   kind: z.literal('topic'),
   topic: z.string().min(1),
   headers: headers.describe('Headers that must arrive unchanged.'),
+  key: fieldName
+    .nullable()
+    .default(null)
+    .describe(
+      "The field that is each record's key here, as UTF-8 text, with what `expect` says of it; an audit then compares keys of all records with the table's column of that name. Left out: keys are compared at the first hop alone, of canaries, with `record.key`.",
+    ),
   processedBy: z
     .strictObject({ group: z.string(), topic: z.string() })
     .nullable()

@@ -5,7 +5,8 @@ import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { recoveryOf } from '../../shared/core/recovery.ts'
-import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
+import { isOver, type RunState } from '../../shared/core/run-book.ts'
+import { stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/stage-rules.ts'
 import {
   evidenceOf,
   foldWorks,

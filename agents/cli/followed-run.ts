@@ -5,7 +5,6 @@ import { emptyEvidence, foldEvidence, type Evidence } from '../../shared/core/ev
 import { judge, type Judgement } from '../../shared/core/judge.ts'
 import {
   admittedAtMs,
-  allStagesDone,
   emptyRunBook,
   foldRunBook,
   isRunFact,
@@ -13,6 +12,7 @@ import {
   type RunBook,
   type RunState,
 } from '../../shared/core/run-book.ts'
+import { allStagesDone } from '../../shared/core/stage-rules.ts'
 import { doubted } from './verdict-text.ts'
 
 /** One run as the two topics tell it: a fold, like every agent's. */

@@ -4,7 +4,8 @@ import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import type { AgentCore, Step } from '../../shared/core/agent.ts'
 import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus-events.ts'
 import { placeOf } from '../../shared/core/canary.ts'
-import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
+import { isOver, type RunState } from '../../shared/core/run-book.ts'
+import { stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/stage-rules.ts'
 import {
   evidenceOf,
   foldWorks,

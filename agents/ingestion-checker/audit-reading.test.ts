@@ -9,6 +9,7 @@ import { RUN, TABLE, recordSchema, resolvedOf } from '../../shared/core/told-run
 import { addRecord, unreadableText } from '../../shared/engines/record-hash.ts'
 import type { ReadRecord } from '../../shared/runtime/kafka-reader.ts'
 import { recordCodec, recordReader } from '../../shared/runtime/record-codec.ts'
+import { hopName } from '../../topology/topology.ts'
 import { readTopicPrints, readTopicRecords, type TopicAuditPorts } from './audit-reading.ts'
 
 const codec = recordCodec(1, recordSchema)
@@ -93,7 +94,7 @@ test('a window is printed by the fields that the table has as well, whatever the
     [16, 'T-16'],
     [17, 'T-17'],
   ] as const)
-    addRecord(expected, offset, hashedText(0, offset, canonicalValues(recordAt(offset, id), types, fields)))
+    addRecord(expected, offset, hashedText(0, offset, canonicalValues({ key: null, record: recordAt(offset, id) }, types, fields)))
   addRecord(expected, 14, unreadableText(0, 14))
   expect(told).toMatchObject({ prints: expected.toWire(), fields, leftOut: 1, lastRecord: 17, gone: null })
   // Offset 14 is no Avro record, 15 a canary of another run.
@@ -101,6 +102,33 @@ test('a window is printed by the fields that the table has as well, whatever the
     { part: 4, unreadable: 1, foreign: 0 },
     { part: 5, unreadable: 0, foreign: 1 },
   ])
+})
+
+test('the key is printed as the text of its column where the topology says which field it is', async () => {
+  const resolved = resolvedOf()
+  const keyed = {
+    ...at,
+    resolved: { ...resolved, hops: resolved.hops.map((hop) => (hopName(hop) === 'topic:clean' ? { ...hop, key: 'symbol' } : hop)) },
+  }
+  const withSymbol = [...columns, { name: 'symbol', type: 'string' }]
+  const withKeys = (text: string) => log.map((record) => ({ ...record, key: Buffer.from(text) }))
+  const printed = async (records: readonly ReadRecord[]) => {
+    const { admin, codecOf } = ports().ports
+    const all: TopicAuditPorts = { admin, codecOf, read: ({ onRecords }) => Promise.resolve(onRecords(0, [...records])) }
+    const [told] = await readTopicPrints(all, { type: 'audit-prints', ...keyed, columns: withSymbol, wanted: [wanted(10, 17)] })
+    return told
+  }
+  const same = await printed(withKeys('abc'))
+  expect(same?.fields[0]).toEqual({ field: 'symbol', as: 'key' })
+  expect(same?.fields).toContainEqual({ field: 'symbol', as: 'text' })
+  expect((await printed(withKeys('abd')))?.prints).not.toEqual(same?.prints)
+  const asValues = new IntervalPrints(withParts({ partition: 0, offsetFirst: 16, offsetLast: 16 }))
+  addRecord(
+    asValues,
+    16,
+    hashedText(0, 16, ['abc', ...canonicalValues({ key: null, record: recordAt(16) }, types, same?.fields.slice(1) ?? [])]),
+  )
+  expect(same?.prints[6]).toEqual(asValues.toWire()[0])
 })
 
 test('what is wanted twice, at once or apart, comes to the same', async () => {

@@ -3,7 +3,7 @@ import type { AuditedRecord } from '../../schemas/results/audit-records.ts'
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { canonicalValues, comparableFields, hashedText } from '../../shared/core/audit-fields.ts'
 import { IntervalPrints } from '../../shared/core/audit-print.ts'
-import { expectedBefore } from '../../shared/core/audit-work.ts'
+import { expectedBefore, keyIn } from '../../shared/core/audit-work.ts'
 import type { SidePrints, SideRecords } from '../../shared/core/audit.ts'
 import { canaryIdOf } from '../../shared/core/identity.ts'
 import type { CanaryRecord, FieldType } from '../../shared/core/record-schema.ts'
@@ -50,7 +50,7 @@ export async function readTopicPrints(
     timeoutMs: READ_TIMEOUT_MS,
     onRecords: async (partition, records) => {
       const codecs = await codecsOf(ports, records)
-      for (const { offset, value } of records) {
+      for (const { offset, key, value } of records) {
         const into = at.find(({ interval }) => isWithin(interval, partition, offset))
         if (into === undefined) continue
         if (value === null) {
@@ -65,7 +65,7 @@ export async function readTopicPrints(
           into.prints.doubt(offset, 'unreadable')
           continue
         }
-        addRecord(into.prints, offset, hashedText(partition, offset, canonicalValues(record, typesOf(types, codec), fields)))
+        addRecord(into.prints, offset, hashedText(partition, offset, canonicalValues({ key, record }, typesOf(types, codec), fields)))
         if (whoseCanary(record, { resolved, runId }).isForeign) into.prints.doubt(offset, 'foreign')
       }
     },
@@ -101,7 +101,7 @@ export async function readTopicRecords(
         const codec = codecs.get(framedSchemaId(read.value) ?? -1)
         const record = codec === undefined ? null : decoded(codec, read.value)
         const isRead = codec !== undefined && record !== null && !isOpaqueIn(codec, place.fields)
-        const values = isRead ? canonicalValues(record, typesOf(types, codec), place.fields) : []
+        const values = isRead ? canonicalValues({ key: read.key, record }, typesOf(types, codec), place.fields) : []
         const said = { values: isShown ? values : values.map(maskedValue), ...whoseCanary(record, { resolved, runId }), ...traceOf(read) }
         found.set(`${partition}/${read.offset}`, { offset: read.offset, file: null, ...said })
       }
@@ -182,7 +182,7 @@ function decoded(codec: RecordReader, value: Buffer): CanaryRecord | null {
 
 /** Whether its schema writes what is compared in a type that is not read. */
 const isOpaqueIn = ({ opaque }: RecordReader, fields: readonly AuditField[]) =>
-  opaque.size > 0 && fields.some(({ field }) => opaque.has(field))
+  opaque.size > 0 && fields.some(({ field, as }) => as !== 'key' && opaque.has(field))
 
 const tableOf = ({ hops }: ResolvedRun, name: string) => hops.find((hop): hop is TableHop => hop.kind === 'table' && hopName(hop) === name)
 
@@ -194,7 +194,13 @@ function fieldsOf({
   topic,
 }: Pick<Effect<'audit-prints'>, 'columns' | 'resolved' | 'hop' | 'topic'> & { codec: RecordReader }) {
   const table = tableOf(resolved, hop) ?? { expect: [] }
-  return comparableFields({ fields: codec.fields, columns, table, expectBefore: expectedBefore(resolved, topic) })
+  return comparableFields({
+    fields: codec.fields,
+    columns,
+    table,
+    expectBefore: expectedBefore(resolved, topic),
+    key: keyIn(resolved, topic),
+  })
 }
 
 function typesOf(known: Map<RecordReader, ReadonlyMap<string, FieldType>>, codec: RecordReader): ReadonlyMap<string, FieldType> {

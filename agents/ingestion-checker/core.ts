@@ -5,7 +5,8 @@ import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
-import { isOver, stagesToStart, stagesUnderWay, type DueStage, type RunState } from '../../shared/core/run-book.ts'
+import { isOver, type RunState } from '../../shared/core/run-book.ts'
+import { stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/stage-rules.ts'
 import {
   evidenceOf,
   foldWorks,

@@ -243,7 +243,11 @@ function atTheEnd(works: RunWorks, { run, topic }: Pick<TopicContext, 'run' | 't
   const evidence = evidenceOf(works, run.runId)
   const hop = topic.name
   const before = hopBefore(run, hop)
-  const doubled = doubledAt(hop, hopEvidence(evidence, hop), before === null ? null : hopEvidence(evidence, before))
+  const doubled = doubledAt(hop, {
+    load: run.resolved.plan.load,
+    here: hopEvidence(evidence, hop),
+    before: before === null ? null : hopEvidence(evidence, before),
+  })
   return [
     ...sayFindings(works, { run, budget: topic.budget }, [...unexpectedAt(evidence, { hop, before }), ...doubled]),
     ...(before === null ? [] : takeBackInherited(works, { runId: run.runId, hop, before })),

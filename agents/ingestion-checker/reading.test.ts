@@ -70,12 +70,14 @@ const hop = {
   kind: 'topic' as const,
   topic: 'raw',
   headers: ['traceparent'],
+  key: null,
   processedBy: null,
   expect: [],
   contract: null,
   deliverWithinMs: 1,
   giveUpAfterMs: 1,
 }
+const KEY = Buffer.from(canaries.at(0, 0)['symbol'] as string)
 const parentOf = (seq: number) => {
   const traceId = traceIdOf({ runId: RUN, stream: 0, seq })
   return { traceparent: Buffer.from(traceparent(traceId, spanIdOf(traceId, SOURCE_HOP))) }
@@ -86,8 +88,8 @@ afterEach(() => reading?.close())
 
 /** Hands records to a reading, which begins at offset 100, and gives what the core hears of it. */
 async function read(
-  records: readonly { value: Buffer | null; headers?: Readonly<Record<string, Buffer>> }[],
-  more: Partial<LogBatch> = {},
+  records: readonly { value: Buffer | null; key?: Buffer | null; headers?: Readonly<Record<string, Buffer>> }[],
+  { hop: hopMore = {}, ...more }: Partial<LogBatch> & { hop?: { topic?: string; key?: string } } = {},
 ) {
   const heard: CheckerEvent[] = []
   let begin: LogReading | undefined
@@ -95,7 +97,7 @@ async function read(
   // Of its ports only what reading uses.
   const of: object = {
     ports: { log: { warn: nothing }, metrics: { add: nothing } },
-    hop,
+    hop: { ...hop, ...hopMore },
     log: {
       read: (asked: LogReading) => {
         begin = asked
@@ -124,7 +126,7 @@ async function read(
   const first = more.removed === undefined ? 100 : more.removed.offsetLast + 1
   await begin?.onBatch({
     partition: 0,
-    records: records.map(({ value, headers = {} }, at) => ({ offset: first + at, timestampMs: 5, key: null, value, headers })),
+    records: records.map(({ value, key = KEY, headers = {} }, at) => ({ offset: first + at, timestampMs: 5, key, value, headers })),
     ...more,
   })
   return heard.flatMap((event) => (event.type === 'batch-read' ? [event.batch] : []))[0] as ReadBatch
@@ -142,6 +144,18 @@ function framedAs(schemaId: number, { value, headers }: ReturnType<typeof canary
   framed.writeUInt8(schemaId, 4)
   return { value: framed, headers }
 }
+
+describe('the key of a record', () => {
+  const strange = (key: Buffer | null) => [canary(0), { ...canary(1), key }]
+  test.each([
+    ['at the first hop is what the generator gave it', {}, Buffer.from('other'), [[0], [1, 'corrupted (key)']]],
+    ['at the first hop is there', {}, null, [[0], [1, 'corrupted (key)']]],
+    ['behind it may be any, where nobody says what it is', { topic: 'clean' }, Buffer.from('other'), [[0], [1]]],
+    ['behind it is the field that the topology names', { topic: 'clean', key: 'symbol' }, null, [[0], [1, 'corrupted (key)']]],
+  ] as const)('%s', async (...[, hopMore, key, expected]) => {
+    expect(said(await read(strange(key), { hop: hopMore })).canaries).toEqual(expected)
+  })
+})
 
 describe('what is read of a topic', () => {
   test('is its canaries, each compared, and the offsets of what is none', async () => {

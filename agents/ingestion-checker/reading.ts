@@ -14,7 +14,7 @@ import { SOURCE_HOP, hopName } from '../../topology/topology.ts'
 import type { CheckerEffect, CheckerEvent } from './events.ts'
 import { ContractCheck, type RecordUnderContract } from './contract-check.ts'
 import type { HopLog, LogBatch, LogReader } from './hop-logs.ts'
-import { checkRecord, checkUnchanged } from './record-check.ts'
+import { checkRecord, checkUnchanged, keyFaults } from './record-check.ts'
 import type { RecordFault, SightedRecord } from './sighting.ts'
 
 type StartReading = Extract<CheckerEffect, { type: 'start-reading' }>
@@ -56,6 +56,8 @@ export class Reading {
   readonly #projected: ReadonlySet<string>
   /** Fields that have to be compared with something. */
   readonly #wanted: ReadonlySet<string>
+  /** The field that is the key of records at the hop; null where nobody says. */
+  readonly #keyField: string | null
   /** Null where the hop has no contract. */
   readonly #contract: ContractCheck | null
 
@@ -71,6 +73,7 @@ export class Reading {
       },
     })
     this.#projected = new Set(of.hop.kind === 'topic' ? of.hop.expect.map(({ field }) => field) : [])
+    this.#keyField = keyFieldOf(of)
     const contract = of.hop.kind === 'topic' ? of.hop.contract : null
     this.#contract = contract === null ? null : new ContractCheck(contract)
     const produced = of.canaries.fields.map(({ name }) => name)
@@ -137,7 +140,7 @@ export class Reading {
 
   #compare(
     { partition, codec, value }: { partition: number; codec: RecordReader; value: Buffer },
-    { offset, timestampMs, headers }: ReadRecord,
+    { offset, timestampMs, key, headers }: ReadRecord,
   ): Sighted | Promise<Sighted> {
     const { canaries, rows, hop, ports, spans, nowMs } = this.#of
     let record: CanaryRecord
@@ -155,12 +158,14 @@ export class Reading {
     const given = { record, fields, opaque, headers }
     const opaqueHere = opaque.size === 0 ? [] : [...opaque].filter(([name]) => this.#wanted.has(name))
     const expected = { headers: this.#headersOf(id) }
-    const sighted = (faults: readonly RecordFault[], expectedText: RecordUnderContract['expectedText']): SightedRecord => {
+    const sighted = (found: readonly RecordFault[], expectedText: RecordUnderContract['expectedText']): SightedRecord => {
+      const keyText = this.#keyField === null ? undefined : expectedText(this.#keyField)
+      const faults = keyText === undefined ? found : [...found, ...keyFaults(key, keyText)]
       const place = { stream, seq, offset, appendedAtMs: timestampMs }
       const common = opaqueHere.length === 0 ? place : { ...place, opaque: opaqueHere }
-      const found = this.#contract?.check({ stream, seq, partition, record, fields, opaque, expectedText })
-      if (found === undefined || found.broken.length + found.exempt.length === 0) return { ...common, faults }
-      return { ...common, faults: [...faults, ...found.faults], contract: { broken: found.broken, exempt: found.exempt } }
+      const held = this.#contract?.check({ stream, seq, partition, record, fields, opaque, expectedText })
+      if (held === undefined || held.broken.length + held.exempt.length === 0) return { ...common, faults }
+      return { ...common, faults: [...faults, ...held.faults], contract: { broken: held.broken, exempt: held.exempt } }
     }
     if (rows !== null)
       return rows
@@ -182,4 +187,11 @@ export class Reading {
     const written = { traceparent: traceparent(traceId, spanIdOf(traceId, SOURCE_HOP)) }
     return Object.fromEntries(headers.map((name) => [name, written[name]]))
   }
+}
+
+/** At the first hop the generator itself has written the key. */
+function keyFieldOf({ hop, canaries: { resolved } }: ReadingOf): string | null {
+  if (hop.kind !== 'topic') return null
+  const [first] = resolved.hops
+  return hop.key ?? (first !== undefined && hopName(first) === hopName(hop) ? resolved.record.key : null)
 }

@@ -1,4 +1,4 @@
-import { differenceOf, type TypedText } from '../../shared/core/content.ts'
+import { differenceOf, KEY_FIELD, type TypedText } from '../../shared/core/content.ts'
 import { fieldText, type CanaryRecord, type FieldValue, type RecordField } from '../../shared/core/record-schema.ts'
 import type { FieldType } from '../../shared/core/record-schema.ts'
 import type { RecordFault } from './sighting.ts'
@@ -100,6 +100,21 @@ function checkField({ name, actual }: { name: string; actual: Typed | null }, ex
   const text = fieldText(actual.type, actual.value)
   const found = differenceOf(expected, { type: actual.type, text })
   if (found !== null) faults.push({ ...found, field: name, expected: said, actual: text ?? 'null' })
+}
+
+/** Of the record's key, where it is not the text of the field that it must be. */
+export function keyFaults(key: Uint8Array | null, expected: string | null): RecordFault[] {
+  const actual = key === null ? null : Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString()
+  if (actual === expected) return []
+  return [
+    {
+      violation: 'corrupted',
+      difference: 'value',
+      field: KEY_FIELD,
+      expected: expected ?? 'no key',
+      actual: actual?.slice(0, 100) ?? 'no key',
+    },
+  ]
 }
 
 function checkHeaders(

@@ -50,11 +50,14 @@ export function ask(works: RunWorks, { run, work }: ProbeContext, requestsPerSec
 const isSuspect = ({ wrongs, stales, failuresWhileHealthy }: OpenQuestion) => wrongs > 0 || stales > 0 || failuresWhileHealthy > 0
 
 function nextQuestion(works: RunWorks, { run, work }: ProbeContext): OpenQuestion | null {
-  const due = work.again.findIndex(({ notBeforeMs }) => notBeforeMs <= work.nextAskMs)
-  if (due >= 0) return work.again.splice(due, 1)[0] ?? null
-  const planned = work.todo.shift()
-  if (planned !== undefined) return planned
+  const again = takeDue(work, false) ?? work.todo.shift() ?? takeDue(work, true)
+  if (again !== null) return again
   return work.settledSinceMs === null ? passingQuestion(works, { run, work }) : null
+}
+
+function takeDue(work: ProbeWork, waitsForRecovery: boolean): OpenQuestion | null {
+  const due = work.again.findIndex((open) => open.notBeforeMs <= work.nextAskMs && open.waitsForRecovery === waitsForRecovery)
+  return due < 0 ? null : (work.again.splice(due, 1)[0] ?? null)
 }
 
 /** While canaries arrive: any hop, any canary that must be there. */

@@ -152,6 +152,8 @@ describe('an API that a fault of ours keeps behind', () => {
     expect(staleOf(story).map(({ hop }) => hop)).toEqual(expect.arrayContaining([WINDOW, LOOKUP]))
     story.run(10_000)
     expect(story.hasEnded).toBe(false)
+    // What it can show is asked meanwhile.
+    expect([story.compared(WINDOW), story.compared(LOOKUP)]).toEqual([100, 100])
     story.api = () => ({})
     story.run(40_000)
     expect(story.ended?.outcome).toBe('ok')
@@ -171,6 +173,86 @@ describe('an API that a fault of ours keeps behind', () => {
       expect(told.reduce((sum, { standing }) => sum + standing.size, 0)).toBe(100)
     }
   })
+})
+
+describe('an endpoint that fails', () => {
+  const down = { status: null, snapshotId: null, error: 'no connection' }
+  const told = (story: Story, phase: 'injected' | 'healed') => {
+    const leaseUntilMs = story.nowMs + 20_000
+    story.tell({ kind: 'fault-changed', stage: 'break', fault: 'pause', target: 'api', phase, leaseUntilMs, recoveryMs: null, detail: '' })
+  }
+  /** Everything in the table, and a fault that takes the endpoints down in the final pass, for 25 s. */
+  function paused(): { story: Story; healedAtMs: number } {
+    const story = new Story(() => down)
+    story.run(400)
+    told(story, 'injected')
+    story.produced(both(0, 99))
+    story.snapshot(both(0, 99))
+    story.end('produce')
+    story.run(25_000)
+    told(story, 'healed')
+    return { story, healedAtMs: story.nowMs }
+  }
+
+  test('once, after a pause in which it was asked nothing, is not down', () => {
+    const story = new Story()
+    story.run(400)
+    story.produced(both(0, 98))
+    story.tell({ kind: 'canaries-intended', hop: 'topic:raw', canaries: both(99, 99), placeFirst: 198, shiftMs: 0 })
+    story.snapshot(both(0, 98))
+    story.end('produce')
+    story.run(30_000)
+    expect(story.hasEnded).toBe(false)
+    let failures = 0
+    story.api = () => (failures++ === 0 ? down : {})
+    story.sighted(both(99, 99))
+    story.snapshot(both(99, 99))
+    story.end('sight')
+    story.end('reconcile')
+    story.run(30_000)
+    expect(failures).toBeGreaterThan(1)
+    expect(story.violations).toEqual([])
+    expect(story.compared(WINDOW)).toBe(200)
+  })
+
+  test('while a fault of ours stands is asked until it answers, and nobody is accused', () => {
+    const { story } = paused()
+    story.run(8_000)
+    story.api = () => ({})
+    story.run(40_000)
+    expect(story.violations).toEqual([])
+    expect([story.ended?.outcome, story.compared(WINDOW)]).toEqual(['ok', 200])
+  })
+
+  test('and does not come back from a fault of ours is unavailable once its time to recover is over', () => {
+    const { story, healedAtMs } = paused()
+    story.run(60_000)
+    const said = standingViolations(story.evidence)
+    expect(said.length).toBeGreaterThan(0)
+    expect(said.every(({ violation, atMs }) => violation === 'unavailable' && atMs > healedAtMs + 15_000 + 20_000)).toBe(true)
+  })
+})
+
+test.each([
+  ['alike for every question', () => 'no column prise', 1],
+  [
+    'in ever new words',
+    (
+      () =>
+      (n = 0) =>
+      () =>
+        `row ${++n}`
+    )()(),
+    20,
+  ],
+])('what keeps all answers from being computed is told %s, and ends nothing', (_how, refused, times) => {
+  const story = new Story()
+  story.refused = refused
+  toTheEnd(story)
+  const missing = story.facts.filter((fact) => fact.kind === 'evidence-missing')
+  expect([WINDOW, LOOKUP].map((hop) => missing.filter((fact) => fact.hop === hop).length)).toEqual([times, times])
+  expect(story.ended?.outcome).toBe('ok')
+  expect(story.violations).toEqual([])
 })
 
 test('a snapshot that is in no lineage is named after a fresh look at the catalog', () => {

@@ -20,6 +20,12 @@ export function isExcused(works: RunWorks, { run, hop }: At, { stream, ranges, a
   return openWindows(evidence, run).some((window) => forgives(window, { evidence, run, violation }))
 }
 
+/** Unix ms until which a fault of ours, begun by now, may explain that an endpoint does not answer; 0 for none. */
+export function recoveringUntilMs(works: RunWorks, run: HopContext['run']): number {
+  const windows = openWindows(evidenceOf(works, run.runId), run).filter(({ fromMs }) => fromMs <= works.base.nowMs)
+  return Math.max(0, ...windows.map(({ allowedUntilMs }) => allowedUntilMs))
+}
+
 /** Canaries this agent has accused at the hop, before or after a restart; and those among them that a fault of ours excuses so far. */
 export function accusedHere(works: RunWorks, { run, hop }: At): { accused: CanarySet; excused: CanarySet } {
   const accused = new CanarySet()

@@ -34,7 +34,6 @@ async function computed(db: EngineCalls, asked: Asked): Promise<Expected> {
   const { canaries, api, table, question } = asked
   const { stream, first, last } = spanOf(question)
   const records = Array.from({ length: last - first + 1 }, (_, i) => canaries.at(stream, first + i))
-  const produced = `asked_records_${++askedSoFar}`
   const isWindow = api.per === 'window'
   const fields = expectedFields(canaries.fields, table.expect)
   const named = [...api.url.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string).filter((name) => !isWindow || !(name in borders))
@@ -45,10 +44,10 @@ async function computed(db: EngineCalls, asked: Asked): Promise<Expected> {
     ...api.answers.flatMap(({ sql }, i) => [`CAST((${sql}) AS VARCHAR) AS a${i}`, `typeof(${sql}) AS t${i}`]),
     ...named.map((name, i) => `${isWindow ? 'min' : ''}(CAST(${quoteIdentifier(name)} AS VARCHAR)) AS u${i}`),
   ]
-  await db.appendColumns(produced, canaryColumns(canaries.fields, records).map(widened))
+  await db.appendColumns(PRODUCED, canaryColumns(canaries.fields, records).map(widened))
   try {
     const row = fields.map(({ field, type, sql }) => `CAST((${sql}) AS ${type}) AS ${quoteIdentifier(field)}`)
-    const [found] = await db.query(`SELECT ${columns.join(', ')} FROM (SELECT ${row.join(', ')} FROM ${produced})`)
+    const [found] = await db.query(`SELECT ${columns.join(', ')} FROM (SELECT ${row.join(', ')} FROM ${PRODUCED})`)
     const text = (name: string) => (found?.[name] == null ? null : String(found[name]))
     const values = new Map(named.map((name, i) => [name, text(`u${i}`) ?? '']))
     if (isWindow) for (const [name, at] of Object.entries(borders)) values.set(name, at(asked, { stream, first, last }))
@@ -62,11 +61,12 @@ async function computed(db: EngineCalls, asked: Asked): Promise<Expected> {
       })),
     }
   } finally {
-    await db.query(`DROP TABLE ${produced}`)
+    await db.query(`DROP TABLE ${PRODUCED}`)
   }
 }
 
-let askedSoFar = 0
+/** Always the same, as it stands in messages of the engine: what is wrong with every question is said once. */
+const PRODUCED = 'asked_records'
 
 const numeric = /^(DECIMAL|U?(TINY|SMALL|BIG|HUGE)?INT|DOUBLE|FLOAT)/
 

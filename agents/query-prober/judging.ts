@@ -1,9 +1,9 @@
 import { unreachable } from '../../shared/core/assert.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { intersection, type Ranges } from '../../shared/core/range-set.ts'
-import { evidenceOf, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
+import { evidenceOf, sayMissing, sayMissingOnce, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Answer, ProberEffect, ProberEvent } from './events.ts'
-import { isExcused } from './excused.ts'
+import { isExcused, recoveringUntilMs } from './excused.ts'
 import { drop, openQuestions, type HopContext, type HopWork, type OpenQuestion, type ProbeContext } from './probe-work.ts'
 import { askableAt, haveEnded } from './probes/askable.ts'
 import { accuse, accuseChecks, accuseWrong, close, spanOf } from './verdicts.ts'
@@ -52,9 +52,12 @@ export function foldAnswer(
 
 function noteGood(hop: HopWork, { atMs, snapshotId }: Answer): void {
   hop.lastGoodMs = Math.max(hop.lastGoodMs, atMs)
+  hop.failingSinceMs = null
   if (snapshotId === null) return
   hop.pending.snapshotId = snapshotId
-  if (!hop.namings.has(snapshotId)) hop.namings.set(snapshotId, atMs)
+  if (hop.named.has(snapshotId)) return
+  hop.named.add(snapshotId)
+  hop.untimed.push({ from: snapshotId, atMs })
 }
 
 function judge(works: RunWorks, answered: Answered): ProberEffect[] {
@@ -120,7 +123,7 @@ function judgeOlder(works: RunWorks, answered: Answered, needed: string): Prober
   // What a fault of ours may explain, so late in the run, is asked until the pipeline's time to recover is over.
   const { stream } = spanOf(open.question)
   if (work.settledSinceMs !== null && isExcused(works, { run, hop }, { stream, ranges, atMs: works.base.nowMs }))
-    return askAgain(works, answered, RETRY_AFTER_MS)
+    return askOnceRecovered(works, answered)
   hop.staleTold.add(named)
   return accuse(works, answered, {
     violation: 'stale',
@@ -154,9 +157,11 @@ function isStillClean(works: RunWorks, { run, hop }: Pick<HopContext, 'run' | 'h
 }
 
 function foldFailure(works: RunWorks, answered: Answered): ProberEffect[] {
-  const { work, hop, open, answer } = answered
-  hop.lastFailedMs = answer.atMs
-  if (open.lastFailedMs !== null && hop.lastGoodMs > open.lastFailedMs) open.failuresWhileHealthy++
+  const { run, work, hop, open, answer } = answered
+  hop.failingSinceMs ??= answer.atMs
+  const mayRecoverUntilMs = recoveringUntilMs(works, run)
+  if (mayRecoverUntilMs >= works.base.nowMs) open.failuresWhileHealthy = 0
+  else if (open.lastFailedMs !== null && hop.lastGoodMs > open.lastFailedMs) open.failuresWhileHealthy++
   open.lastFailedMs = answer.atMs
   if (open.failuresWhileHealthy >= FAILURES_MAX) {
     const actual = answer.error ?? `status ${answer.status}`
@@ -172,11 +177,14 @@ function foldFailure(works: RunWorks, answered: Answered): ProberEffect[] {
 }
 
 function judgeCheck(works: RunWorks, answered: Answered): ProberEffect[] {
-  const { open, answer } = answered
+  const { hop, open, answer } = answered
   if (answer.status === null || answer.status >= 500) return foldFailure(works, answered)
   const isFine =
     open.question.kind === 'no-credentials' ? answer.status === 401 || answer.status === 403 : answer.status === 404 && answer.isJson
-  if (isFine) return close(works, answered, 'right')
+  if (isFine) {
+    noteGood(hop, answer)
+    return close(works, answered, 'right')
+  }
   open.wrongs++
   return open.wrongs < WRONGS_MAX ? askAgain(works, answered, AGAIN_AFTER_MS) : accuseChecks(works, answered)
 }
@@ -185,6 +193,11 @@ function askAgain(works: RunWorks, { work, open }: Answered, afterMs: number): P
   open.notBeforeMs = works.base.nowMs + afterMs
   work.again.push(open)
   return []
+}
+
+function askOnceRecovered(works: RunWorks, answered: Answered): ProberEffect[] {
+  answered.open.waitsForRecovery = true
+  return askAgain(works, answered, RETRY_AFTER_MS)
 }
 
 function waitFor({ work, open, answer }: Answered, effects: ProberEffect[]): ProberEffect[] {
@@ -233,7 +246,7 @@ export function foldUnanswerable(
   const open = work.asked.get(event.id)
   if (open === undefined) return []
   work.asked.delete(open.id)
-  return [...leave(works, { run, work }, open), sayMissing(works, { runId: run.runId, hop: open.hop }, event.reason)]
+  return [...leave(works, { run, work }, open), ...sayMissingOnce(works, { runId: run.runId, hop: open.hop }, event.reason)]
 }
 
 /** Our own trouble: the question is given up, and what it asked for stays unchecked, which makes the run inconclusive. */
@@ -242,15 +255,14 @@ function leave(works: RunWorks, { run, work }: ProbeContext, open: OpenQuestion)
   return hop === undefined ? [] : close(works, { run, work, hop, open }, 'given-up')
 }
 
-/** In the final pass, an endpoint that answers nothing for long is accused of all that is left to ask. */
+/** In the final pass, an endpoint that answers nothing for long is accused of all that is left to ask; while our own faults may explain it, nobody is. */
 export function accuseDown(works: RunWorks, { run, work }: ProbeContext): ProberEffect[] {
   const { nowMs } = works.base
   const { settledSinceMs } = work
   if (settledSinceMs === null) return []
+  const fromMs = Math.max(settledSinceMs, recoveringUntilMs(works, run))
   return [...work.hops.values()].flatMap((hop) => {
-    const isDown =
-      hop.lastFailedMs !== null && hop.lastFailedMs > hop.lastGoodMs && nowMs - Math.max(hop.lastGoodMs, settledSinceMs) > DOWN_AFTER_MS
-    if (!isDown) return []
+    if (hop.failingSinceMs === null || nowMs - Math.max(hop.failingSinceMs, fromMs) <= DOWN_AFTER_MS) return []
     const left = openQuestions(work).filter((open) => open.hop === hop.name)
     return left.flatMap((open) => {
       if (open.isPassing) {

@@ -26,6 +26,8 @@ export interface OpenQuestion {
   /** Failures between which the endpoint answered something else well. */
   failuresWhileHealthy: number
   lastFailedMs: number | null
+  /** Answered stale, and excused by a fault of ours: others are asked before. */
+  waitsForRecovery: boolean
 }
 
 /** A window answered wrong twice, while its halves are asked to see where it is wrong. */
@@ -57,12 +59,15 @@ export interface HopWork {
   pending: Pending
   flushedMs: number
   lastGoodMs: number
-  lastFailedMs: number | null
+  /** Since the first failure behind the last good answer; null while it answers. */
+  failingSinceMs: number | null
   /** What the final pass need not ask again; also what another process has asked, before this one was there. */
   readonly covered: CanarySet
   readonly checksLeft: Set<'no-credentials' | 'unknown-id'>
-  /** When each snapshot was first named, for time to visibility. */
-  readonly namings: Map<string, number>
+  /** Snapshots that answers have named. */
+  readonly named: Set<string>
+  /** For time to visibility: a name, and all behind it that was not visible before, as far as it is not told yet. */
+  readonly untimed: { readonly from: string; readonly atMs: number }[]
   readonly timed: Set<string>
   readonly staleTold: Set<string>
   halvingsLeft: number
@@ -149,10 +154,11 @@ function newHopWork(
     pending: emptyPending(),
     flushedMs: nowMs,
     lastGoodMs: nowMs,
-    lastFailedMs: null,
+    failingSinceMs: null,
     covered,
     checksLeft,
-    namings: new Map(),
+    named: new Set(),
+    untimed: [],
     timed: new Set(),
     staleTold: new Set(),
     halvingsLeft: HALVINGS_MAX,
@@ -186,6 +192,7 @@ export function newQuestion(work: ProbeWork, { hop, question, half = null }: Ask
     stales: 0,
     failuresWhileHealthy: 0,
     lastFailedMs: null,
+    waitsForRecovery: false,
   }
 }
 export const openQuestions = (work: ProbeWork): OpenQuestion[] => [
@@ -230,17 +237,30 @@ export function flush(works: RunWorks, { run, work, hop }: HopContext, force: 'a
 /** Time to visibility: from a snapshot's commit until the API first names it, or one that follows it. */
 function tellVisibility(works: RunWorks, { run, work, hop }: HopContext): ProberEffect[] {
   const pending = emptyPending()
-  for (const { snapshotId, committedAtMs, hop: table } of evidenceOf(works, run.runId).snapshots) {
-    // What was committed before this process watched was perhaps named before, too.
-    if (table !== hop.table || committedAtMs < work.beganMs || hop.timed.has(snapshotId)) continue
-    const naming = [...hop.namings].find(([named]) => work.lineage.relate(named, snapshotId) === 'holds')
-    if (naming === undefined) continue
-    hop.timed.add(snapshotId)
-    pending.requests++
-    pending.latency.add(naming[1] - committedAtMs)
-    pending.snapshotId = snapshotId
+  for (const named of hop.untimed.splice(0)) {
+    const left = timeFrom({ work, hop, pending }, named)
+    if (left !== null) hop.untimed.push({ ...named, from: left })
   }
   return pending.requests === 0 ? [] : [sayAnswered(works, { run, hop: `visibility:${hop.hop.name}`, probe: 'visibility' }, pending)]
+}
+
+/** Back through what a name shows, to what was visible before. Gives the snapshot that is not told yet, or null. */
+function timeFrom(
+  { work, hop, pending }: { work: ProbeWork; hop: HopWork; pending: Pending },
+  { from, atMs }: HopWork['untimed'][number],
+): string | null {
+  for (let at: string | null = from; at !== null && !hop.timed.has(at);) {
+    const snapshot = work.lineage.get(at)
+    if (snapshot === undefined) return at
+    hop.timed.add(at)
+    // What was committed before this process watched was perhaps named before, too.
+    if (snapshot.committedAtMs < work.beganMs) return null
+    pending.requests++
+    pending.latency.add(atMs - snapshot.committedAtMs)
+    pending.snapshotId = at
+    at = snapshot.parentId
+  }
+  return null
 }
 
 function sayAnswered(works: RunWorks, at: { run: RunState; hop: string; probe: string }, pending: Pending): ProberEffect {

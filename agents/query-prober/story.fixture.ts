@@ -5,75 +5,13 @@ import { CanarySet } from '../../shared/core/canary-set.ts'
 import { emptyEvidence, foldEvidence, standingViolations, type Evidence } from '../../shared/core/evidence.ts'
 import { emptyLatency } from '../../shared/core/latency-sketch.ts'
 import { members } from '../../shared/core/range-set.ts'
-import { planSchema } from '../../topology/plan.ts'
-import { apiHop, tableHop, topicHop, type Hop, type Topology } from '../../topology/topology.ts'
 import { proberCore, type ProberState } from './core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from './events.ts'
 import type { SnapshotSeen } from './probes/lineage.ts'
+import { LOOKUP, resolvedText, RUN, topology, WINDOW } from './story-topology.fixture.ts'
 import { spanOf } from './verdicts.ts'
 
-export const RUN = '01999999-0000-7000-8000-000000000001'
-export const LOOKUP = 'api:trade'
-export const WINDOW = 'api:stats'
-const deadlines = { deliverWithinMs: 5_000, giveUpAfterMs: 5_000 }
-const key = { 'x-api-key': 'secret' }
-const api = { headers: key, snapshot: 'snapshotId', staleAfterMs: 3_000 }
-
-const hops: Hop[] = [
-  topicHop.parse({ kind: 'topic', topic: 'raw', ...deadlines }),
-  tableHop.parse({ kind: 'table', namespace: 'lake', table: 'trades', ...deadlines }),
-  apiHop.parse({
-    kind: 'api',
-    name: 'trade',
-    per: 'canary',
-    url: 'http://sim/{trade_id}',
-    answers: [{ json: 'price', sql: 'price' }],
-    ...api,
-  }),
-  apiHop.parse({
-    kind: 'api',
-    name: 'stats',
-    per: 'window',
-    url: 'http://sim/{symbol}',
-    answers: [{ json: 'count', sql: 'count(*)' }],
-    ...api,
-  }),
-]
-const record = {
-  subject: 'raw-value',
-  identity: 'trade_id',
-  marker: { field: 'venue', value: 'X' },
-  key: 'symbol',
-  eventTime: null,
-  fields: {},
-}
-
-const topology: Topology = {
-  version: 1,
-  name: 'told',
-  connections: {
-    kafka: { bootstrap: 'sim', security: { ssl: false, sasl: null } },
-    registry: { url: 'http://sim' },
-    catalog: { url: 'http://sim', token: null, warehouse: null },
-    s3: { endpoint: 'http://sim', region: 'sim', accessKey: '', secretKey: '' },
-  },
-  record,
-  hops,
-  chaos: { targets: {} },
-}
-
-const plan = planSchema.parse({
-  version: 1,
-  name: 'told',
-  load: { canaries: 200, ratePerSecond: 100, streams: 2 },
-  stages: [
-    { stage: 'sight', task: 'sight-topics' },
-    { stage: 'reconcile', task: 'reconcile-table' },
-    { stage: 'produce', task: 'produce' },
-    { stage: 'break', task: 'inject-fault', target: 'api', fault: 'pause', durationMs: 5_000, leaseMs: 20_000, recoverWithinMs: 15_000 },
-    { stage: 'probe', task: 'probe-api', needsStarted: ['produce'], timeoutMs: 90_000, requestsPerSecond: 50 },
-  ],
-})
+export { LOOKUP, RUN, WINDOW }
 
 const config: AgentBaseConfig = { speaker: { agent: 'query-prober', instance: 't' }, plans: new Map(), topology, recordSchema: '{}' }
 
@@ -89,6 +27,8 @@ export class Story {
   /** Its snapshots are those told, and `untold`. */
   catalog: 'up' | 'down' = 'up'
   readonly untold: SnapshotSeen[] = []
+  /** Why no answer can be computed; null where one can. */
+  refused: (() => string) | null = null
   readonly asked: { hop: string; question: Question; isSuspect: boolean }[] = []
   readonly looks: number[] = []
   readonly facts: ResultMessage[] = []
@@ -257,6 +197,10 @@ export class Story {
     if (effect.type !== 'ask') return
     const { hop, question, id, intendedAtMs, isSuspect } = effect
     this.asked.push({ hop, question, isSuspect })
+    if (this.refused !== null) {
+      this.#later.push({ atMs: intendedAtMs, event: { type: 'unanswerable', runId: RUN, id, reason: this.refused() } })
+      return
+    }
     const right: Answer = {
       ...rightStatus[question.kind],
       atMs: intendedAtMs + 10,
@@ -272,16 +216,6 @@ export class Story {
 }
 
 const rightStatus = { canary: { status: 200 }, window: { status: 200 }, 'no-credentials': { status: 401 }, 'unknown-id': { status: 404 } }
-
-const resolvedText = JSON.stringify({
-  plan,
-  topology: 'told',
-  record,
-  recordSchema: '{}',
-  hops: hops.map((hop) => (hop.kind === 'api' ? { ...hop, headers: {} } : hop)),
-  chaosTargets: [],
-  seed: 7,
-})
 
 type DistributiveOmit<Union, Keys extends PropertyKey> = Union extends unknown ? Omit<Union, Keys> : never
 

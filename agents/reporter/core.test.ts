@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { RunFact } from '../../schemas/results.ts'
 import { ABANDON_AFTER_MS } from '../../shared/core/admission.ts'
-import { START_WITHIN_MS } from '../../shared/core/run-book.ts'
+import { START_WITHIN_MS } from '../../shared/core/stage-rules.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { RUN, TABLE, accepted, chaosPlan, cleanFacts, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
 import { judgeFromTopics } from '../../shared/core/judge-again.ts'

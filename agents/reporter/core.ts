@@ -5,7 +5,8 @@ import { isBusEvent, type BusEffect, type BusEvent } from '../../shared/core/bus
 import type { Evidence } from '../../shared/core/evidence.ts'
 import { isGraver } from '../../shared/core/gravity.ts'
 import { isSameJudgement, judge, judgeEarly, type Judgement } from '../../shared/core/judge.ts'
-import { admittedAtMs, allStagesDone, type RunState } from '../../shared/core/run-book.ts'
+import { admittedAtMs, type RunState } from '../../shared/core/run-book.ts'
+import { allStagesDone } from '../../shared/core/stage-rules.ts'
 import { evidenceOf, foldWorks, headOf, initWorks, say, type RunWorks } from '../../shared/core/run-work.ts'
 
 export type ReporterEvent = BusEvent | { readonly type: 'reports-written'; readonly runId: string; readonly paths: readonly string[] }

@@ -71,7 +71,7 @@ function printsOf(rows: readonly Row[], offsetFirst: number, offsetLast: number)
   const prints = new IntervalPrints(withParts({ partition: 0, offsetFirst, offsetLast }))
   for (const row of rows) {
     const record = { ...canaries.at(row.stream, row.seq), ...(row.other === undefined ? {} : { trade_id: row.other }) }
-    addRecord(prints, offsetOf(row), hashedText(0, offsetOf(row), canonicalValues(record, types, fields)))
+    addRecord(prints, offsetOf(row), hashedText(0, offsetOf(row), canonicalValues({ key: null, record }, types, fields)))
   }
   return prints.toWire()
 }

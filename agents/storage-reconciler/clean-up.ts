@@ -1,5 +1,5 @@
 import type { BusEvent } from '../../shared/core/bus-events.ts'
-import type { DueStage } from '../../shared/core/run-book.ts'
+import type { DueStage } from '../../shared/core/stage-rules.ts'
 import { sayEnded, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
 import type { CleanUpResult, ReconcilerEffect, ReconcilerEvent } from './events.ts'
 

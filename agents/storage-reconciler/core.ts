@@ -6,7 +6,8 @@ import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
 import { hopEvidence } from '../../shared/core/evidence.ts'
-import { isOver, stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/run-book.ts'
+import { isOver } from '../../shared/core/run-book.ts'
+import { stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/stage-rules.ts'
 import {
   evidenceOf,
   foldWorks,

@@ -20,12 +20,12 @@ export const doubtfulPart = z.object({
 })
 export type DoubtfulPart = z.infer<typeof doubtfulPart>
 
-export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map', 'uuid'])
+export const comparedAs = z.enum(['exact', 'floating', 'text', 'boolean', 'bytes', 'days', 'micros', 'map', 'uuid', 'key'])
 export type ComparedAs = z.infer<typeof comparedAs>
 
 export const auditField = z.object({
   field: z.string(),
-  as: comparedAs.describe('What both values are brought to before they are compared.'),
+  as: comparedAs.describe("What both values are brought to before they are compared; `key`: in the topic it is the record's key, as text."),
 })
 export type AuditField = z.infer<typeof auditField>
 

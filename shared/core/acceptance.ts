@@ -14,7 +14,7 @@ import { readRecordSchema } from './record-schema.ts'
 import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook } from './run-book.ts'
 import { dropPastRequests, windowsToRequest } from './schedule.ts'
 import { isOfEndedSeries } from './series.ts'
-import { shapeProblems } from './shape-problems.ts'
+import { keyProblems, shapeProblems } from './shape-problems.ts'
 import { everything, nothing, SILENT_MS, type Shares } from './shares.ts'
 
 export interface Speaker {
@@ -245,7 +245,7 @@ function contentProblems(run: ResolvedRun, runId: string): string[] {
   try {
     const fields = readRecordSchema(run.recordSchema)
     canaryContent({ runId, seed: run.seed, load: run.plan.load, record: run.record, fields })(0, 0)
-    return shapeProblems(run.record, fields)
+    return [...shapeProblems(run.record, fields), ...keyProblems(run.hops, fields)]
   } catch (error) {
     if (error instanceof AssayError && error.code === 'INPUT_INVALID') return [error.message]
     throw error

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { ResultMessage } from '../../schemas/results.ts'
 import { ABANDON_AFTER_MS } from './admission.ts'
-import { admittedAtMs, emptyRunBook, foldRunBook, isOver, stagesToStart, type RunBook, type RunState } from './run-book.ts'
+import { admittedAtMs, emptyRunBook, foldRunBook, isOver, type RunBook, type RunState } from './run-book.ts'
+import { stagesToStart } from './stage-rules.ts'
 import { isMissed } from './series.ts'
 import { RUN, accepted, smokePlan, told } from './told-run.fixture.ts'
 
@@ -11,6 +12,7 @@ interface ToldRun {
   readonly exclusive: boolean
   readonly isMissed: boolean
   readonly judgedAfterMs: number | null
+  readonly isBegun: boolean
 }
 
 const idOf = (n: number) => `01999999-0000-7000-8000-${String(n).padStart(12, '0')}`
@@ -29,11 +31,12 @@ const runOf = (book: RunBook, n: number) => {
   return run
 }
 
-function factsOf(n: number, { requestedAtMs, exclusive, isMissed: missed, judgedAfterMs }: ToldRun): ResultMessage[] {
+function factsOf(n: number, { requestedAtMs, exclusive, isMissed: missed, judgedAfterMs, isBegun }: ToldRun): ResultMessage[] {
   const window = missed ? { series: RUN, index: 1, indexLast: 2 } : null
   const runId = idOf(n)
   const run = accepted({ ...smokePlan, exclusive }, { runId, requestedAtMs, atMs: requestedAtMs + 10, window })
-  return judgedAfterMs === null ? [run] : [run, told('run-judged', { runId, atMs: requestedAtMs + judgedAfterMs })]
+  const begun = isBegun ? [told('stage-started', { runId, stage: 'sight', atMs: requestedAtMs + 20 })] : []
+  return [run, ...begun, ...(judgedAfterMs === null ? [] : [told('run-judged', { runId, atMs: requestedAtMs + judgedAfterMs })])]
 }
 
 /** The rule as it is told, run by run: right, and slow beyond measure where many wait. */
@@ -47,13 +50,18 @@ function admittedByTheRule(book: RunBook, run: RunState, nowMs: number): number 
       (other.accepted.requestedAtMs < requestedAtMs || (other.accepted.requestedAtMs === requestedAtMs && other.runId < run.runId)),
   )
   if (before.some((other) => !isOverByTheRule(book, other, nowMs))) return null
-  return Math.max(atMs, ...before.map(({ judgedAtMs }) => judgedAtMs ?? 0))
+  return Math.max(
+    atMs,
+    ...before.map((other) => other.judgedAtMs ?? (other.stages.get('sight')?.started == null ? 0 : abandonedByTheRule(book, other, nowMs))),
+  )
 }
 
 function isOverByTheRule(book: RunBook, run: RunState, nowMs: number): boolean {
-  const admittedMs = admittedByTheRule(book, run, nowMs)
-  return run.judged !== null || (admittedMs !== null && nowMs > admittedMs + run.resolved.plan.timeoutMs + ABANDON_AFTER_MS)
+  return run.judged !== null || nowMs > abandonedByTheRule(book, run, nowMs)
 }
+
+const abandonedByTheRule = (book: RunBook, run: RunState, nowMs: number): number =>
+  (admittedByTheRule(book, run, nowMs) ?? Infinity) + run.resolved.plan.timeoutMs + ABANDON_AFTER_MS
 
 test('each run waits for its turn as the rule says, whatever ran before', () => {
   const runs = fc.array(
@@ -62,6 +70,7 @@ test('each run waits for its turn as the rule says, whatever ran before', () => 
       exclusive: fc.boolean(),
       isMissed: fc.boolean(),
       judgedAfterMs: fc.option(fc.nat({ max: 200_000 })),
+      isBegun: fc.boolean(),
     }),
     { maxLength: 7 },
   )
@@ -86,6 +95,16 @@ test('behind hundreds that nobody judged, exclusive ones and others, a run has i
   expect(admittedAtMs(book, last, overMs + 1)).toBe(385_000)
   expect([...book.runs.values()].filter((run) => !isOver(book, run, overMs + 1))).toEqual([last])
   expect(stagesToStart(book, 'ingestion-checker', overMs + 1).map(({ run }) => run)).toEqual([last])
+})
+
+test('one that waited for a run that was never judged has its whole time', () => {
+  const begun = told('stage-started', { runId: idOf(1), stage: 'sight', atMs: 20 })
+  const book = fold(emptyRunBook(), exclusiveAt(1, 0), begun, exclusiveAt(2, 10))
+  const abandonedMs = smokePlan.timeoutMs + ABANDON_AFTER_MS
+  const second = runOf(book, 2)
+  expect(admittedAtMs(book, second, abandonedMs + 1)).toBe(abandonedMs)
+  expect(isOver(book, second, 2 * abandonedMs)).toBe(false)
+  expect(stagesToStart(book, 'ingestion-checker', abandonedMs + 1).map(({ run }) => run)).toEqual([second])
 })
 
 test('what is heard changes the answer at once, though the time is the same', () => {

@@ -15,11 +15,11 @@ export interface Admission {
 interface Before {
   /** Whether one is not over. */
   isOpen: boolean
-  /** When the last of those that were judged was. */
-  judgedMs: number
+  /** When the last of them was over. */
+  overMs: number
 }
 
-const noneBefore = (): Before => ({ isOpen: false, judgedMs: -Infinity })
+const noneBefore = (): Before => ({ isOpen: false, overMs: -Infinity })
 
 /**
  * Admission of each run, by id: an exclusive run waits for all earlier ones, and every run waits for earlier exclusive
@@ -33,12 +33,13 @@ export function admissionsAt(runs: Iterable<RunState>, nowMs: number): Map<strin
   for (const run of [...runs].sort(byRequest)) {
     const { plan } = run.resolved
     const admittedMs = admittedAfter(run, plan.exclusive ? all : exclusive)
-    const isOver = run.judged !== null || (admittedMs !== null && nowMs > admittedMs + plan.timeoutMs + ABANDON_AFTER_MS)
+    const abandonedMs = admittedMs === null ? Infinity : admittedMs + plan.timeoutMs + ABANDON_AFTER_MS
+    const isOver = run.judged !== null || nowMs > abandonedMs
     admissions.set(run.runId, { admittedMs, isOver })
     if (isMissed(run)) continue
     for (const before of plan.exclusive ? [all, exclusive] : [all]) {
       before.isOpen ||= !isOver
-      before.judgedMs = Math.max(before.judgedMs, run.judgedAtMs ?? -Infinity)
+      before.overMs = Math.max(before.overMs, run.judgedAtMs ?? (isOver && hasBegun(run) ? abandonedMs : -Infinity))
     }
   }
   return admissions
@@ -48,8 +49,11 @@ export function admissionsAt(runs: Iterable<RunState>, nowMs: number): Map<strin
 function admittedAfter(run: RunState, before: Before): number | null {
   const { atMs } = run.accepted
   if (isMissed(run)) return atMs
-  return before.isOpen ? null : Math.max(atMs, before.judgedMs)
+  return before.isOpen ? null : Math.max(atMs, before.overMs)
 }
+
+/** One that nobody began has taken no time: however many were left alone together, the next need not wait for each. */
+const hasBegun = ({ stages }: RunState) => [...stages.values()].some(({ started }) => started !== null)
 
 const byRequest = (left: RunState, right: RunState) =>
   left.accepted.requestedAtMs - right.accepted.requestedAtMs || (left.runId < right.runId ? -1 : 1)

@@ -16,13 +16,19 @@ describe('fields that are compared', () => {
     { name: 'only_here', type: 'string' },
   ]
   const namesOf = (both: Partial<Parameters<typeof comparableFields>[0]>) =>
-    comparableFields({ fields, columns, table: { expect: [] }, expectBefore: [], ...both }).map(({ field: name }) => name)
+    comparableFields({ fields, columns, table: { expect: [] }, expectBefore: [], key: null, ...both }).map(({ field: name }) => name)
   test('are all that both have, of types that can be compared', () => {
     expect(namesOf({})).toEqual(['symbol', 'price', 'note'])
   })
   test('leave out what the table derives, and not what the topic has derived alike', () => {
     expect(namesOf({ table: { expect: [upper] } })).toEqual(['price', 'note'])
     expect(namesOf({ table: { expect: [upper] }, expectBefore: [upper] })).toEqual(['symbol', 'price', 'note'])
+  })
+  test('are the key before all, where the topology says which column it is, and the table has it unchanged', () => {
+    expect(namesOf({ key: 'symbol' })).toEqual(['symbol', 'symbol', 'price', 'note'])
+    expect(namesOf({ key: 'symbol', table: { expect: [], audit: { fields: ['note'], showValues: true } } })).toEqual(['symbol', 'note'])
+    expect(namesOf({ key: 'symbol', table: { expect: [upper] } })).toEqual(['price', 'note'])
+    expect(namesOf({ key: 'price' })).toEqual(['symbol', 'price', 'note'])
   })
   test('are those that the topology names', () => {
     expect(namesOf({ table: { expect: [], audit: { fields: ['note', 'only_here'], showValues: true } } })).toEqual(['note'])

@@ -10,20 +10,26 @@ export interface BothSides {
   readonly table: Pick<TableHop, 'expect' | 'audit'>
   /** What the topic has instead of the record at the source. */
   readonly expectBefore: readonly Expectation[]
+  /** The field that is the key of records in the topic; null where the topology does not say. */
+  readonly key: string | null
 }
 
 /**
- * The fields that both sides have and that can be compared: those the topology names, else every one that is the same
+ * The key, and the fields that both sides have and that can be compared: those the topology names, else every one that is the same
  * at the table as in the topic. What the table derives is left out.
  */
-export function comparableFields({ fields, columns, table, expectBefore }: BothSides): AuditField[] {
+export function comparableFields({ fields, columns, table, expectBefore, key }: BothSides): AuditField[] {
   const chosen = table.audit?.fields
-  return fields.flatMap(({ name, type }): AuditField[] => {
-    const column = columns.find((one) => one.name === name)
+  const columnOf = (field: string) => columns.find(({ name }) => name === field)
+  const isKeyed = key !== null && columnOf(key)?.type === 'string' && !isDerived(key, table.expect, expectBefore)
+  const keys: AuditField[] = isKeyed ? [{ field: key, as: 'key' }] : []
+  const values = fields.flatMap(({ name, type }): AuditField[] => {
+    const column = columnOf(name)
     const isWanted = chosen === undefined ? !isDerived(name, table.expect, expectBefore) : chosen.includes(name)
     const as = column === undefined || !isWanted ? null : comparedAs(type, column.type)
     return as === null ? [] : [{ field: name, as }]
   })
+  return [...keys, ...values]
 }
 
 function isDerived(field: string, here: readonly Expectation[], before: readonly Expectation[]): boolean {
@@ -85,6 +91,7 @@ export function canonicalText(type: FieldType, as: ComparedAs, value: FieldValue
     case 'floating':
       return floatingText(value as number)
     case 'text':
+    case 'key':
       return (value as string).normalize('NFC')
     case 'uuid':
       return (value as string).toLowerCase()
@@ -139,13 +146,19 @@ export function shownType(as: ComparedAs): FieldType {
   }
 }
 
+export interface KeyedRecord {
+  readonly key: Uint8Array | null
+  readonly record: CanaryRecord
+}
+
 /** What is hashed of a record, in the order of `fields`. */
 export function canonicalValues(
-  record: CanaryRecord,
+  { key, record }: KeyedRecord,
   types: ReadonlyMap<string, FieldType>,
   fields: readonly AuditField[],
 ): (string | null)[] {
   return fields.map(({ field, as }) => {
+    if (as === 'key') return key === null ? null : canonicalText({ kind: 'string' }, as, Buffer.from(key).toString())
     const type = types.get(field)
     return type === undefined ? null : canonicalText(type, as, record[field] ?? null)
   })

@@ -3,7 +3,7 @@ import type { AuditedRecord } from '../../schemas/results/audit-records.ts'
 import type { AuditField, AuditPrint, DoubtfulPart } from '../../schemas/results/audit-window.ts'
 import { shownText, shownType } from './audit-fields.ts'
 import type { RecordsTold } from './audit.ts'
-import { differenceOf, type FieldDifference } from './content.ts'
+import { differenceOf, KEY_FIELD, type FieldDifference } from './content.ts'
 import type { Finding } from './violations.ts'
 
 /** A finding before it is known at which table. */
@@ -95,7 +95,7 @@ function fieldFindings(
       {
         ...common,
         ...wordOf(as, expected === null ? null : shown.expected, actual === null ? null : shown.actual),
-        field,
+        field: as === 'key' ? KEY_FIELD : field,
         ...shown,
         file: row.file,
       },

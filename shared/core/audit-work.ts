@@ -21,6 +21,10 @@ export const auditedHops = (run: RunState): AuditedHop[] =>
 export const expectedBefore = ({ hops }: ResolvedRun, topic: string) =>
   hops.flatMap((hop) => (hop.kind === 'topic' && hop.topic === topic ? hop.expect : []))
 
+/** The field that is the key of the topic's records; null where the topology does not say. */
+export const keyIn = ({ hops }: ResolvedRun, topic: string): string | null =>
+  hops.flatMap((hop) => (hop.kind === 'topic' && hop.topic === topic ? hop.key : null)).find((key) => key !== null) ?? null
+
 /** What one agent does for one audited table. */
 export interface AuditHopWork {
   /** Asked of the shell, not answered yet: one look at a time. */

@@ -53,6 +53,12 @@ describe('a canary', () => {
     )
   })
 
+  test.each([true, false])('is marked by a boolean where the marker is one: %s', (marked) => {
+    const own = { ...record, marker: { field: 'open', value: String(marked) } }
+    const content = canaryContent(sourceOf({ record: own }))
+    for (let seq = 0; seq < 50; seq++) expect(content(1, seq)['open']).toBe(marked)
+  })
+
   test('differs with the seed', () => {
     const other = canaryContent(sourceOf({ seed: 8 }))
     const same = Array.from({ length: 100 }, (_, seq) => seq).filter((seq) => at(0, seq)['price'] === other(0, seq)['price'])

@@ -44,13 +44,17 @@ export function canaryContent(source: CanarySource): CanaryAt {
     make: ordinaryMaker(field.name === record.key ? { ...field, nullable: false } : field, record.fields[field.name], runTagOf(runId)),
     salt: fnv1a(`${seed}/${field.name}`),
   }))
+  const marker = markerValue(
+    record.marker.value,
+    fields.find(({ name }) => name === record.marker.field),
+  )
   const edgy = makers.filter(({ field }) => !special.has(field.name) && (record.fields[field.name]?.edges ?? true))
   return (stream, seq) => {
     const draw = mix32(mix32(seed ^ Math.imul(stream + 1, 0x9e3779b1)) ^ seq)
     const content: Record<string, FieldValue> = {}
     for (const { field, make, salt } of makers) content[field.name] = make(mix32(draw ^ salt), stream)
     content[record.identity] = canaryIdText({ runId, stream, seq })
-    content[record.marker.field] = record.marker.value
+    content[record.marker.field] = marker
     if (record.eventTime !== null) content[record.eventTime] = eventTimeOf(source, stream, seq)
     if (load.edgeValuesEvery > 0 && edgy.length > 0 && !isMirror(load, stream) && seq % load.edgeValuesEvery === load.edgeValuesEvery - 1) {
       const { field, salt } = edgy[draw % edgy.length] as (typeof edgy)[number]
@@ -60,6 +64,8 @@ export function canaryContent(source: CanarySource): CanaryAt {
     return content
   }
 }
+
+const markerValue = (text: string, field: RecordField | undefined): FieldValue => (field?.type.kind === 'boolean' ? text === 'true' : text)
 
 /** Place of a canary in the order of sends: streams take turns, and the mirror stream comes in between. */
 export const placeOf = (load: Load, stream: number, seq: number) =>

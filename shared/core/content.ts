@@ -7,6 +7,9 @@ export interface FieldDifference {
   readonly difference: ValueDifference
 }
 
+/** What stands where a field is named and the record's key is meant. */
+export const KEY_FIELD = '(key)'
+
 /** A field's value as text, and the type it is of where it stands; null where no type is known. */
 export interface TypedText {
   readonly type: FieldType | null

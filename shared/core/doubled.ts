@@ -1,7 +1,9 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import type { Fact } from '../../schemas/results.ts'
+import type { Load } from '../../topology/plan.ts'
 import { CanarySet } from './canary-set.ts'
 import type { HopEvidence } from './evidence.ts'
+import { mirrorDefectAt } from './mirror.ts'
 import type { Finding } from './violations.ts'
 
 /**
@@ -19,11 +21,11 @@ export function noteDoubled(hop: HopEvidence, { covered, canaries }: Pick<Fact<'
 const areOverlapping = (left: readonly OffsetRange[], right: readonly OffsetRange[]) =>
   left.some((a) => right.some((b) => a.partition === b.partition && a.offsetFirst <= b.offsetLast && b.offsetFirst <= a.offsetLast))
 
-/** Of these, what the hop before does not show already. */
-export function doubledAt(hop: string, here: HopEvidence, before: HopEvidence | null): Finding[] {
+/** Of these, what the hop before does not show already; a planted one must be seen at every hop. */
+export function doubledAt(hop: string, { load, here, before }: { load: Load; here: HopEvidence; before: HopEvidence | null }): Finding[] {
   return here.doubled
     .members()
-    .filter(({ stream, seq }) => before === null || !isRepeated(before, stream, seq))
+    .filter(({ stream, seq }) => before === null || mirrorDefectAt(load, stream, seq) !== null || !isRepeated(before, stream, seq))
     .map(({ stream, seq }) => ({ violation: 'duplicated', hop, stream, ranges: [seq, seq], expected: 'once', actual: 'again' }))
 }
 

@@ -115,6 +115,12 @@ describe('a history', () => {
     }
   })
 
+  test('of endless troubles tells so many that the verdict fits into a message', () => {
+    const troubles = Array.from({ length: 5_000 }, (_, n) => told('evidence-missing', { reason: `trouble ${n}` }))
+    const { verdict, reasons } = judged([...clean, ...troubles])
+    expect([verdict, reasons.length, reasons.at(-1)]).toEqual(['inconclusive', 201, '4800 reasons more'])
+  })
+
   test('of a cancelled run is inconclusive and says so, whatever was seen', () => {
     const { book, run, evidence } = foldAll(clean)
     book.cancelled.set(RUN, { atMs: 1, reason: 'enough' })
@@ -327,6 +333,12 @@ describe('a fault of ours', () => {
     test('and no more: what was never answered right is in doubt', () => {
       const { verdict, reasons } = judged(facts(...allBut5))
       expect([verdict, reasons]).toEqual(['inconclusive', [`1 canaries at ${API} were neither sighted nor judged`]])
+    })
+    test("of a canary that was sent when the tables had recovered: endpoints have all of the plan's time", () => {
+      const late = found({ violation: 'stale', hop: API, ranges: [13, 13], atMs: 4_900 })
+      const right = facts({ stream: 0, ranges: [0, 19] }, { stream: 1, ranges: [0, 19] })
+      expect(judged([...right, late]).verdict).toBe('pass')
+      expect(judged([...right, { ...late, atMs: 5_001 }]).verdict).toBe('fail')
     })
     test('and not the next of the same canary, after what the plan allows', () => {
       expect(judged([...facts(...allBut5), { ...stale, atMs: 5_001 }])).toMatchObject({ verdict: 'fail', reasons: [`1 stale at ${API}`] })

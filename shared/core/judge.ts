@@ -14,7 +14,8 @@ import { withoutMirror } from './mirror.ts'
 import { withoutOwnDelay } from './own-delay.ts'
 import { unaccountedAt } from './unaccounted.ts'
 import { uncheckedRules } from './rule-evidence.ts'
-import { isBlocked, type RunBook, type RunState } from './run-book.ts'
+import type { RunBook, RunState } from './run-book.ts'
+import { isBlocked } from './stage-rules.ts'
 import { isMissed } from './series.ts'
 import { shareText } from './share-text.ts'
 import { isWatched, vouchedFor, watcherReasons } from './watcher.ts'
@@ -56,7 +57,7 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
   ].sort((a, b) => severity[b.verdict] - severity[a.verdict])
   return {
     verdict: reasons[0]?.verdict ?? 'pass',
-    reasons: reasons.map(({ text }) => text),
+    reasons: textsOf(reasons),
     gravest: gravestOf(run, counted),
     acknowledged: withoutMirror(load, evidence.acknowledged).size,
     unknown: withoutMirror(load, unknownOf(evidence)).size,
@@ -64,6 +65,14 @@ export function judge(book: RunBook, run: RunState, evidence: Evidence): Judgeme
     hops,
     recoveries: recoveriesOf(run, evidence),
   }
+}
+
+/** A verdict must fit into a message, whatever an agent has to say. */
+const REASONS_MAX = 200
+
+function textsOf(reasons: readonly Reason[]): string[] {
+  const texts = reasons.slice(0, REASONS_MAX).map(({ text }) => text)
+  return reasons.length > texts.length ? [...texts, `${reasons.length - texts.length} reasons more`] : texts
 }
 
 /** Violations that stand, that no fault of ours excuses, and those among them that our own delay may explain. */

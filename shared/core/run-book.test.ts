@@ -3,19 +3,8 @@ import type { ControlMessage } from '../../schemas/control.ts'
 import type { ResultMessage } from '../../schemas/results.ts'
 import { ABANDON_AFTER_MS } from './admission.ts'
 import { runTimeMs } from './identity.ts'
-import {
-  START_WITHIN_MS,
-  admittedAtMs,
-  allStagesDone,
-  emptyRunBook,
-  foldRunBook,
-  isBlocked,
-  isOver,
-  isOverdue,
-  stagesToStart,
-  stagesUnderWay,
-  type RunBook,
-} from './run-book.ts'
+import { admittedAtMs, emptyRunBook, foldRunBook, isOver, isOverdue, type RunBook } from './run-book.ts'
+import { START_WITHIN_MS, allStagesDone, isBlocked, stagesToStart, stagesUnderWay } from './stage-rules.ts'
 import { RUN, accepted, chaosPlan, requested, smokePlan, told } from './told-run.fixture.ts'
 
 const A = '01999999-0000-7000-8000-00000000000a'
@@ -147,6 +136,32 @@ describe('a stage', () => {
     const book = bookOf(accepted(smokePlan, { atMs: 1_000 }), started('sight', 1_000), ended('sight'))
     expect(allStagesDone(book, runOf(book), 1_000 + START_WITHIN_MS)).toBe(false)
     expect(allStagesDone(book, runOf(book), 1_001 + START_WITHIN_MS)).toBe(true)
+  })
+
+  test('does not keep clean-up from being done by not being there; then it starts no more', () => {
+    const plan = {
+      ...smokePlan,
+      timeoutMs: 600_000,
+      exclusive: true,
+      stages: [
+        { stage: 'sight', task: 'sight-topics' },
+        { stage: 'probe', task: 'probe-api', needsStarted: ['sight'] },
+        { stage: 'clean', task: 'clean-up', needs: ['sight', 'probe'], always: true },
+      ],
+    }
+    const atMs = 1_000
+    const facts = [accepted(plan, { atMs }), started('sight', atMs), ended('sight', 'ok', 5_000)]
+    const book = bookOf(...facts)
+    const absentMs = atMs + START_WITHIN_MS + 1
+    expect(due(book, 'storage-reconciler', absentMs - 1)).toEqual([])
+    expect(due(book, 'storage-reconciler', absentMs)).toEqual(['clean'])
+    expect(allStagesDone(book, runOf(book), absentMs)).toBe(false)
+    expect(allStagesDone(book, runOf(book), absentMs + START_WITHIN_MS)).toBe(true)
+    const cleaning = bookOf(...facts, started('clean', absentMs))
+    expect(due(cleaning, 'query-prober', absentMs)).toEqual([])
+    expect(allStagesDone(cleaning, runOf(cleaning), absentMs + 90_000)).toBe(false)
+    const cleaned = bookOf(...facts, started('clean', absentMs), ended('clean', 'ok', absentMs + 9))
+    expect(allStagesDone(cleaned, runOf(cleaned), absentMs + 10)).toBe(true)
   })
 
   test('that is under way is not done, however long its agent is silent, until it ends', () => {

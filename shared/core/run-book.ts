@@ -1,15 +1,13 @@
 import type { RunRequested } from '../../schemas/control.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
-import { agentOfTask, type Stage } from '../../topology/plan.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import { admissionsAt, type Admission } from './admission.ts'
-import type { AgentName } from './agent.ts'
 import { keepNewest } from './bounded.ts'
 import type { BusEvent } from './bus-events.ts'
 import { isGraver } from './gravity.ts'
 import { deterministicRunId } from './identity.ts'
 import { resolvedOf } from './resolved-runs.ts'
-import { foldSeriesRequest, foldSeriesRun, isMissed, type Series } from './series.ts'
+import { foldSeriesRequest, foldSeriesRun, type Series } from './series.ts'
 import { foldStage, noProgress, type StageProgress } from './stage-progress.ts'
 
 /**
@@ -129,6 +127,7 @@ function foldFact(book: RunBook, fact: ResultMessage): void {
     case 'part-ended': {
       const progress = book.runs.get(fact.runId)?.stages.get(fact.stage)
       if (progress !== undefined) foldStage(progress, fact)
+      if (fact.kind === 'stage-started') book.admissions = null
       return
     }
     case 'run-failing': {
@@ -197,91 +196,4 @@ export function isOverdue(book: RunBook, run: RunState, nowMs: number): boolean 
   return admittedMs !== null && nowMs > admittedMs + run.resolved.plan.timeoutMs
 }
 
-export interface DueStage {
-  readonly run: RunState
-  readonly stage: Stage
-}
-
-/** Stages of this agent that may start now: not started, what they need is there, the run is admitted. */
-export function stagesToStart(book: RunBook, agent: AgentName, nowMs: number): DueStage[] {
-  const due: DueStage[] = []
-  for (const run of book.runs.values()) {
-    if (isMissed(run) || isOver(book, run, nowMs) || admittedAtMs(book, run, nowMs) === null) continue
-    for (const stage of run.resolved.plan.stages) {
-      if (agentOfTask[stage.task] !== agent || run.stages.get(stage.stage)?.started !== null) continue
-      if (run.stages.get(stage.stage)?.ended !== null) continue
-      if (mayStart(book, { run, stage }, nowMs)) due.push({ run, stage })
-    }
-  }
-  return due
-}
-
-function mayStart(book: RunBook, { run, stage }: DueStage, nowMs: number): boolean {
-  const progress = (name: string) => run.stages.get(name) as StageProgress
-  if (stage.always) {
-    // Clean-up does not ask how things ended, only that they did; what never began cannot end once the run is off.
-    const off = isCancelled(book, run) || isOverdue(book, run, nowMs)
-    return stage.needs.every((name) => progress(name).ended !== null || (off && progress(name).started === null) || isBlocked(run, name))
-  }
-  if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false
-  return (
-    stage.needs.every((name) => progress(name).ended?.outcome === 'ok') &&
-    stage.needsStarted.every((name) => progress(name).started !== null)
-  )
-}
-
-/** A stage that can never start any more, because one it needs ended badly. */
-export function isBlocked(run: RunState, name: string): boolean {
-  const progress = run.stages.get(name)
-  const stage = run.resolved.plan.stages.find((candidate) => candidate.stage === name)
-  if (progress === undefined || stage === undefined || progress.started !== null || stage.always) return false
-  return (
-    stage.needs.some((need) => {
-      const ended = run.stages.get(need)?.ended
-      return (ended !== null && ended !== undefined && ended.outcome !== 'ok') || isBlocked(run, need)
-    }) || stage.needsStarted.some((need) => isBlocked(run, need))
-  )
-}
-
-/** How long a stage may be free to start before its agent counts as absent. */
-export const START_WITHIN_MS = 30_000
-
-/** Whether nothing more will come of the run's stages: each has ended, or can no longer start, or its agent is not there. */
-export function allStagesDone(book: RunBook, run: RunState, nowMs: number): boolean {
-  if (isMissed(run)) return true
-  const off = isCancelled(book, run) || isOverdue(book, run, nowMs)
-  return run.resolved.plan.stages.every((stage) => {
-    const progress = run.stages.get(stage.stage) as StageProgress
-    if (progress.ended !== null) return true
-    return progress.started === null && ((off && !stage.always) || isBlocked(run, stage.stage) || isHopeless(book, { run, stage }, nowMs))
-  })
-}
-
-/** Free to start for long, and not started; or waiting for such a one. */
-function isHopeless(book: RunBook, { run, stage }: DueStage, nowMs: number): boolean {
-  if (run.stages.get(stage.stage)?.started !== null) return false
-  if (mayStart(book, { run, stage }, nowMs)) return nowMs - freeSinceMs(book, { run, stage }, nowMs) > START_WITHIN_MS
-  return run.resolved.plan.stages.some(
-    (other) => [...stage.needs, ...stage.needsStarted].includes(other.stage) && isHopeless(book, { run, stage: other }, nowMs),
-  )
-}
-
-function freeSinceMs(book: RunBook, { run, stage }: DueStage, nowMs: number): number {
-  const times = [admittedAtMs(book, run, nowMs) ?? nowMs]
-  for (const need of stage.needs) times.push(run.stages.get(need)?.ended?.atMs ?? 0)
-  for (const need of stage.needsStarted) times.push(run.stages.get(need)?.started?.atMs ?? 0)
-  return Math.max(...times)
-}
-
 export const isRunFact = (message: ResultMessage): message is RunFact => 'runId' in message
-
-/** Stages this agent had started and not ended when it was last alive, or has under way now. */
-export function stagesUnderWay(book: RunBook, agent: AgentName, nowMs: number): DueStage[] {
-  return [...book.runs.values()]
-    .filter((run) => !isOver(book, run, nowMs))
-    .flatMap((run) => run.resolved.plan.stages.map((stage) => ({ run, stage })))
-    .filter(({ run, stage }) => {
-      const progress = run.stages.get(stage.stage)
-      return agentOfTask[stage.task] === agent && progress?.started !== null && progress?.ended === null
-    })
-}

@@ -7,7 +7,8 @@ import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import type { SendClock } from './canary.ts'
 import { emptyEvidence, foldEvidence, standingViolations, type Evidence } from './evidence.ts'
-import { isCancelled, isOver, isRunFact, type DueStage, type RunState } from './run-book.ts'
+import { isCancelled, isOver, isRunFact, type RunState } from './run-book.ts'
+import type { DueStage } from './stage-rules.ts'
 import { holds, runItem } from './shares.ts'
 import { topologyDifferences } from './topology-match.ts'
 import type { FactHead } from './violations.ts'
@@ -133,11 +134,14 @@ export const sayEnded = (
 export const sayMissing = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect =>
   say(works, { kind: 'evidence-missing', ...headOf(works, at.runId), hop: at.hop, reason })
 
+/** What is wrong in ever new words is wrong all the same: of a hop so many are told. */
+const MISSING_MAX = 20
+
 /** Nothing where it has been said of the hop already. */
-export const sayMissingOnce = (works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect[] =>
-  evidenceOf(works, at.runId).missing.some((known) => known.hop === at.hop && known.reason === reason)
-    ? []
-    : [sayMissing(works, at, reason)]
+export function sayMissingOnce(works: RunWorks, at: { runId: string; hop: string }, reason: string): BusEffect[] {
+  const known = evidenceOf(works, at.runId).missing.filter(({ hop }) => hop === at.hop)
+  return known.length >= MISSING_MAX || known.some((one) => one.reason === reason) ? [] : [sayMissing(works, at, reason)]
+}
 
 /** Why a stage must stop now whatever its work says: cancelled, or past its timeout. */
 export function stopReason(works: RunWorks, run: RunState, stage: Stage): { outcome: StageOutcome; reason: string } | null {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { recordShape } from '../../topology/topology.ts'
+import { recordShape, topicHop } from '../../topology/topology.ts'
 import { readRecordSchema } from './record-schema.ts'
-import { shapeProblems } from './shape-problems.ts'
+import { keyProblems, shapeProblems } from './shape-problems.ts'
 
 const fields = readRecordSchema(
   JSON.stringify({
@@ -28,6 +28,7 @@ const problemsOf = (said: object) => shapeProblems(recordShape.parse({ ...plain,
 describe('a topology that fits its record', () => {
   test.each([
     ['says nothing of its fields', {}],
+    ['marks with a boolean', { marker: { field: 'canary', value: 'true' } }],
     ['marks with any text', { marker: { field: 'note', value: 'ours' } }],
     ['chooses among the symbols of an enum', { fields: { side: { oneOf: ['SELL'] }, venue: { fixed: 'XNAS' } } }],
     ['says what it likes of a text', { fields: { note: { oneOf: ['a'], fixed: 'b', perStream: '{stream}' } } }],
@@ -49,8 +50,13 @@ describe('a topology does not fit its record', () => {
     ],
     [
       'a marker in a field without text',
-      { marker: { field: 'canary', value: 'true' } },
-      'record.marker: expected a field of type string or enum, got canary of type boolean',
+      { marker: { field: 'lots', value: '7' } },
+      'record.marker: expected a field of type string or enum, got lots of type int',
+    ],
+    [
+      'a marker that is no boolean',
+      { marker: { field: 'canary', value: 'yes' } },
+      'record.marker: expected true or false for canary of type boolean, got yes',
     ],
     [
       'a symbol that is none, among others',
@@ -100,4 +106,13 @@ describe('a topology does not fit its record', () => {
   ])('with %s', (_what, said, problem) => {
     expect(problemsOf(said)).toEqual([problem])
   })
+})
+
+test('the key of a hop is a field of the record, or one that the hop derives', () => {
+  const expect_ = [{ field: 'total', type: 'BIGINT', sql: 'lots * 2' }]
+  const hop = (topic: string, key: string | null) =>
+    topicHop.parse({ kind: 'topic', topic, key, expect: expect_, deliverWithinMs: 1, giveUpAfterMs: 1 })
+  expect(keyProblems([hop('a', 'note'), hop('b', 'total'), hop('c', null), hop('d', 'desk')], fields)).toEqual([
+    "topic:d.key: expected a field of the record, or one of the hop's expect, got desk",
+  ])
 })

@@ -1,4 +1,4 @@
-import type { FieldHint, RecordShape } from '../../topology/topology.ts'
+import { hopName, type FieldHint, type Hop, type RecordShape } from '../../topology/topology.ts'
 import { parseDecimal, type FieldType, type RecordField } from './record-schema.ts'
 
 /**
@@ -10,8 +10,17 @@ export function shapeProblems({ identity, marker, fields: hints }: RecordShape, 
     const { name, type } = field
     const problems: string[] = []
     if (name === identity && type.kind !== 'string') problems.push(`record.identity: expected a field of type string, got ${told(field)}`)
-    if (name === marker.field) problems.push(...textProblems('record.marker', field, [marker.value]))
+    if (name === marker.field) problems.push(...markerProblems(field, marker.value))
     return [...problems, ...hintProblems(field, hints[name] ?? {})]
+  })
+}
+
+/** Keys of hops that are no field there. */
+export function keyProblems(hops: readonly Hop[], fields: readonly RecordField[]): string[] {
+  return hops.flatMap((hop) => {
+    if (hop.kind !== 'topic' || hop.key === null) return []
+    const isField = [...fields.map(({ name }) => name), ...hop.expect.map(({ field }) => field)].includes(hop.key)
+    return isField ? [] : [`${hopName(hop)}.key: expected a field of the record, or one of the hop's expect, got ${hop.key}`]
   })
 }
 
@@ -26,6 +35,11 @@ function hintProblems(field: RecordField, { oneOf, fixed, perStream, range }: Hi
     problems.push(`${path}.perStream: expected a field of type string, got ${told(field)}`)
   if (range !== undefined) problems.push(...rangeProblems(`${path}.range`, field, range))
   return problems
+}
+
+function markerProblems(field: RecordField, value: string): string[] {
+  if (field.type.kind !== 'boolean') return textProblems('record.marker', field, [value])
+  return value === 'true' || value === 'false' ? [] : [`record.marker: expected true or false for ${told(field)}, got ${value}`]
 }
 
 function textProblems(path: string, field: RecordField, given: readonly string[]): string[] {

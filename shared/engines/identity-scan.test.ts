@@ -53,6 +53,19 @@ test.each([
   expect(scan).toMatchObject({ rowCount: seqs.length, canaryCount: seqs.length, malformedCount: 0, repeatCount: 0 })
 })
 
+test('rows are canaries by a boolean column, too', async () => {
+  await scratch.db.appendColumns('flagged', [
+    { name: 'trade_id', type: 'varchar', values: seqRows(0, from(0, 9)).map(({ id }) => id) },
+    { name: 'p', type: 'integer', values: Array.from({ length: 10 }, () => 0) },
+    { name: 'o', type: 'bigint', values: Array.from({ length: 10 }, (_, i) => BigInt(i)) },
+  ])
+  const path = join(scratch.folder, 'flagged.parquet')
+  await scratch.db.query(`COPY (SELECT *, o % 2 = 0 AS canary FROM flagged) TO ${quoteText(path)} (FORMAT parquet)`)
+  const scan = await scanIdentities(scratch.db, { ...inputOf([path]), marker: { field: 'canary', value: 'true' } })
+  expect(scan.streams).toEqual([{ runId, stream: 0, seqs: [0, 0, 2, 2, 4, 4, 6, 6, 8, 8] }])
+  expect(scan).toMatchObject({ rowCount: 10, canaryCount: 5 })
+})
+
 test('any set of seqs over several files equals what a plain Set says', async () => {
   const seqs = from(0, 5000).filter((seq) => (seq * 7919) % 13 > 2 || (seq > 1000 && seq < 2000))
   const half = seqs.length >> 1

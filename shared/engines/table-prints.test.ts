@@ -90,7 +90,7 @@ test('the print of rows is that of the records they were written from, whatever 
       const interval = withParts({ partition: 2, offsetFirst: 0, offsetLast: records.length - 1 })
       const topic = new IntervalPrints(interval)
       records.forEach((one, offset) => {
-        addRecord(topic, offset, hashedText(2, offset, canonicalValues(one, types, audited)))
+        addRecord(topic, offset, hashedText(2, offset, canonicalValues({ key: null, record: one }, types, audited)))
       })
       const rows = await tableOf(records)
       const table = emptyTablePrints(interval)
@@ -101,7 +101,7 @@ test('the print of rows is that of the records they were written from, whatever 
         records.map((_, offset) => ({ partition: 2, offset })),
       )
       // First the values, which say what differs.
-      expect(shown.map(({ values }) => values)).toEqual(records.map((one) => canonicalValues(one, types, audited)))
+      expect(shown.map(({ values }) => values)).toEqual(records.map((one) => canonicalValues({ key: null, record: one }, types, audited)))
       expect(table.prints).toEqual(topic.toWire())
       expect(table.lastRecord).toBe(records.length - 1)
     }),

@@ -18,6 +18,7 @@ export function canonicalSql(as: ComparedAs, column: string, type: string): stri
     case 'floating':
       return `CASE WHEN isnan(${column}) THEN 'nan' ELSE CAST(CAST(CAST(${column} AS DOUBLE) + 0.0 AS BIT) AS VARCHAR) END`
     case 'text':
+    case 'key':
       return `nfc_normalize(CAST(${column} AS VARCHAR))`
     case 'boolean':
     case 'uuid':

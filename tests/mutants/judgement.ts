@@ -12,7 +12,7 @@ const gravity = at('shared/core/gravity.ts')
 const faults = at('shared/core/faults.ts')
 const ownDelay = at('shared/core/own-delay.ts')
 const judgeAgain = at('shared/core/judge-again.ts')
-const book = at('shared/core/run-book.ts')
+const rules = at('shared/core/stage-rules.ts')
 const admission = at('shared/core/admission.ts')
 const stage = at('shared/core/stage-progress.ts')
 const doubled = at('shared/core/doubled.ts')
@@ -141,8 +141,14 @@ export const mutants: readonly Mutant[] = [
     'evidence.heard > published.factsHeard) break',
   ),
   faults('a fault that did not bite is a pass', "if (phase('bit') === undefined) return [{", "if (phase('bit') === null) return [{"),
-  book('a cancelled run begins stages', 'if (isCancelled(book, run) || isOverdue(book, run, nowMs)) return false', ''),
-  book('clean-up waits for success', 'progress(name).ended !== null || (off', "progress(name).ended?.outcome === 'ok' || (off"),
+  rules('a cancelled run begins stages', 'if (isOff(book, run, nowMs)) return false', ''),
+  rules('clean-up waits for who is not there', 'absentSinceMs(book, { run, stage: name }, nowMs) !== null', 'false'),
+  admission(
+    'a run that nobody judged takes the time of the next',
+    'isOver && hasBegun(run) ? abandonedMs',
+    'isOver && !hasBegun(run) ? abandonedMs',
+  ),
+  rules('clean-up waits for success', 'ended !== null || (off', "ended?.outcome === 'ok' || (off"),
   admission('exclusive runs go on beside others', 'before.isOpen ? null : ', ''),
   stage('the last of two ends of a stage counts', 'said.atMs < known.atMs', 'said.atMs > known.atMs'),
   doubled('sightings that overlap double what is in both', 'if (!areOverlapping(segment.covered, covered)) ', ''),

@@ -15,6 +15,10 @@ export class Lineage {
     this.#snapshots.set(snapshot.snapshotId, snapshot)
   }
 
+  get(snapshotId: string): SnapshotSeen | undefined {
+    return this.#snapshots.get(snapshotId)
+  }
+
   /** `older`: `named` is an ancestor of `needed`, whether or not it was told itself. */
   relate(named: string, needed: string): Relation {
     if (this.#descends(named, needed)) return 'holds'
