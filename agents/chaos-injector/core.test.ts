@@ -1,7 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { SILENT_MS } from '../../shared/core/shares.ts'
 import { told } from '../../shared/core/told-run.fixture.ts'
 import { foldStanding, STANDING_KEPT_MAX, type StandingFaults } from './standing.ts'
-import { AFTER_MS, DURATION_MS, LEASE_MS, RECOVER_WITHIN_MS, Story, TIMEOUT_MS, type Flaws } from './story.fixture.ts'
+import { AFTER_MS, DURATION_MS, LEASE_MS, RECOVER_WITHIN_MS, RUN, Story, TIMEOUT_MS, type Flaws } from './story.fixture.ts'
 
 const CLEAN = ['journalled', 'injected', 'bit', 'healed', 'recovered']
 
@@ -266,7 +267,7 @@ test('back after the verdict, it goes on asking for a fault that stands, and say
 
 test('of faults that nobody calls healed the newest are kept', () => {
   const standing: StandingFaults = new Map()
-  for (let i = 0; i < 2 * STANDING_KEPT_MAX; i++) foldStanding(standing, told('fault-changed', { stage: `pause-${i}` }))
+  for (let i = 0; i < 2 * STANDING_KEPT_MAX; i++) foldStanding(standing, told('fault-changed', { stage: `pause-${i}` }), 't')
   expect([standing.size, [...standing.values()].at(-1)?.stage]).toEqual([STANDING_KEPT_MAX, `pause-${2 * STANDING_KEPT_MAX - 1}`])
 })
 
@@ -314,4 +315,187 @@ test('a clean-up that gets no answer does not call it clean', () => {
   story.run(25_000)
   expect(story.ended('heal')).toMatchObject({ outcome: 'failed' })
   expect(story.ended('heal')!.reason).toContain('is not known')
+})
+
+describe('of which no more was told than the intent, a fault', () => {
+  /** Injected, and its injector died before it said so. */
+  function untold(): Story {
+    const story = flowing({ silentOn: 'inject' })
+    story.runUntil('journalled')
+    story.run(2_000)
+    return story
+  }
+
+  test('is void from when the journal says that it was healed', () => {
+    const story = untold()
+    story.healedByOthers()
+    const healedMs = story.nowMs
+    story.restart(20_000)
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'void'])
+    expect(story.change('void')).toMatchObject({ atMs: healedMs })
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('is told and healed though its run was judged', () => {
+    const story = untold()
+    story.judged()
+    story.restart(1_000)
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
+    expect(story.lease).toBe('ended')
+  })
+
+  test('is void after the verdict, too, where the journal holds no trace of it', () => {
+    const story = untold()
+    story.lease = 'none'
+    story.judged()
+    story.restart(1_000)
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'void'])
+    const looks = story.effects.length
+    story.run(2 * LOOK_AGAIN_MS)
+    expect(story.effects.length).toBe(looks)
+  })
+})
+
+describe('a fault that another injector calls void', () => {
+  const bites = (story: Story) =>
+    story.step({ type: 'bitten', runId: RUN, stage: 'pause-sink', injectedAtMs: story.nowMs, evidence: 'state T', detail: 'lease' })
+
+  test('while its injection is under way is told and healed at once, and ends no stage before', () => {
+    const story = flowing({ silentOn: 'inject' })
+    story.runUntil('journalled')
+    story.said('u', 'void')
+    story.run(1_000)
+    expect(story.ended()).toBeUndefined()
+    bites(story)
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'void', 'injected', 'bit', 'healed'])
+    expect(story.lease).toBe('ended')
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('is told and healed though the other has ended its stage', () => {
+    const story = flowing({ silentOn: 'inject' })
+    story.runUntil('journalled')
+    story.said('u', 'void')
+    story.tell({ kind: 'stage-ended', stage: 'pause-sink', outcome: 'ok', reason: '' })
+    bites(story)
+    expect(story.effects.at(-1)).toMatchObject({ type: 'heal' })
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'void', 'injected', 'bit', 'healed'])
+  })
+
+  test('after it bit is healed at once, and told so', () => {
+    const story = flowing()
+    story.runUntil('bit')
+    story.said('u', 'void')
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'void', 'healed'])
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('and had journalled in the same moment is carried on', () => {
+    const story = flowing({ silentOn: 'inject' })
+    story.runUntil('journalled')
+    story.said('u', 'journalled')
+    story.said('u', 'void')
+    story.run(400)
+    bites(story)
+    story.run(1_000)
+    expect(story.phases).toEqual(['journalled', 'journalled', 'void', 'injected', 'bit', 'healed'])
+  })
+
+  test('and whose injection was refused is void', () => {
+    const story = flowing({ silentOn: 'inject' })
+    story.runUntil('journalled')
+    story.said('u', 'void')
+    story.step({ type: 'no-lease', runId: RUN, stage: 'pause-sink', detail: 'not injected' })
+    story.run(400)
+    expect(story.phases).toEqual(['journalled', 'void', 'void'])
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  })
+})
+
+describe('a fault that another injector has journalled', () => {
+  function ofAnother(...phases: ('injected' | 'bit')[]): Story {
+    const story = flowing()
+    for (const phase of ['journalled', ...phases] as const) story.said('u', phase, story.nowMs + 40_000)
+    return story
+  }
+
+  test('is left to it while it is heard, and taken over once it is silent', () => {
+    const story = ofAnother()
+    story.beating.add('u')
+    story.run(20_000)
+    expect([story.effects, story.phases]).toEqual([[], ['journalled']])
+    story.beating.delete('u')
+    story.healedByOthers()
+    const healedMs = story.nowMs
+    story.run(SILENT_MS - 6_000)
+    expect(story.effects).toEqual([])
+    story.run(7_000)
+    expect(story.phases).toEqual(['journalled', 'void'])
+    expect(story.change('void')).toMatchObject({ atMs: healedMs })
+    expect(story.ended()).toMatchObject({ outcome: 'ok' })
+  })
+
+  test('is left to it while nobody is heard, and as long again once the topic goes on', () => {
+    const story = ofAnother()
+    story.beating.add('u')
+    story.run(10_000)
+    story.beating.clear()
+    story.run(20_000)
+    expect(story.effects).toEqual([])
+    story.beating.add('t')
+    story.run(SILENT_MS - 1_000)
+    story.beating.add('u')
+    story.run(10_000)
+    expect([story.effects, story.phases]).toEqual([[], ['journalled']])
+  })
+
+  test('is not called healed, nor void, nor what would not go, by one that does not see its lease', () => {
+    const story = ofAnother('injected', 'bit')
+    story.run(35_000)
+    expect(story.effects.map(({ type }) => type)).toEqual(['heal'])
+    expect(story.ended()).toBeUndefined()
+    story.run(20_000)
+    expect(story.phases).toEqual(['journalled', 'injected', 'bit'])
+    expect(story.ended()).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('instance u, which has its lease') as string })
+  })
+
+  test('and of which the lease is not seen is let go of after the verdict, once its time is over', () => {
+    const story = ofAnother()
+    story.judged()
+    story.run(60_000)
+    expect(story.effects.map(({ type }) => type)).toEqual(['look-at-lease', 'look-at-lease'])
+    story.run(2 * LOOK_AGAIN_MS)
+    expect([story.effects.length, story.phases]).toEqual([2, ['journalled']])
+  })
+
+  test('is healed by one that sees its lease, when it is due', () => {
+    const story = ofAnother('injected', 'bit')
+    story.lease = 'open'
+    story.run(25_000)
+    expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
+  })
+})
+
+test('who journalled a fault heals it as planned though the run has become the work of another', () => {
+  const story = flowing()
+  story.runUntil('bit')
+  story.step({ type: 'shares-changed', of: 2, held: [] })
+  story.run(DURATION_MS + 1_000)
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
+  expect(story.lease).toBe('ended')
+})
+
+test('a lease that cannot be looked at is looked at again, and its fault healed when that is due', () => {
+  const story = flowing({ silentOn: 'look-at-lease' })
+  story.runUntil('bit')
+  story.restart()
+  expect(story.runUntil('healed')).toBe(true)
+  expect(story.effects.map(({ type }) => type)).toEqual(['inject', 'look-at-lease', 'heal'])
+  expect(story.phases).toEqual(['journalled', 'injected', 'bit', 'healed'])
 })

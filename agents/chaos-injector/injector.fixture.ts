@@ -1,5 +1,5 @@
 import { createLog } from '../../shared/runtime/log.ts'
-import type { InjectorEffect } from './core.ts'
+import type { InjectorEffect } from './events.ts'
 import { InjectorShell } from './shell.ts'
 
 /** An injector's shell as a process, to be killed: `node injector.fixture.ts <leases folder> <pid file> <effect as JSON>`. */

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createLog } from '../../shared/runtime/log.ts'
-import type { InjectorEffect, InjectorEvent } from './core.ts'
+import type { InjectorEffect, InjectorEvent } from './events.ts'
+import { CONTAINER_ID, startFakeEngine, type FakeEngine } from './engine.fixture.ts'
 import { pause } from './faults/pause.ts'
 import { guardOpenLeases, startWatchdog } from './guard.ts'
 import { healLease, leaseIdOf, leasePath, openLeases, readEndedLease, readLease, writeLease } from './lease.ts'
@@ -195,6 +196,43 @@ test('a lease that was over before the injection ends healed, never as a fault w
   expect(event.type).toBe('healed')
   await elapsedUntil(async () => (await openLeases(target.leasesDir)).leases.length === 0, 2_000)
   expect(await stateOf(target.pid)).not.toBe('T')
+})
+
+describe('of a fault that stands, an engine that fails', () => {
+  let engine: FakeEngine
+  beforeEach(async () => {
+    engine = await startFakeEngine()
+    Object.assign(engine.state, { isPaused: true, refuses: true })
+    const pinned = { api: engine.api, containerId: CONTAINER_ID, startedAt: engine.state.startedAt }
+    const times = { injectingAtMs: Date.now(), leaseMs: 60_000, leaseUntilMs: Date.now() + 60_000 }
+    await writeLease(target.leasesDir, { leaseId: LEASE_ID, ...at, fault: 'pause', target: 'target', pinned, ...times })
+  })
+  afterEach(async () => {
+    engine.state.refuses = false
+    await stopAllFaults(target.stateDir)
+    await engine.close()
+  })
+  const looks = (count: number) => elapsedUntil(() => Promise.resolve(engine.looked.length >= count), 2_000)
+
+  test('says nothing of it, and the next look what it finds', async () => {
+    const shell = newShell()
+    const heard: InjectorEvent[] = []
+    for (const count of [1, 2]) {
+      shell.perform(look, (event) => heard.push(event))
+      await looks(count)
+    }
+    engine.state.refuses = false
+    expect(await answer(shell, look)).toMatchObject({ type: 'bitten', detail: expect.stringContaining('found standing') as string })
+    expect(heard).toEqual([])
+  })
+
+  test('has it ended where it was to be injected once more', async () => {
+    const ended = answer(newShell(), inject(20_000))
+    await looks(1)
+    engine.state.refuses = false
+    expect(await ended).toMatchObject({ type: 'healed', ok: true })
+    expect(engine.state.isPaused).toBe(false)
+  })
 })
 
 test('a target that dies under the fault is told at the heal', async () => {

@@ -5,7 +5,7 @@ import type { Bus } from '../../shared/runtime/bus.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { Topology } from '../../topology/topology.ts'
-import type { InjectorEffect, InjectorEvent } from './core.ts'
+import type { InjectorEffect, InjectorEvent } from './events.ts'
 import { isSameTarget } from './faults/fault.ts'
 import { faults } from './faults/faults.ts'
 import { startWatchdog } from './guard.ts'
@@ -47,7 +47,10 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
         this.#inTurn(effect.target, async () => send(await this.#heal(effect)))
         return
       case 'look-at-lease':
-        this.#inTurn(effect.target, async () => send(await this.#lookAtLease(effect)))
+        this.#inTurn(effect.target, async () => {
+          const found = await this.#lookAtLease(effect)
+          if (found !== null) send(found)
+        })
         return
       case 'clear-leases':
         void this.#clearLeases(effect).then(send)
@@ -94,7 +97,8 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
       const leaseId = leaseIdOf(at)
       const path = leasePath(leasesDir, leaseId)
       // The journal knows better than the topic: a fault that was injected once is not injected again.
-      if ((await readLease(path)) !== null || (await readEndedLease(leasesDir, leaseId)) !== null) return await this.#lookAtLease(effect)
+      if ((await readLease(path)) !== null || (await readEndedLease(leasesDir, leaseId)) !== null)
+        return (await this.#lookAtLease(effect)) ?? (await this.#heal(effect))
       lease = await this.#plan(effect)
       if (!(await this.#ports.bus.flush(INTENT_KEPT_WITHIN_MS)))
         throw new AssayError('BUS_UNAVAILABLE', `the intent was not on the results topic within ${INTENT_KEPT_WITHIN_MS} ms`)
@@ -163,7 +167,8 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
     throw new AssayError('LIMIT_REACHED', `no sign that it took hold after ${BIT_ATTEMPTS_MAX * BIT_EVERY_MS} ms`)
   }
 
-  async #lookAtLease(at: Effect<'look-at-lease' | 'inject'>): Promise<InjectorEvent> {
+  /** Null: it could not be looked at, which says nothing of it. */
+  async #lookAtLease(at: Effect<'look-at-lease' | 'inject'>): Promise<InjectorEvent | null> {
     try {
       const lease = await readLease(leasePath(this.#ports.leasesDir, leaseIdOf(at)))
       if (lease === null) return await this.#endOf(at)
@@ -173,11 +178,12 @@ export class InjectorShell implements Shell<InjectorEvent, InjectorEffect> {
       const detail = `lease ${lease.leaseId}, found standing after a restart of the injector`
       return { type: 'bitten', runId, stage, injectedAtMs: lease.injectingAtMs, evidence, detail }
     } catch (error) {
-      return failed(at, textOf(error))
+      this.#ports.log.warn({ err: error, runId: at.runId, stage: at.stage }, 'a lease could not be looked at')
+      return null
     }
   }
 
-  async #heal(at: Effect<'heal'>): Promise<InjectorEvent> {
+  async #heal(at: Effect<'heal' | 'inject'>): Promise<InjectorEvent> {
     try {
       const lease = await readLease(leasePath(this.#ports.leasesDir, leaseIdOf(at)))
       return lease === null ? await this.#endOf(at) : await this.#end(lease, '')

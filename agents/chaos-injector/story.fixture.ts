@@ -1,11 +1,14 @@
-import { isBusEffect, type BusEffect } from '../../shared/core/bus-events.ts'
+import { isBusEffect } from '../../shared/core/bus-events.ts'
 import type { StreamRanges } from '../../schemas/parts.ts'
+import type { FaultPhase } from '../../schemas/results/fault-changed.ts'
 import type { Fact, ResultMessage, RunFact } from '../../schemas/results.ts'
 import type { AgentBaseConfig } from '../../shared/core/acceptance.ts'
 import { emptyLatency } from '../../shared/core/latency-sketch.ts'
 import { planSchema } from '../../topology/plan.ts'
 import { tableHop, topicHop, type Hop, type Topology } from '../../topology/topology.ts'
-import { injectorCore, type InjectorEffect, type InjectorEvent, type InjectorState } from './core.ts'
+import { injectorCore } from './core.ts'
+import type { InjectorEvent, WorldEffect } from './events.ts'
+import type { InjectorState } from './fault-work.ts'
 
 export const RUN = '01999999-0000-7000-8000-000000000001'
 export const AFTER_MS = 1_000
@@ -14,6 +17,8 @@ export const LEASE_MS = 8_000
 export const RECOVER_WITHIN_MS = 10_000
 export const TIMEOUT_MS = 60_000
 const TICK_MS = 200
+const HEARTBEAT_MS = 5_000
+const ME = 't'
 
 const deadlines = { deliverWithinMs: 5_000, giveUpAfterMs: 5_000 }
 const hops: Hop[] = [
@@ -62,7 +67,7 @@ const plan = planSchema.parse({
     { stage: 'heal', task: 'heal', needs: ['pause-sink'], always: true, timeoutMs: 20_000 },
   ],
 })
-const config: AgentBaseConfig = { speaker: { agent: 'chaos-injector', instance: 't' }, plans: new Map(), topology, recordSchema: '{}' }
+const config: AgentBaseConfig = { speaker: { agent: 'chaos-injector', instance: ME }, plans: new Map(), topology, recordSchema: '{}' }
 const resolved = JSON.stringify({
   plan,
   topology: 'told',
@@ -73,7 +78,6 @@ const resolved = JSON.stringify({
   seed: 7,
 })
 
-type WorldEffect = Exclude<InjectorEffect, BusEffect>
 type LeaseState = 'none' | 'open' | 'ended'
 
 /** What a story may plant in the world. */
@@ -99,6 +103,8 @@ export class Story {
   #state: InjectorState = injectorCore.init(config)
   #later: InjectorEvent[] = []
   #snapshots = 0
+  /** Injectors whose heartbeats come through: none while the topic stands still. */
+  readonly beating = new Set([ME])
 
   constructor(flaws: Flaws = {}) {
     this.flaws = flaws
@@ -171,7 +177,7 @@ export class Story {
 
   cancel(): void {
     const message = { kind: 'run-cancelled', runId: RUN, requestedBy: 't', reason: 'enough' } as const
-    this.#step({ type: 'control', offset: 1, atMs: this.nowMs, message })
+    this.step({ type: 'control', offset: 1, atMs: this.nowMs, message })
   }
 
   /** The watchdog or the stop command: the lease ends without the injector. */
@@ -183,13 +189,14 @@ export class Story {
   run(ms: number): void {
     for (const untilMs = this.nowMs + ms; this.nowMs < untilMs;) {
       this.nowMs += TICK_MS
-      for (const event of this.#later.splice(0)) this.#step(event)
-      this.#step({ type: 'tick', atMs: this.nowMs })
+      for (const event of this.#later.splice(0)) this.step(event)
+      if (this.nowMs % HEARTBEAT_MS === 0) for (const instance of this.beating) this.#beat(instance)
+      this.step({ type: 'tick', atMs: this.nowMs })
     }
   }
 
   /** Ticks until the phase is told; false when it is not within the limit. */
-  runUntil(phase: Fact<'fault-changed'>['phase'], limitMs = 120_000): boolean {
+  runUntil(phase: FaultPhase, limitMs = 120_000): boolean {
     for (const untilMs = this.nowMs + limitMs; this.nowMs < untilMs && !this.phases.includes(phase);) this.run(TICK_MS)
     return this.phases.includes(phase)
   }
@@ -199,19 +206,19 @@ export class Story {
     this.nowMs += downMs
     this.#later = []
     this.#state = injectorCore.init(config)
-    for (const fact of this.facts) this.#step({ type: 'fact', fact })
-    this.#step({ type: 'caught-up', atMs: this.nowMs })
+    for (const fact of this.facts) this.step({ type: 'fact', fact })
+    this.step({ type: 'caught-up', atMs: this.nowMs })
   }
 
   get changes(): Fact<'fault-changed'>[] {
     return this.facts.filter((fact) => fact.kind === 'fault-changed')
   }
 
-  get phases(): Fact<'fault-changed'>['phase'][] {
+  get phases(): FaultPhase[] {
     return this.changes.map(({ phase }) => phase)
   }
 
-  change(phase: Fact<'fault-changed'>['phase']): Fact<'fault-changed'> | undefined {
+  change(phase: FaultPhase): Fact<'fault-changed'> | undefined {
     return this.changes.find((change) => change.phase === phase)
   }
 
@@ -219,12 +226,23 @@ export class Story {
     return this.facts.find((fact) => fact.kind === 'stage-ended' && fact.stage === stage) as Fact<'stage-ended'> | undefined
   }
 
-  #hear(fact: ResultMessage): void {
-    this.facts.push(fact)
-    this.#step({ type: 'fact', fact })
+  /** What another injector says. */
+  said(instance: string, phase: FaultPhase, leaseUntilMs = this.nowMs + LEASE_MS): void {
+    const fault = { stage: 'pause-sink', fault: 'pause', target: 'connect', phase, leaseUntilMs, recoveryMs: null, detail: 'said' }
+    this.#hear({ kind: 'fault-changed', runId: RUN, agent: 'chaos-injector', instance, atMs: this.nowMs, ...fault })
   }
 
-  #step(event: InjectorEvent): void {
+  #beat(instance: string): void {
+    const fact = { kind: 'agent-heartbeat', agent: 'chaos-injector', instance, atMs: this.nowMs } as const
+    this.step({ type: 'fact', fact: { ...fact, startedAtMs: 0, version: 't', residentBytes: 1 } })
+  }
+
+  #hear(fact: ResultMessage): void {
+    this.facts.push(fact)
+    this.step({ type: 'fact', fact })
+  }
+
+  step(event: InjectorEvent): void {
     const { state, effects } = injectorCore.step(this.#state, event)
     this.#state = state
     for (const effect of effects) {
@@ -251,7 +269,7 @@ export class Story {
       case 'look-at-lease':
         return this.#look(at)
       case 'heal':
-        return this.#heal(at)
+        return this.lease === 'none' ? this.#look(at) : this.#heal(at)
       case 'clear-leases': {
         const { ok, detail } = this.lease === 'open' ? this.#heal(at) : { ok: true, detail: 'no fault stands' }
         return { type: 'leases-cleared', ...at, ok, detail }

@@ -1,6 +1,6 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
-import { forgives, openWindows } from '../../shared/core/faults.ts'
+import { faultWindows, forgives } from '../../shared/core/faults.ts'
 import { RangeSet, type Ranges } from '../../shared/core/range-set.ts'
 import { evidenceOf, type RunWorks } from '../../shared/core/run-work.ts'
 import type { HopContext } from './probe-work.ts'
@@ -17,7 +17,7 @@ interface StaleAnswer {
 export function isExcused(works: RunWorks, { run, hop }: At, { stream, ranges, atMs }: StaleAnswer): boolean {
   const evidence = evidenceOf(works, run.runId)
   const violation = { violation: 'stale', hop: hop.name, rule: null, stream, standing: RangeSet.of(ranges), atMs } as const
-  return openWindows(evidence, run).some((window) => forgives(window, { evidence, run, violation }))
+  return faultWindows(evidence, run).some((window) => forgives(window, { evidence, run, violation }))
 }
 
 /** Unix ms until which a fault of ours, begun by now, may explain that an endpoint does not answer; 0 for none. */

@@ -31,37 +31,25 @@ const phaseOf = ({ faults }: Evidence, { stage }: FaultStage, phase: Change['pha
 
 const nameOf = ({ fault, target }: FaultStage) => `${fault} of ${target}`
 
-/** From injection to recovery. One that could not be healed in its time explains nothing, whoever healed it later. */
+/**
+ * From injection to recovery. What was to be told of it may be lost with who injected it, and no run passes then: it may have begun
+ * with the intent, and gone on to the end of its lease. One that could not be healed in its time explains nothing, whoever healed
+ * it later.
+ */
 export function faultWindows(evidence: Evidence, run: RunState): FaultWindow[] {
   return faultStages(run).flatMap((stage) => {
-    const injected = phaseOf(evidence, stage, 'injected')
-    const healed = phaseOf(evidence, stage, 'healed')
-    if (injected === undefined || healed === undefined || phaseOf(evidence, stage, 'heal-failed') !== undefined) return []
+    const phase = (name: Change['phase']) => phaseOf(evidence, stage, name)
+    const begun = phase('injected') ?? phase('journalled')
+    if (begun === undefined || phase('heal-failed') !== undefined) return []
+    // What bit goes on, though one who did not see it may have called it void.
+    const ended = phase('healed') ?? (phase('bit') === undefined ? phase('void') : undefined)
+    const endedMs = ended?.atMs ?? begun.leaseUntilMs
     const recoveryMs = knownRecovery(evidence, run, stage)?.recoveryMs ?? Infinity
-    const allowedUntilMs = healed.atMs + stage.recoverWithinMs
-    const untilMs = Math.min(allowedUntilMs, healed.atMs + recoveryMs)
-    return [{ name: nameOf(stage), fromMs: injected.atMs, untilMs, allowedUntilMs }]
+    const allowedUntilMs = endedMs + stage.recoverWithinMs
+    const untilMs = Math.min(allowedUntilMs, endedMs + recoveryMs)
+    return [{ name: nameOf(stage), fromMs: begun.atMs, untilMs, allowedUntilMs }]
   })
 }
-
-/** Of a run under way, faults that stand: each may go on to the end of its lease, and the pipeline then has its time to recover. */
-function standingWindows(evidence: Evidence, run: RunState): FaultWindow[] {
-  return faultStages(run).flatMap((stage) => {
-    const injected = phaseOf(evidence, stage, 'injected')
-    if (injected === undefined || hasEnded(evidence, stage)) return []
-    const untilMs = injected.leaseUntilMs + stage.recoverWithinMs
-    return [{ name: nameOf(stage), fromMs: injected.atMs, untilMs, allowedUntilMs: untilMs }]
-  })
-}
-
-/** Of a run under way: windows of faults that are over, and of those that stand. */
-export const openWindows = (evidence: Evidence, run: RunState): FaultWindow[] => [
-  ...faultWindows(evidence, run),
-  ...standingWindows(evidence, run),
-]
-
-const hasEnded = (evidence: Evidence, stage: FaultStage) =>
-  (['healed', 'heal-failed', 'void'] as const).some((phase) => phaseOf(evidence, stage, phase) !== undefined)
 
 /**
  * Whether a fault of ours explains it: expected degradation, not a failure. A canary that was to be sent before the recovery may come late after it; one that was to be sent behind it meets a pipeline
@@ -98,15 +86,21 @@ export function faultReasons(run: RunState, evidence: Evidence): FaultReason[] {
   return faultStages(run).flatMap((stage): FaultReason[] => {
     const phase = (name: Change['phase']) => phaseOf(evidence, stage, name)
     const what = nameOf(stage)
+    const inDoubt = (text: string): FaultReason[] => [{ verdict: 'inconclusive', text }]
     const failedHeal = phase('heal-failed')
-    if (failedHeal !== undefined) return [{ verdict: 'inconclusive', text: `${what} could not be healed: ${failedHeal.detail}` }]
-    const notRecovered = phase('not-recovered')
-    if (notRecovered !== undefined) return notRecoveredReasons({ run, evidence, stage }, notRecovered)
+    if (failedHeal !== undefined) return inDoubt(`${what} could not be healed: ${failedHeal.detail}`)
     const isVoid = phase('void')
-    if (isVoid !== undefined) return [{ verdict: 'inconclusive', text: `${what} did not take hold: ${isVoid.detail}` }]
-    if (phase('bit') === undefined) return [{ verdict: 'inconclusive', text: `no evidence that ${what} took hold` }]
-    if (phase('recovered') === undefined) return [{ verdict: 'inconclusive', text: `no evidence that the pipeline recovered from ${what}` }]
-    return []
+    const untold =
+      isVoid !== undefined
+        ? inDoubt(`${what} did not take hold: ${isVoid.detail}`)
+        : phase('bit') === undefined
+          ? inDoubt(`no evidence that ${what} took hold`)
+          : []
+    const notRecovered = phase('not-recovered')
+    if (notRecovered !== undefined) return [...notRecoveredReasons({ run, evidence, stage }, notRecovered), ...untold]
+    if (untold.length > 0) return untold
+    if (phase('recovered') === undefined) return inDoubt(`no evidence that the pipeline recovered from ${what}`)
+    return phase('healed') === undefined ? inDoubt(`no evidence that ${what} was healed`) : []
   })
 }
 

@@ -228,6 +228,7 @@ describe('a fault of ours', () => {
       /did not take hold: still running/,
     ],
     ['whose recovery nobody saw', life.slice(0, 4), 'inconclusive', /no evidence that the pipeline recovered/],
+    ['that nobody saw healed', life.filter(({ phase }) => phase !== 'healed'), 'inconclusive', /no evidence that pause of sink was healed/],
     [
       'that was not recovered from',
       [...life.slice(0, 4), changed('not-recovered', 6_000, { detail: 'too late', recoveryMs: 3_500 })],
@@ -352,8 +353,37 @@ describe('a fault of ours', () => {
     expect(history(...later, found({ violation: 'stale', atMs: 11_500 })).verdict).toBe('pass')
   })
 
-  test('that was never healed excuses nothing, and neither does one of which nothing was heard', () => {
-    expect(history(...life.filter(({ phase }) => phase !== 'healed'), found({ violation: 'late', atMs: 1_500 })).verdict).toBe('fail')
+  describe('of which not all was told', () => {
+    const leased = life.map((fact) => ({ ...fact, leaseUntilMs: 6_000 }))
+    const [journalled, injected, bit] = leased as [RunFact, RunFact, RunFact]
+    const isVoid = changed('void', 2_000)
+
+    test.each<[what: string, facts: RunFact[], firstMs: number, lastMs: number]>([
+      ['but the intent: from then, to the end of its lease', [journalled], 900, 9_000],
+      ['but that it stands: to the end of its lease', [journalled, injected, bit], 1_000, 9_000],
+      ['but that it was healed, and did not bite as far as is known', [journalled, isVoid], 900, 5_000],
+      ['since its bite is missing', [journalled, injected, isVoid], 1_000, 5_000],
+      ['but that it bit, and another called it void', [journalled, isVoid, injected, bit], 1_000, 9_000],
+    ])('excuses what came late and makes no pass: %s', (...[, facts, firstMs, lastMs]) => {
+      const late = (atMs: number) => history(...facts, found({ violation: 'slow', atMs })).verdict
+      expect([firstMs - 1, firstMs, lastMs, lastMs + 1].map(late)).toEqual(['fail', 'inconclusive', 'inconclusive', 'fail'])
+    })
+
+    test('makes no pass by a recovery that was read later', () => {
+      const facts = leased.filter(({ phase }) => phase !== 'recovered')
+      const late = changed('not-recovered', 5_200)
+      const verdicts = [[...facts], facts.filter(({ phase }) => phase !== 'bit'), [...facts, isVoid]].map(
+        (told) => history(...told, late).reasons,
+      )
+      expect(verdicts).toEqual([
+        [],
+        ['no evidence that pause of sink took hold'],
+        [expect.stringMatching(/^pause of sink did not take hold/)],
+      ])
+    })
+  })
+
+  test('of which nothing was heard excuses nothing, and neither does one that would not go', () => {
     expect(judged([...clean, found({ violation: 'late', atMs: 1_500 })]).verdict).toBe('fail')
     const late = [...life.slice(0, 3), changed('heal-failed', 6_000), found({ violation: 'late', atMs: 1_500 })]
     expect(history(...late, changed('healed', 9_000))).toEqual(history(...late))
@@ -375,7 +405,9 @@ describe('a fault of ours', () => {
       ['lateness while the pipeline may recover, once it is healed', [...standing, changed('healed', 2_000)], 'late', 5_000, false],
       ['lateness after that', [...standing, changed('healed', 2_000)], 'late', 5_001, true],
       ['lateness, once it could not be healed', [...standing, changed('heal-failed', 2_000)], 'late', 1_500, true],
-      ['lateness, once it turned out that it did not take hold', [...standing, changed('void', 2_000)], 'late', 1_500, true],
+      ['lateness, once only its intent is known', [changed('journalled', 900, { leaseUntilMs: 6_000 })], 'late', 1_500, false],
+      ['lateness, once it was called void', [changed('journalled', 900), changed('void', 2_000)], 'late', 1_500, false],
+      ['lateness after what the plan allows then', [changed('journalled', 900), changed('void', 2_000)], 'late', 5_001, true],
     ])('leaves to the verdict what it may excuse: %s', (...[, facts, violation, atMs, isTold]) => {
       expect(early(...facts, found({ violation, atMs }))?.reasons ?? []).toEqual(isTold ? [`1 ${violation} at ${TABLE}`] : [])
     })

@@ -7,7 +7,7 @@ import { isAudited } from './audit-findings.ts'
 import { auditDoubts, auditedReasons } from './audit-judge.ts'
 import { CanarySet } from './canary-set.ts'
 import { hopEvidence, standingViolations, type Evidence, type Violation } from './evidence.ts'
-import { faultReasons, faultWindows, forgives, openWindows, recoveriesOf } from './faults.ts'
+import { faultReasons, faultWindows, forgives, recoveriesOf } from './faults.ts'
 import { breaksFidelity, gravestOf } from './gravity.ts'
 import type { LatencySketch } from './latency-sketch.ts'
 import { withoutMirror } from './mirror.ts'
@@ -76,7 +76,8 @@ function textsOf(reasons: readonly Reason[]): string[] {
 }
 
 /** Violations that stand, that no fault of ours excuses, and those among them that our own delay may explain. */
-function heldAgainst(run: RunState, evidence: Evidence, windows = faultWindows(evidence, run)) {
+function heldAgainst(run: RunState, evidence: Evidence) {
+  const windows = faultWindows(evidence, run)
   const isForgiven = (violation: Violation) => windows.some((window) => forgives(window, { evidence, run, violation }))
   return withoutOwnDelay(
     standingViolations(evidence).filter((violation) => !isForgiven(violation)),
@@ -86,7 +87,7 @@ function heldAgainst(run: RunState, evidence: Evidence, windows = faultWindows(e
 
 /** Of a run under way: null unless something stands against it that no fault may excuse, and then what is known of it so far. */
 export function judgeEarly(book: RunBook, run: RunState, evidence: Evidence): Judgement | null {
-  const { counted } = heldAgainst(run, evidence, openWindows(evidence, run))
+  const { counted } = heldAgainst(run, evidence)
   const reasons = violationReasons(counted).map(({ text }) => text)
   return reasons.length === 0 ? null : { ...judge(book, run, evidence), verdict: 'fail', reasons, gravest: gravestOf(run, counted) }
 }

@@ -1,4 +1,5 @@
 import { answerMutants } from './answers.ts'
+import { chaosMutants } from './chaos.ts'
 import { at, type Mutant } from './mutant.ts'
 import { topicMutants } from './topics.ts'
 
@@ -113,11 +114,7 @@ export const mutants: readonly Mutant[] = [
   tableLoss('a sink is given no time', 'works.base.nowMs <= passed.atMs + table.hop.giveUpAfterMs', 'works.base.nowMs <= passed.atMs'),
   table('what was never sent is waited for', 'canaries.and(intended).minus(failed)', 'canaries'),
   faults('a loss during a fault is forgiven', "if (kind !== 'late' && kind !== 'stale' && kind !== 'slow') return false", ''),
-  faults(
-    'a fault excuses for as long as the plan would have allowed',
-    'Math.min(allowedUntilMs, healed.atMs + recoveryMs)',
-    'allowedUntilMs',
-  ),
+  faults('a fault excuses for as long as the plan would have allowed', 'Math.min(allowedUntilMs, endedMs + recoveryMs)', 'allowedUntilMs'),
   faults('a fault excuses nothing but what is told before the recovery', 'atMs > window.allowedUntilMs', 'atMs > window.untilMs'),
   faults('what a reader who was away did not see did not recover', "if (known?.phase === 'recovered') return []", ''),
   faults('a reader that never came back has seen all', 'if (ended === null) return `', 'if (ended === undefined) return `'),
@@ -140,7 +137,7 @@ export const mutants: readonly Mutant[] = [
     'evidence.heard >= published.factsHeard) break',
     'evidence.heard > published.factsHeard) break',
   ),
-  faults('a fault that did not bite is a pass', "if (phase('bit') === undefined) return [{", "if (phase('bit') === null) return [{"),
+  faults('a fault that did not bite is a pass', 'inDoubt(`no evidence that ${what} took hold`)', '[]'),
   rules('a cancelled run begins stages', 'if (isOff(book, run, nowMs)) return false', ''),
   rules('clean-up waits for who is not there', 'absentSinceMs(book, { run, stage: name }, nowMs) !== null', 'false'),
   admission(
@@ -242,6 +239,7 @@ export const mutants: readonly Mutant[] = [
   plan('a compaction may write any number of rows', 'hasDeletes ? after <= before : after === before', 'hasDeletes || after >= 0'),
   table('a snapshot is told before the hop before it', "if (!decided && force === 'decided') break", ''),
   ...answerMutants,
+  ...chaosMutants,
   recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
   recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
   ...topicMutants,

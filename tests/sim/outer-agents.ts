@@ -1,4 +1,5 @@
-import { injectorCore, type InjectorEffect, type InjectorEvent } from '../../agents/chaos-injector/core.ts'
+import { injectorCore } from '../../agents/chaos-injector/core.ts'
+import type { InjectorEffect, InjectorEvent } from '../../agents/chaos-injector/events.ts'
 import { proberCore } from '../../agents/query-prober/core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from '../../agents/query-prober/events.ts'
 import { isBusEffect } from '../../shared/core/bus-events.ts'
