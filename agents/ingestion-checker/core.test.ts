@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Located } from '../../schemas/parts.ts'
+import type { ResultMessage } from '../../schemas/results.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
-import { CLEAN, RAW, RUN, accepted, foldAll, resolvedOf, told } from '../../shared/core/told-run.fixture.ts'
+import { CLEAN, RAW, RUN, accepted, foldAll, resolvedOf, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
 import { checkerCore, type CheckerState } from './core.ts'
 import type { CheckerEffect, CheckerEvent, LookOutcome } from './events.ts'
 import type { RecordFault } from './sighting.ts'
@@ -43,6 +44,8 @@ interface Seen {
   readonly without?: readonly number[]
   readonly twice?: number
   readonly faulty?: number
+  /** Comes later than it may. */
+  readonly late?: number
   readonly opaque?: readonly (readonly [field: string, avroType: string])[]
   /** What is wrong with it. */
   readonly fault?: Partial<RecordFault>
@@ -52,7 +55,7 @@ interface Seen {
 function reads(
   played: Played,
   hop: string,
-  ...[last, { without = [], twice, faulty, opaque, fault = {} } = {}]: [last: number, seen?: Seen]
+  ...[last, { without = [], twice, faulty, late, opaque, fault = {} } = {}]: [last: number, seen?: Seen]
 ): Played {
   const wrong: RecordFault = { violation: 'corrupted', field: 'price', expected: '1', actual: '2', ...fault }
   const seqs = Array.from({ length: last + 1 }, (_, seq) => seq).filter((seq) => !without.includes(seq))
@@ -60,7 +63,7 @@ function reads(
     stream: 0,
     seq,
     offset: index < seqs.length ? 100 + seq : 101 + last,
-    appendedAtMs: seq * 200 + 5,
+    appendedAtMs: seq * 200 + (seq === late ? 6_000 : 5),
     faults: seq === faulty ? [wrong] : [],
     ...(opaque === undefined ? {} : { opaque }),
   }))
@@ -324,13 +327,60 @@ describe('the ingestion-checker', () => {
     expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [] }])
   })
 
-  test('tells of no lateness while the intent is not heard, nor once it is of what was in time', () => {
-    const played = reads(begun(), RAW, 9).until(8_000)
+  test('tells nothing of what was read while the intent is not heard, however long, and no lateness of what was in time', () => {
+    const played = reads(begun(), RAW, 9).until(40_000)
+    expect(played.saidOf('hop-sighted')).toEqual([])
+    produced(played, 9).until(41_400)
+    expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [], latency: { count: 10 } }])
+    reads(played, CLEAN, 9).until(43_000)
+    expect(accusations(played)).toEqual([])
+  })
+
+  test('accuses no hop of what was read of the hop before and is held back there', () => {
+    const played = produced(begun(), 9)
+    reads(reads(played, RAW, 10, { twice: 6 }), CLEAN, 9, { twice: 6 }).until(30_000)
+    expect(accusations(played)).toEqual([])
+    expect(accusations(produced(played, 10, { first: 10 }).until(32_000))).toEqual([`duplicated ${RAW} 0/6-6`])
+  })
+
+  test.each<[what: string, last: number, then: ResultMessage]>([
+    ['of what the load does not have', 20, told('evidence-missing')],
+    ['once all is produced', 9, told('stage-ended', { stage: 'produce' })],
+    ['once something is heard that was said after it', 9, told('evidence-missing', { atMs: 10_200 })],
+  ])('waits for no intent %s', (_what, last, then) => {
+    const played = reads(produced(begun(), last - 1), RAW, last).until(600)
+    expect(played.hear(then).until(3_000).saidOf('hop-sighted')).toMatchObject([{ canaries: [{ ranges: [0, last] }] }])
+  })
+
+  test('waits for the intent while what is heard may have been said before the canary was read', () => {
+    const played = reads(begun(), RAW, 9).hear(told('evidence-missing', { atMs: 10_100 }))
+    expect(played.until(20_000).saidOf('hop-sighted')).toEqual([])
+  })
+
+  test('goes on without its time when nothing is heard for very long, says so, and tells that it was late once it knows', () => {
+    const stages = smokePlan.stages.map((stage) => ({ ...stage, timeoutMs: 500_000 }))
+    const played = reads(begun(accepted({ ...smokePlan, timeoutMs: 600_000, stages })), RAW, 9, { late: 4 }).until(300_000)
+    expect([played.saidOf('hop-sighted'), played.saidOf('evidence-missing')]).toEqual([[], []])
+    played.until(302_000)
     expect(played.saidOf('hop-sighted')).toMatchObject([{ hop: RAW, late: [], latency: { count: 0 } }])
-    expect(accusations(played)).toEqual([])
-    produced(played, 9).until(9_400)
-    reads(played, CLEAN, 9).until(11_000)
-    expect(accusations(played)).toEqual([])
+    expect(played.saidOf('evidence-missing')).toMatchObject([{ hop: RAW, reason: expect.stringContaining('not heard in time') as string }])
+    expect(accusations(produced(played, 9).until(304_000))).toEqual([`late ${RAW} 0/4-4`])
+  })
+
+  test('takes nothing that was read for removed, though it is held back', () => {
+    const played = reads(begun(), RAW, 9)
+    const seen = (low: number) => {
+      for (let n = 0; n < 2; n++) {
+        const state = { topicId: null, partitions: [{ partition: 0, low, end: 120, stableEnd: 120 }] }
+        played
+          .step({ type: 'log-seen', runId: RUN, hop: RAW, asked: new Map(), askedAtMs: played.nowMs, state })
+          .until(played.nowMs + 1_200)
+      }
+      return played.saidOf('evidence-missing').map(({ reason }) => reason.slice(0, 22))
+    }
+    expect(seen(105)).toEqual([])
+    expect(seen(112)).toEqual(['offsets 110 to 111 of '])
+    expect(produced(played, 9).until(7_000).saidOf('hop-sighted')).toMatchObject([{ canaries: [{ ranges: [0, 9] }] }])
   })
 
   test('stops when the run is cancelled, and tells what it has seen', () => {
@@ -384,6 +434,12 @@ describe('an ingestion-checker that was killed', () => {
     expect(accusations(played)).toEqual([])
     expect(outcome(played)).toEqual(['ok'])
     expect(played.topic.filter(({ kind }) => kind === 'hop-sighted')).toHaveLength(2)
+  })
+
+  test('tells what came late, though it had not heard when that was due', () => {
+    const played = reads(begun(), RAW, 9, { late: 4 }).until(8_000).restart().until(8_400)
+    reads(produced(played, 9), RAW, 9, { late: 4 }).until(10_000)
+    expect(accusations(played)).toEqual([`late ${RAW} 0/4-4`])
   })
 
   test('takes back that a hop doubled what it sees to have come doubled: the hop before may be read behind it', () => {

@@ -5,7 +5,7 @@ import type { AgentCore } from '../../shared/core/agent.ts'
 import { unreachable } from '../../shared/core/assert.ts'
 import { letGoOfAudits } from '../../shared/core/audit-work.ts'
 import { isBusEvent, type BusEvent } from '../../shared/core/bus-events.ts'
-import { isOver, type RunState } from '../../shared/core/run-book.ts'
+import { isOver, isRunFact, type RunState } from '../../shared/core/run-book.ts'
 import { stagesToStart, stagesUnderWay, type DueStage } from '../../shared/core/stage-rules.ts'
 import {
   evidenceOf,
@@ -23,6 +23,7 @@ import {
 } from '../../shared/core/run-work.ts'
 import type { Shares } from '../../shared/core/shares.ts'
 import { beginAudit, carryOnAudit, onAuditEvent, type AuditEvent, type TopicAudit } from './audit.ts'
+import { noteHeard, readAhead } from './backlog.ts'
 import type { CheckerEffect, CheckerEvent } from './events.ts'
 import { foldLogState, tellRemoved } from './log-judging.ts'
 import { finishWhenDone, foldLook, judgeLoss, lookAfter } from './judging.ts'
@@ -60,6 +61,8 @@ export const checkerCore: AgentCore<AgentBaseConfig, CheckerState, CheckerEvent,
   step(state, event) {
     if (isBusEvent(event)) {
       const effects: CheckerEffect[] = foldWorks(state.works, event)
+      if (event.type === 'fact' && isRunFact(event.fact))
+        for (const topic of state.active.get(event.fact.runId)?.topics.values() ?? []) noteHeard(topic, event.fact.atMs)
       return { state, effects: event.type === 'tick' && state.works.base.caughtUp ? [...effects, ...onTick(state)] : effects }
     }
     return { state, effects: isAuditEvent(event) ? onAuditEvent(state, event) : onWorldEvent(state, event) }
@@ -214,7 +217,7 @@ function carryOn(state: CheckerState, { run, stage }: DueStage): CheckerEffect[]
     const isDue = topic.logAskedMs <= (production(run)?.ended?.atMs ?? 0) || nowMs - topic.logAskedMs >= LOG_EVERY_MS
     if (topic.hop.kind === 'topic' && isDue) {
       topic.logAskedMs = nowMs
-      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name, asked: new Map(topic.positions), askedAtMs: nowMs })
+      effects.push({ type: 'look-at-log', runId: run.runId, hop: topic.name, asked: new Map(readAhead(topic)), askedAtMs: nowMs })
     }
     effects.push(...tellRemoved(works, { run, topic }))
     if (topic.share.isJudge) effects.push(...takeBackSighted(works, { run, topic }), ...judgeLoss(works, { run, work, topic }))

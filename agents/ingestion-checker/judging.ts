@@ -216,7 +216,7 @@ function endParts(works: RunWorks, { run, work }: { run: RunState; work: Checker
 function isTopicDone(works: RunWorks, { run, work, topic }: TopicContext, producedMs: number): boolean {
   const evidence = evidenceOf(works, run.runId)
   const before = hopBefore(run, topic.name)
-  if (topic.pending.covered.size + topic.suspicions.length + topic.backlog.length + topic.loss.looking.length > 0) return false
+  if (topic.pending.covered.size + topic.suspicions.length + topic.backlog.batches.length + topic.loss.looking.length > 0) return false
   // A topic that was made again at the very end would pass for a whole one.
   if (topic.hop.kind === 'topic' && topic.logSeenMs < producedMs) return false
   const lost = lostAt(evidence, topic.name)

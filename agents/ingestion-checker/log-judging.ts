@@ -3,6 +3,7 @@ import { lostAt, hopEvidence, standingViolations, type Segment } from '../../sha
 import { evidenceOf, headOf, production, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { holds } from '../../shared/core/shares.ts'
 import { violationFact } from '../../shared/core/violations.ts'
+import { readAhead } from './backlog.ts'
 import type { CheckerEffect } from './events.ts'
 import { compareLog, noteRemoved, removedText, type Broken, type SeenLog } from './log-watch.ts'
 import { flush, type TopicContext } from './topic-work.ts'
@@ -14,10 +15,12 @@ export function foldLogState(works: RunWorks, context: TopicContext, seen: SeenL
   if (topic.log.broken !== null) return []
   // Of their partitions the others tell.
   const ours = state.partitions.filter(({ partition }) => holds(topic.share.shares, partition))
-  const { removed, broken } = compareLog(topic.log, topic.positions, { ...seen, state: { ...state, partitions: ours } })
+  const { removed, broken } = compareLog(topic.log, readAhead(topic), { ...seen, state: { ...state, partitions: ours } })
   for (const range of removed) {
     noteRemoved(topic.log, range)
-    topic.positions.set(range.partition, range.offsetLast + 1)
+    // What was read before it comes first.
+    if (!topic.backlog.batches.some(({ batch }) => batch.partition === range.partition))
+      topic.positions.set(range.partition, range.offsetLast + 1)
   }
   return broken === null ? [] : sayBroken(works, context, broken)
 }

@@ -7,25 +7,15 @@ import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopBefore, say, type NamedHop, type RecordHop, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget, type Finding } from '../../shared/core/violations.ts'
 import { holds, holdsAll } from '../../shared/core/shares.ts'
+import { emptyBacklog, foldBacklog, isHeldBack, keepBatch, type Backlog } from './backlog.ts'
 import type { CheckerWork } from './core.ts'
 import type { CheckerEffect } from './events.ts'
 import { withoutInherited } from './inherited.ts'
-import { newLogWatch, noteRemoved, type LogWatch, type TopicId } from './log-watch.ts'
+import { newLogWatch, type LogWatch, type TopicId } from './log-watch.ts'
 import { newLossWatch, type LossWatch } from './loss.ts'
 import { sayContract, sayOpaque } from './rule-telling.ts'
 import type { TopicShare } from './sharing.ts'
-import { sightContext } from './sight-context.ts'
-import {
-  emptyPending,
-  foldBatch,
-  hasNews,
-  sightingOf,
-  timeWhatWaited,
-  type Pending,
-  type ReadBatch,
-  type Suspicion,
-  type Untimed,
-} from './sighting.ts'
+import { emptyPending, hasNews, sightingOf, type Pending, type ReadBatch, type Suspicion, type Untimed } from './sighting.ts'
 
 /** One hop of one run that holds records at offsets: a topic, or a source outside of Kafka. */
 export interface TopicWork {
@@ -43,7 +33,7 @@ export interface TopicWork {
   suspicions: Suspicion[]
   flushedMs: number
   heldSinceMs: number | null
-  readonly backlog: { readonly batch: ReadBatch; readonly sinceMs: number }[]
+  readonly backlog: Backlog
   readonly untimed: Untimed[]
   progressAskedMs: number
   logAskedMs: number
@@ -93,7 +83,7 @@ export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started
     suspicions: [],
     flushedMs: 0,
     heldSinceMs: null,
-    backlog: [],
+    backlog: emptyBacklog(),
     untimed: [],
     progressAskedMs: 0,
     logAskedMs: 0,
@@ -105,35 +95,18 @@ export function newTopicWork({ name, hop }: NamedHop<RecordHop['kind']>, started
 const brokenBefore = (evidence: Evidence, hop: string): string | null =>
   standingViolations(evidence).find((known) => known.violation === 'metadata-broken' && known.hop === hop)?.actual ?? null
 
-/** How long what was read is held back until the intent to write it is heard: the two come by different ways. */
-const INTENT_WAIT_MS = 5_000
-
 export function readBatch(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>, batch: ReadBatch): CheckerEffect[] {
   topic.trouble = null
   // What stands in another topic of the same name was read at other offsets.
   if (topic.log.broken !== null || !holds(topic.share.shares, batch.partition)) return []
-  topic.backlog.push({ batch, sinceMs: works.base.nowMs })
-  foldBacklog(works, { run, topic })
-  return []
+  keepBatch(works, topic, batch)
+  return foldBacklog(works, { run, topic })
 }
 
-/** Folds the batches whose canaries' intents have been heard: without them nobody knows when they were due, or whether at all. */
-export function foldBacklog(works: RunWorks, { run, topic }: Omit<TopicContext, 'work'>): void {
-  const evidence = evidenceOf(works, run.runId)
-  const context = sightContext(works, { run, topic })
-  topic.suspicions.push(...timeWhatWaited(context))
-  for (let next = topic.backlog[0]; next !== undefined; next = topic.backlog[0]) {
-    const { batch, sinceMs } = next
-    const known = batch.records.every(({ stream, seq }) => evidence.intended.has(stream, seq))
-    if (!known && works.base.nowMs - sinceMs < INTENT_WAIT_MS) return
-    topic.backlog.shift()
-    if (batch.removed !== undefined) noteRemoved(topic.log, batch.removed)
-    topic.log.skipped ||= batch.skipped === true
-    topic.suspicions.push(...foldBatch(context, batch))
-  }
-}
-
-/** A suspicion waits until the hop before was read that far and has told its own, but not for ever: it may be gone there. */
+/**
+ * A suspicion waits until the hop before was read that far and has told its own, but not for ever: it may be gone there. What
+ * is held back there was read, and says so yet.
+ */
 const HOLD_MS = 15_000
 
 /**
@@ -142,9 +115,9 @@ const HOLD_MS = 15_000
  */
 export function flush(works: RunWorks, { run, work, topic }: TopicContext, force: 'all' | 'decided' = 'decided'): CheckerEffect[] {
   const { nowMs } = works.base
-  foldBacklog(works, { run, topic })
+  const untimed = foldBacklog(works, { run, topic }, force === 'all' ? 'all' : 'heard')
   const isNews = hasNews(topic.pending)
-  if (!isNews && topic.suspicions.length === 0) return []
+  if (!isNews && topic.suspicions.length === 0) return untimed
   const before = hopBefore(run, topic.name)
   const untold = new Set(before === null ? [] : work.topics.get(before)?.suspicions.map(({ place }) => placeKey(place)))
   const undecided =
@@ -157,7 +130,7 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
     )
   if (undecided && force === 'decided') {
     topic.heldSinceMs ??= nowMs
-    if (nowMs - topic.heldSinceMs < HOLD_MS) return []
+    if (nowMs - topic.heldSinceMs < HOLD_MS || isHeldBack(work.topics.get(before), topic.heldSinceMs)) return untimed
   }
   topic.heldSinceMs = null
   topic.flushedMs = nowMs
@@ -166,9 +139,10 @@ export function flush(works: RunWorks, { run, work, topic }: TopicContext, force
   topic.suspicions = []
   const found = sayFindings(works, { run, budget: topic.budget }, findings)
   // Who came late is told with what is read next.
-  if (!isNews) return found
+  if (!isNews) return [...untimed, ...found]
   topic.pending = emptyPending()
   return [
+    ...untimed,
     ...found,
     ...sayOpaque(works, { run, topic }, pending),
     ...sayContract(works, { run, topic }, pending),

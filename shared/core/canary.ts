@@ -75,6 +75,10 @@ export const placeOf = (load: Load, stream: number, seq: number) =>
 export const streamLength = (load: Load, stream: number) =>
   isMirror(load, stream) ? mirrorLength(load) : Math.max(0, Math.ceil((load.canaries - stream) / load.streams))
 
+/** Whether the load has such a canary at all. */
+export const isOfLoad = (load: Load, { stream, seq }: { readonly stream: number; readonly seq: number }) =>
+  (stream < load.streams || isMirror(load, stream)) && seq < streamLength(load, stream)
+
 /** The clock of intended sends: the plan's rate from the epoch on, moved by the times the generator was down. */
 export interface SendClock {
   readonly load: Load

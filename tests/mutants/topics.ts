@@ -4,6 +4,7 @@ const log = at('agents/ingestion-checker/log-watch.ts')
 const logJudging = at('agents/ingestion-checker/log-judging.ts')
 const topic = at('agents/ingestion-checker/topic-work.ts')
 const inherited = at('agents/ingestion-checker/inherited.ts')
+const backlog = at('agents/ingestion-checker/backlog.ts')
 const judging = at('agents/ingestion-checker/judging.ts')
 const sightContext = at('agents/ingestion-checker/sight-context.ts')
 const sighting = at('agents/ingestion-checker/sighting.ts')
@@ -60,6 +61,6 @@ export const topicMutants: readonly Mutant[] = [
     'intendedAtMs(clock, stream, seq) : null',
     'intendedAtMs(clock, stream, seq) : run.accepted.atMs',
   ),
-  topic('what was read before its intent is never timed', 'topic.suspicions.push(...timeWhatWaited(context))', ''),
+  backlog('what was read before its intent is never timed', 'topic.suspicions.push(...timeWhatWaited(context))', ''),
   sighting('order holds across partitions', 'const behind = raiseLast(lasts, `${partition}/', 'const behind = raiseLast(lasts, `0/'),
 ]

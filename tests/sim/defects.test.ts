@@ -30,10 +30,13 @@ describe('the agents together, on a pipeline that errs', () => {
     expect(plantedRuns).toBeGreaterThan(seeds.length / SHARES / 2)
     expect(toldEarly).toBeGreaterThan(plantedRuns / 2)
   })
-  test('name what came late, though the checker hears late when it was due', () => {
+  test.each([
+    ['hears late when it was due', {}],
+    ['is killed before it hears when it was due', { deafForMs: 30_000, crash: 'ingestion-checker', crashAfterMs: 20_000 }],
+  ] as const)('name what came late, though the checker %s', (_what, away) => {
     let plantedRuns = 0
     for (const seed of seeds.slice(0, 40)) {
-      const report = simulate({ seed, defect: 'delay', deaf: 'ingestion-checker' })
+      const report = simulate({ seed, defect: 'delay', deaf: 'ingestion-checker', ...away })
       const expected = mustBeFound('delay', report)
       if (expected.length > 0) plantedRuns++
       expect({ seed, found: report.found }).toEqual({ seed, found: expected })

@@ -170,17 +170,24 @@ function subscribe({ clock, control, results }: World, send: (event: BusEvent) =
   const caughtUp = () => {
     if (--toCatchUp === 0) send({ type: 'caught-up', atMs: clock.nowMs() })
   }
+  const whenHeard = (hear: () => void) => {
+    const nowMs = clock.nowMs()
+    if (deaf === null || nowMs < deaf.fromMs || nowMs >= deaf.untilMs) hear()
+    else clock.later(deaf.untilMs - nowMs, hear)
+  }
   return [
     control.subscribe(({ offset, atMs, message }) => {
       send({ type: 'control', offset, atMs, message })
     }, caughtUp),
-    results.subscribe(({ message }) => {
-      const hear = () => {
-        send({ type: 'fact', fact: message })
-      }
-      const nowMs = clock.nowMs()
-      if (deaf === null || nowMs < deaf.fromMs || nowMs >= deaf.untilMs) hear()
-      else clock.later(deaf.untilMs - nowMs, hear)
-    }, caughtUp),
+    results.subscribe(
+      ({ message }) => {
+        whenHeard(() => {
+          send({ type: 'fact', fact: message })
+        })
+      },
+      () => {
+        whenHeard(caughtUp)
+      },
+    ),
   ]
 }

@@ -26,12 +26,16 @@ export interface Scenario {
   readonly defect: PlantedDefect | 'none'
   /** An agent that is killed in mid-run and started again. */
   readonly crash?: AgentName | undefined
+  /** How long after its start it is killed; left out, the seed decides. */
+  readonly crashAfterMs?: number | undefined
   /** How long it stays down; left out, some seconds, and with Infinity for ever. */
   readonly downMs?: number | undefined
   /** An agent of which there are several instances. */
   readonly crew?: Crew | undefined
   /** An agent that hears late for a while what others say. */
   readonly deaf?: AgentName | undefined
+  /** For how long; left out, the seed decides. */
+  readonly deafForMs?: number | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
   /** Whether the run pauses the sink for a while. */
@@ -129,15 +133,15 @@ function planOf({ load, ...scenario }: Scenario, size: Prng): string {
 }
 
 /** From about when canaries begin to be sent. */
-function deafOf({ deaf }: Scenario, prng: Prng): Deaf | undefined {
+function deafOf({ deaf, deafForMs }: Scenario, prng: Prng): Deaf | undefined {
   if (deaf === undefined) return undefined
   const draw = prng.stream('deaf')
   const fromMs = START_MS + 1_500 + draw.below(4_000)
-  return { agent: deaf, fromMs, untilMs: fromMs + 6_000 + draw.below(10_000) }
+  return { agent: deaf, fromMs, untilMs: fromMs + (deafForMs ?? 6_000 + draw.below(10_000)) }
 }
 
 /** Every agent in its own time; one of them may die in between. */
-function startProcesses(world: World, { crash, downMs, absent, crew }: Scenario): Prng {
+function startProcesses(world: World, { crash, crashAfterMs, downMs, absent, crew }: Scenario): Prng {
   const { clock } = world
   const processes = [
     createProcess(world, generator),
@@ -153,7 +157,7 @@ function startProcesses(world: World, { crash, downMs, absent, crew }: Scenario)
     if (process.name === absent || process.name === crew?.agent) continue
     clock.later(start.below(1_500), process.start)
     if (process.name !== crash) continue
-    const killAtMs = 1_500 + start.below(9_000)
+    const killAtMs = crashAfterMs ?? 1_500 + start.below(9_000)
     clock.later(killAtMs, process.kill)
     const backAfterMs = downMs ?? 200 + start.below(4_000)
     if (backAfterMs < Infinity) clock.later(killAtMs + backAfterMs, process.start)
