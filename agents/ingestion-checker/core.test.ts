@@ -380,7 +380,21 @@ describe('the ingestion-checker', () => {
     }
     expect(seen(105)).toEqual([])
     expect(seen(112)).toEqual(['offsets 110 to 111 of '])
-    expect(produced(played, 9).until(7_000).saidOf('hop-sighted')).toMatchObject([{ canaries: [{ ranges: [0, 9] }] }])
+    const asked = played.until(6_000).take('look-at-log')
+    expect(asked.findLast(({ hop }) => hop === RAW)?.asked).toEqual(new Map([[0, 110]]))
+    expect(produced(played, 9).until(8_000).saidOf('hop-sighted')).toMatchObject([{ canaries: [{ ranges: [0, 9] }] }])
+  })
+
+  test('holds back so many and no more, and says so', () => {
+    const load = { ...smokePlan.load, canaries: 1_000_000, streams: 1 }
+    const held = (last: number) => {
+      const played = reads(begun(accepted({ ...smokePlan, load })), RAW, last).until(3_000)
+      return [played.saidOf('hop-sighted').length, played.saidOf('evidence-missing').length]
+    }
+    expect([held(199_999), held(200_000)]).toEqual([
+      [0, 0],
+      [1, 1],
+    ])
   })
 
   test('stops when the run is cancelled, and tells what it has seen', () => {

@@ -62,5 +62,7 @@ export const topicMutants: readonly Mutant[] = [
     'intendedAtMs(clock, stream, seq) : run.accepted.atMs',
   ),
   backlog('what was read before its intent is never timed', 'topic.suspicions.push(...timeWhatWaited(context))', ''),
+  backlog('what was read before its intent counts as read', '< HELD_BACK_MAX_MS', '< 5_000'),
+  topic('a hop is accused of what is held back before it', ' || isHeldBack(work.topics.get(before), topic.heldSinceMs)', ''),
   sighting('order holds across partitions', 'const behind = raiseLast(lasts, `${partition}/', 'const behind = raiseLast(lasts, `0/'),
 ]
