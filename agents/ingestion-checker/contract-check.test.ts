@@ -84,6 +84,12 @@ describe('a contract of a topic', () => {
     expect(exempt).toEqual([])
   })
 
+  test('holds a value with a fraction to a bound that has none', () => {
+    const say = checker({ columns: { price: { range: ['2', '3'] } } })
+    const told = (price: bigint) => say({ said: { price }, wanted: new Map() }).faults.map(({ actual }) => actual)
+    expect([told(1_500_000n), told(2_500_000n), told(3_500_000n)]).toEqual([['1.500000'], [], ['3.500000']])
+  })
+
   test('accuses nobody of what was produced so', () => {
     const wanted = new Map([...expected, ['price', '-1.000000'], ['note', null]] as [string, string | null][])
     const { faults, exempt } = checker(whole)({ said: { price: -1_000_000n, note: null }, wanted })
@@ -111,5 +117,11 @@ describe('a contract of a topic', () => {
     expect(second.faults).toMatchObject([{ rule: 'contract: unique batch', field: 'batch', actual: '["7"], as in canary 0/0' }])
     expect(second.exempt).toEqual(['contract: unique side'])
     expect(say({ seq: 2, said: { batch: 8 } }).broken).toEqual([])
+  })
+
+  test('shares no key that is null', () => {
+    const own = fields.map((field) => (field.name === 'batch' ? { ...field, nullable: true } : field))
+    const say = checker({ unique: [['batch']] })
+    for (const seq of [0, 1, 2]) expect(say({ own, seq, said: { batch: null } })).toEqual({ faults: [], broken: [], exempt: [] })
   })
 })

@@ -22,7 +22,7 @@ export function isExcused(works: RunWorks, { run, hop }: At, { stream, ranges, a
 
 /** Unix ms until which a fault of ours, begun by now, may explain that an endpoint does not answer; 0 for none. */
 export function recoveringUntilMs(works: RunWorks, run: HopContext['run']): number {
-  const windows = openWindows(evidenceOf(works, run.runId), run).filter(({ fromMs }) => fromMs <= works.base.nowMs)
+  const windows = faultWindows(evidenceOf(works, run.runId), run).filter(({ fromMs }) => fromMs <= works.base.nowMs)
   return Math.max(0, ...windows.map(({ allowedUntilMs }) => allowedUntilMs))
 }
 

@@ -144,16 +144,17 @@ export class FollowedTable {
     }
   }
 
-  /** All was produced and told; rules over the whole table are asked where the core asks for them. */
-  async finish(): Promise<void> {
+  /** All was produced and told; rules over the whole table are asked where the core asks for them, and the first so many times in vain. */
+  async finish(inVain = 0): Promise<void> {
     this.played.hear(told('stage-ended', { stage: 'produce' }), told('stage-ended', { stage: 'sight' }))
-    for (let turn = 0; turn < 8 && this.played.saidOf('stage-ended').length === 0; turn++) {
+    for (let turn = 0; turn < 10 && this.played.saidOf('stage-ended').length === 0; turn++) {
       this.played.until(this.played.nowMs + 2_000)
       for (const { snapshotId, began } of this.played.take('ask-rules')) {
-        const result = await endRules(this.#reading, {
-          ...{ catalog: this.#catalog, snapshotId, began },
-          withFolder: (work) => this.#withFolder('rules', work),
-        })
+        const asked = { catalog: this.#catalog, snapshotId, began }
+        const result =
+          inVain-- > 0
+            ? ({ ok: false, reason: 'the catalog is away' } as const)
+            : await endRules(this.#reading, { ...asked, withFolder: (work) => this.#withFolder('rules', work) })
         this.played.step({ type: 'rules-asked', runId: RUN, hop: TABLE, result })
       }
     }

@@ -20,6 +20,7 @@ const everyRow: readonly Row[] = [...seqs(0, 19), ...seqs(0, 19, 1)]
 const without = (...gone: number[]) => everyRow.filter(({ stream, seq }) => stream !== 0 || !gone.includes(seq))
 const found = (followed: FollowedTable) => [followed.accusations, followed.missing]
 const silent = [[], []]
+const listOf = (snapshotId: number) => `s3://lake/metadata/snap-${snapshotId}.avro`
 
 /** Two files: stream 0 in one, stream 1 in the other. */
 async function filled(branch?: string) {
@@ -304,6 +305,33 @@ describe('source offsets', () => {
 })
 
 describe('source offsets of others', () => {
+  test.each([
+    ['first', 100],
+    ['last', 149],
+  ])('that two commits stored are told, though it is the %s of a file alone', async (_, offset) => {
+    const { followed, table } = await filled()
+    const first = await followed.data(others(100, 50))
+    const second = await followed.data(others(offset, 1))
+    table.commit({ operation: 'append', added: [first] })
+    table.commit({ operation: 'append', added: [second] })
+    await followed.poll()
+    expect(followed.standing).toMatchObject([
+      { violation: 'metadata-broken', file: second.path, actual: `1 rows from partition 0 offset ${offset} on, as in ${first.path}` },
+    ])
+  })
+
+  test('are stored once where the topic gave them to other records, or where a record was sent twice', async () => {
+    const { followed, table } = await filled()
+    const first = await followed.data([...others(100, 40), ...others(150, 10)])
+    table.commit({ operation: 'append', added: [first] })
+    const otherRecords = others(130, 5).map((row) => ({ ...row, other: `of the new topic ${row.offset}` }))
+    table.commit({ operation: 'append', added: [await followed.data(otherRecords)] })
+    const sentAgain = others(100, 5).map((row) => ({ ...row, offset: (row.offset ?? 0) + 45 }))
+    table.commit({ operation: 'append', added: [await followed.data(sentAgain)] })
+    await followed.poll()
+    expect(found(followed)).toEqual(silent)
+  })
+
   const again = async (followed: FollowedTable) => {
     const file = await followed.data(others(140, 5))
     followed.table.commit({ operation: 'append', added: [file] })
@@ -417,6 +445,18 @@ describe('history', () => {
     table.expire([expired], files)
     await followed.poll()
     expect(found(followed)).toEqual([['duplicated 0/2-2', 'lost 0/9-9'], []])
+  })
+
+  test('one that expires while it is read is made good by what is live', async () => {
+    const { followed, files, table } = await filled()
+    const expiring = table.commit({ operation: 'replace', removed: files, added: [await followed.data(without(9))] })
+    table.commit({ operation: 'append', added: [] })
+    table.firstAsked.set(listOf(expiring), () => {
+      table.expire([expiring], files)
+      return undefined
+    })
+    await followed.poll()
+    expect(found(followed)).toEqual([['lost 0/9-9'], []])
   })
 
   test('whether what came by an expired one was late may not be known, and is said', async () => {
@@ -560,6 +600,16 @@ describe('a file that is not what its manifest says', () => {
         actual: '0; 39; 40',
       },
     ])
+  })
+
+  test('of manifests that came damaged once accuses nobody: they are read again', async () => {
+    const { followed, table } = await filled()
+    const at = table.commit({ operation: 'append', added: [await followed.data(others(100, 3))] })
+    table.firstAsked.set(listOf(at), (bytes) => bytes.subarray(0, bytes.length >> 1))
+    await expect(followed.poll()).rejects.toMatchObject({ code: 'METADATA_BROKEN' })
+    await followed.poll()
+    expect(found(followed)).toEqual(silent)
+    expect(followed.played.saidOf('snapshot-reconciled')).toHaveLength(3)
   })
 
   test('of manifests that cannot be read is told, once, and what is there later is followed', async () => {

@@ -14,8 +14,8 @@ interface Declared {
   readonly expect?: TableHop['expect']
 }
 
-/** A table that declares these, follows one append of these rows and what `after` does, and comes to its end. */
-async function followed({ rules = [], contract, expect: fields = [] }: Declared, rows: readonly Row[], more: readonly Row[][] = []) {
+/** A table that declares these, with a run that has begun on it. */
+async function begun({ rules = [], contract, expect: fields = [] }: Declared) {
   const one = await FollowedTable.open('main', {
     rules: rulesSchema.parse(rules),
     contract: contractSchema.parse(contract ?? null),
@@ -23,11 +23,21 @@ async function followed({ rules = [], contract, expect: fields = [] }: Declared,
   })
   opened.push(one)
   one.begin()
-  const { table } = one
-  for (const added of [rows, ...more]) {
-    table.commit({ operation: 'append', added: [await one.data(added)], atMs: one.played.nowMs })
-    await one.poll()
-  }
+  return one
+}
+
+/** An append that was followed. */
+async function append(one: FollowedTable, rows: readonly Row[]) {
+  const file = await one.data(rows)
+  one.table.commit({ operation: 'append', added: [file], atMs: one.played.nowMs })
+  await one.poll()
+  return file
+}
+
+/** A table that declares these, follows appends of these rows, and comes to its end. */
+async function followed(declared: Declared, rows: readonly Row[], more: readonly Row[][] = []) {
+  const one = await begun(declared)
+  for (const added of [rows, ...more]) await append(one, added)
   await one.finish()
   return one
 }
@@ -120,6 +130,16 @@ describe('a rule of each row', () => {
     expect(one.rule(positive.name)).toMatchObject({ rows: 40, unchecked: null })
   })
 
+  test('for everybody that cannot be asked of the rows of others makes doubt, though all canaries keep it', async () => {
+    const dated = { name: 'dated', each: `CAST(note AS DATE) > DATE '2020-01-01'`, rows: 'all' }
+    const one = await followed({ rules: [dated], expect: [{ field: 'note', type: 'VARCHAR', sql: `'2026-03-01'` }] }, [
+      ...changed(() => ({ note: '2026-03-01' })),
+      ...others(48, 4).map((row) => ({ ...row, note: 'some day' })),
+    ])
+    expect(told(one)).toEqual([])
+    expect(one.rule('dated')).toMatchObject({ rows: 40, broken: 0, unchecked: expect.stringContaining('some day') as string })
+  })
+
   test('that nobody asked makes doubt, too', async () => {
     const one = await followed({ rules: [{ name: 'sum', sql: 'SELECT * FROM rows' }] }, all.slice(0, 10))
     expect(one.ruleDoubts).toEqual(['table:lake.trades: rule "sum" was not checked'])
@@ -138,6 +158,34 @@ describe('a rule over all rows of the run', () => {
     const [fact, ...rest] = one.played.saidOf('rules-checked')
     expect(rest).toEqual([])
     expect(fact?.snapshotId).toBe(one.played.saidOf('snapshot-reconciled').at(-1)?.snapshotId)
+  })
+
+  test('is asked of the snapshot that was told last, whatever has come since', async () => {
+    const one = await begun({ rules: [perStream(20)] })
+    await append(one, all)
+    one.table.commit({ operation: 'append', added: [await one.data(seqs(0, 0))], atMs: one.played.nowMs })
+    await one.finish()
+    expect(one.rule('few a symbol')).toEqual({ rows: 40, broken: 0, exempt: 0, unchecked: null })
+  })
+
+  test('is in doubt where a file cannot be read any more: what is in it may break it', async () => {
+    const one = await begun({ rules: [perStream(20)] })
+    const { path } = await append(one, seqs(0, 19))
+    await append(one, seqs(0, 19, 1))
+    one.table.objects.set(path, (one.table.objects.get(path) as Buffer).subarray(0, 900))
+    await one.finish()
+    expect(one.ruleDoubts).toEqual([`table:lake.trades: rule "few a symbol" was not checked: ${path} cannot be read`])
+  })
+
+  test.each([
+    [2, []],
+    [3, ['table:lake.trades: rule "few a symbol" was not checked: the catalog is away']],
+  ])('is asked again where it could not be: after %i times in vain %o', async (inVain, doubts) => {
+    const one = await begun({ rules: [perStream(20)] })
+    await append(one, all)
+    await one.finish(inVain)
+    expect(one.ruleDoubts).toEqual(doubts)
+    expect(one.played.saidOf('stage-ended')).toMatchObject([{ outcome: 'ok' }])
   })
 
   test('that the rows as produced break as well accuses nobody', async () => {
@@ -229,6 +277,19 @@ describe('a contract', () => {
     const produced = await followed({ contract }, all)
     expect(produced.rule('contract: note not null')?.exempt).toBeGreaterThan(0)
     expect(told(produced)).toEqual([])
+  })
+
+  test('tells nulls that came to be beside those that were produced', async () => {
+    const contract = { columns: { note: { notNull: true } } }
+    const name = 'contract: note not null'
+    const exempt = (await followed({ contract }, all)).rule(name)?.exempt ?? 0
+    const emptied = await followed(
+      { contract },
+      changed(() => ({ note: null })),
+    )
+    expect(emptied.rule(name)).toEqual({ rows: 40, broken: 40 - exempt, exempt, unchecked: null })
+    expect([exempt > 0, exempt < 40]).toEqual([true, true])
+    expect(told(emptied).filter(([, rule]) => rule === name)).toHaveLength(40 - exempt)
   })
 
   test('of freshness tells the newest canary of a commit that came too late', async () => {

@@ -35,6 +35,7 @@ test.each<[FieldType, expected: string | null, actual: string | null, difference
   [micros, '1700000000123456', '1700000000123', 'unit'],
   [micros, '1700000000123456', '1700000000123456000', 'unit'],
   [micros, '1700000000123456', '1700000000', 'unit'],
+  [micros, '-1500', '-2', 'unit'],
   [millis, '1700000000123', '1700000000123000', 'unit'],
   [millis, '1700000000123', '1700000000000', 'precision'],
   [micros, '1700000000123456', '1700003600123456', 'time-zone'],
@@ -44,6 +45,7 @@ test.each<[FieldType, expected: string | null, actual: string | null, difference
   [micros, '1700000000123456', '1700000060123456', 'value'],
   [micros, '1700000000000005', '1700000000000006', 'value'],
   [long, '5000', '5000000', 'unit'],
+  [long, '5000', '50000', 'value'],
   [long, '5000', '5001', 'value'],
   [long, '16777217', '16777216', 'precision'],
   [double, '0.1', String(Math.fround(0.1)), 'precision'],
@@ -94,6 +96,11 @@ test.each<[FieldType, string, FieldType | null, string]>([
 test('a coarser type is told only where digits went with it, a number in the wrong unit always', () => {
   expect(differenceOf({ type: micros, text: '1700000000123456' }, { type: millis, text: '1700000000123' })?.difference).toBe('precision')
   expect(differenceOf({ type: micros, text: '1700000000123456' }, { type: millis, text: '1700000000123456' })?.difference).toBe('unit')
+})
+
+test('digits beyond the unit that was produced are a difference: nobody wrote them', () => {
+  const told = (text: string) => differenceOf({ type: millis, text: '1700000000123' }, { type: micros, text })?.difference ?? null
+  expect([told('1700000000123000'), told('1700000000123456')]).toEqual([null, 'value'])
 })
 
 test('what a projection says is meant in its own unit', () => {

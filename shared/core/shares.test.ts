@@ -5,6 +5,8 @@ import { everything, holds, holdsAll, nothing, SILENT_MS } from './shares.ts'
 import { told } from './told-run.fixture.ts'
 
 const NOW = 1_000_000
+/** As agents say them. */
+const HEARTBEAT_MS = 5_000
 const beat = (base: AgentBase, said: { agent?: string; instance?: string; atMs?: number } = {}) =>
   foldBase(base, {
     type: 'fact',
@@ -29,6 +31,7 @@ describe('an instance of an agent', () => {
     beat(base)
     begin(base)
     expect([base.shares, tick(base), tick(base)]).toEqual([nothing, ['share-work'], []])
+    expect([0, 1, 2].filter((item) => holds(base.shares, item))).toEqual([])
     foldBase(base, { type: 'shares-changed', of: 4, held: [1, 3] })
     expect([0, 1, 2, 3, 5].map((item) => holds(base.shares, item))).toEqual([false, true, false, true, true])
     expect(holdsAll(base.shares)).toBe(false)
@@ -42,5 +45,15 @@ describe('an instance of an agent', () => {
     expect([tick(base), base.shares]).toEqual([['share-work'], everything])
     foldBase(base, { type: 'shares-changed', of: 4, held: [0, 1, 2, 3] })
     expect(holdsAll(base.shares)).toBe(true)
+  })
+
+  test('counts on one that missed a heartbeat, and on none that missed three', () => {
+    const heard = (beats: number) => {
+      const base = fresh()
+      beat(base, { atMs: NOW - beats * HEARTBEAT_MS - 1 })
+      begin(base)
+      return tick(base).length > 0
+    }
+    expect([heard(2), heard(3)]).toEqual([true, false])
   })
 })

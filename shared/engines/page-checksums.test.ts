@@ -15,16 +15,22 @@ test('a file as it was written has no changed page', async () => {
   expect(await findChangedPage(scratch.db, FIXTURE)).toBeNull()
 })
 
-test('a bit that flips in a value, which decodes all the same, is found in its row group and column', async () => {
+test.each([
+  ['a value', `path_in_schema = 'plain'`, 'data_page_offset + total_compressed_size - 8'],
+  ['a dictionary', 'dictionary_page_offset IS NOT NULL', 'data_page_offset - 2'],
+])('a bit that flips in %s, which decodes all the same, is found in its row group and column', async (_, which, where) => {
   const bytes = await readFile(FIXTURE)
   const [row] = await scratch.db.query(`
-    SELECT data_page_offset + total_compressed_size AS past FROM parquet_metadata(${quoteText(FIXTURE)}) WHERE path_in_schema = 'plain' AND row_group_id = 1`)
-  const at = Number(row?.['past']) - 8
+    SELECT ${where} AS place, path_in_schema FROM parquet_metadata(${quoteText(FIXTURE)}) WHERE ${which} AND row_group_id = 1 LIMIT 1`)
+  const at = Number(row?.['place'])
   bytes[at] = (bytes[at] as number) ^ 4
   const path = join(scratch.folder, 'flipped.parquet')
   await writeFile(path, bytes)
   expect(await findDamage(scratch.db, path)).toBeNull()
-  expect(await findChangedPage(scratch.db, path)).toMatch(/^row group 1, column plain: page \d+ is not what its checksum says$/)
+  const column = String(row?.['path_in_schema'])
+  expect(await findChangedPage(scratch.db, path)).toMatch(
+    new RegExp(`^row group 1, column ${column}: page \\d+ is not what its checksum says$`),
+  )
 })
 
 test('a file without checksums has nothing to compare', async () => {

@@ -32,6 +32,8 @@ export class TableWriter {
   readonly objects = new Map<string, Buffer>()
   /** What was asked of the store, in order. */
   readonly reads: string[] = []
+  /** What comes of the first request for an object instead of its bytes; nothing where it is gone by then. */
+  readonly firstAsked = new Map<string, (bytes: Buffer) => Buffer | undefined>()
   snapshots: WrittenSnapshot[] = []
   readonly refs = new Map<string, number>()
   readonly log: { snapshotId: number; timestampMs: number }[] = []
@@ -51,7 +53,7 @@ export class TableWriter {
   readonly store: ObjectStore = {
     get: (uri) => {
       this.reads.push(uri)
-      const bytes = this.objects.get(uri)
+      const bytes = this.#taken(uri)
       return bytes === undefined ? Promise.reject(new AssayError('OBJECT_MISSING', `GET ${uri}`)) : Promise.resolve(bytes)
     },
     head: (uri) => Promise.resolve(this.objects.has(uri) ? { sizeBytes: this.objects.get(uri)?.length ?? 0 } : null),
@@ -63,6 +65,13 @@ export class TableWriter {
       return bytes.length
     },
     close: () => undefined,
+  }
+
+  #taken(uri: string): Buffer | undefined {
+    const bytes = this.objects.get(uri)
+    const change = this.firstAsked.get(uri)
+    this.firstAsked.delete(uri)
+    return bytes === undefined || change === undefined ? bytes : change(bytes)
   }
 
   /** Takes a local file into the store. */

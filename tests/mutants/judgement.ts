@@ -1,7 +1,10 @@
 import { answerMutants } from './answers.ts'
 import { chaosMutants } from './chaos.ts'
+import { contentMutants } from './contents.ts'
 import { at, type Mutant } from './mutant.ts'
+import { tableMutants } from './tables.ts'
 import { topicMutants } from './topics.ts'
+import { turnMutants } from './turns.ts'
 
 const ranges = at('shared/core/range-set.ts')
 const canaries = at('shared/core/canary-set.ts')
@@ -243,6 +246,9 @@ export const mutants: readonly Mutant[] = [
   recovery('what never came has recovered', 'if (missing > 0) {', 'if (missing < 0) {'),
   recovery('a recovery that took too long is one', 'if (recoveryMs > recoverWithinMs) {', 'if (recoveryMs < 0) {'),
   ...topicMutants,
+  ...tableMutants,
+  ...contentMutants,
+  ...turnMutants,
   auditState('an audit is done before the topic has ended', 'isDone: audit.isClosed && !isOpen,', 'isDone: !isOpen,'),
   auditState('parts that differ are passed over', 'if (isSamePrint(print, found)) return', 'if (print.count === found.count) return'),
   auditFindings(
