@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
+import type { Question } from './events.ts'
 import { LOOKUP, Story, WINDOW, both, touches, type ApiUnderTest } from './story.fixture.ts'
 
 const wrong = { mismatches: [{ json: 'count', expected: '10', actual: '9' }] }
@@ -298,7 +299,7 @@ test('a difference in a snapshot the reconciler has not told is not judged befor
   story.api = ({ question, hop }) => (touches(question, 0, 9) && hop === WINDOW ? { snapshotId: '2', ...wrong } : {})
   story.run(5_000)
   expect(story.hasEnded).toBe(false)
-  story.snapshot([{ stream: 0, ranges: [9, 9] }], [{ stream: 0, seq: 9, partition: 0, offset: 900 }])
+  story.snapshot([{ stream: 0, ranges: [9, 9] }], { repeats: [{ stream: 0, seq: 9, partition: 0, offset: 900 }] })
   story.run(60_000)
   expect(story.violations).toEqual([])
   expect(story.compared(WINDOW)).toBe(199)
@@ -307,13 +308,60 @@ test('a difference in a snapshot the reconciler has not told is not judged befor
 
 test('what an earlier hop is accused of is left out, and said to be', () => {
   const story = new Story(({ question, hop }) => (hop === WINDOW && touches(question, 0, 20) ? wrong : {}))
-  story.accused('corrupted', 0, 20)
-  story.accused('lost', 1, 30)
+  story.accused('corrupted', { stream: 0, seq: 20 })
+  story.accused('lost', { stream: 1, seq: 30 })
   toTheEnd(story, [[1, 30]])
   expect(story.violations).toEqual([])
   expect(story.compared(WINDOW)).toBe(198)
   // The lost one never came as far as the table: it is not this hop's to leave out.
   expect(story.evidence.probes.get(WINDOW)?.unchecked.toWire()).toEqual([{ stream: 0, ranges: [20, 20] }])
+})
+
+const TABLE = 'table:lake.trades'
+const lacks =
+  (stream: number, seq: number) =>
+  ({ hop, question }: { hop: string; question: Question }) =>
+    !touches(question, stream, seq)
+      ? {}
+      : hop === LOOKUP
+        ? { status: 404 }
+        : { mismatches: [{ json: 'count', expected: '2', actual: '1' }] }
+
+test('an API that does not show what the table has lost is right, though the loss is told late', () => {
+  const story = new Story()
+  story.run(400)
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 99))
+  story.run(2_000)
+  story.api = lacks(1, 5)
+  story.snapshot([], { removed: [{ stream: 1, ranges: [5, 5] }] })
+  story.run(6_000)
+  story.accused('lost', { stream: 1, seq: 5 }, TABLE)
+  for (const stage of ['produce', 'sight', 'reconcile']) story.end(stage)
+  story.run(30_000)
+  expect(story.violations).toEqual([])
+  expect(story.ended?.outcome).toBe('ok')
+})
+
+test.each(['told at once', 'known to the catalog first'])('an API follows a table that was set back, and is right (%s)', (when) => {
+  const story = new Story()
+  story.run(400)
+  story.produced(both(0, 99))
+  story.snapshot(both(0, 49))
+  story.snapshot(both(50, 99))
+  story.run(1_000)
+  // Snapshot 3 stands on 1: nothing of 2 is left.
+  story.api = ({ hop, question }) => ({ snapshotId: '3', ...lacks(0, 99)({ hop, question }) })
+  if (when !== 'told at once') story.untold.push({ snapshotId: '3', parentId: '1', committedAtMs: story.nowMs })
+  else story.snapshot([], { parentId: '1' })
+  story.run(4_000)
+  if (when !== 'told at once') story.snapshot([], { parentId: '1' })
+  story.run(2_000)
+  for (const stream of [0, 1]) for (let seq = 50; seq < 100; seq++) story.accused('lost', { stream, seq }, TABLE)
+  for (const stage of ['produce', 'sight', 'reconcile']) story.end(stage)
+  story.run(30_000)
+  expect(story.violations).toEqual([])
+  expect(story.ended?.outcome).toBe('ok')
 })
 
 test('the last pass waits until the topics have been read as far as the table', () => {

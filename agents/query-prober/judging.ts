@@ -71,7 +71,7 @@ function judge(works: RunWorks, answered: Answered): ProberEffect[] {
     case 'older':
       return judgeOlder(works, answered, needed.snapshotId)
     case 'unknown':
-      if (work.lookedAtMs >= answer.atMs) return judgeWrong(works, answered, 'snapshot')
+      if (work.lookedAtMs >= answer.atMs) return judgeUnrelated(works, answered, { named: answer.snapshotId, needed: needed.snapshotId })
       return waitFor(answered, lookAtLineage(works, answered))
     case 'holds': {
       if (isRight(answer)) return close(works, answered, 'right')
@@ -83,6 +83,19 @@ function judge(works: RunWorks, answered: Answered): ProberEffect[] {
     default:
       return unreachable(relation)
   }
+}
+
+/** The snapshot that is named and the one that is needed are in no lineage: the API's fault, unless the table itself was set back. */
+function judgeUnrelated(works: RunWorks, answered: Answered, { named, needed }: { named: string; needed: string }): ProberEffect[] {
+  const { run, work, hop, open } = answered
+  if (!isStillClean(works, { run, hop }, open)) return close(works, answered, 'left-out')
+  const told = evidenceOf(works, run.runId).snapshots.filter((snapshot) => snapshot.hop === hop.table)
+  const isTold = told.some(({ snapshotId }) => snapshotId === named)
+  // The catalog has it: what the table stands on, the reconciler will tell.
+  if (!isTold && work.lineage.has(named) && !haveEnded(run, 'reconcile-table')) return waitFor(answered, [])
+  const newest = told.at(-1)?.snapshotId ?? ''
+  const isSetBack = work.lineage.relate(newest, named) === 'holds' && work.lineage.relate(newest, needed) !== 'holds'
+  return isSetBack ? close(works, answered, 'left-out') : judgeWrong(works, answered, 'snapshot')
 }
 
 const isRight = ({ status, mismatches }: Answer) => status === 200 && mismatches.length === 0
@@ -112,6 +125,7 @@ function judgeUnpinned(works: RunWorks, answered: Answered): ProberEffect[] {
 
 function judgeOlder(works: RunWorks, answered: Answered, needed: string): ProberEffect[] {
   const { run, work, hop, open, answer } = answered
+  if (!isStillClean(works, { run, hop }, open)) return close(works, answered, 'left-out')
   const named = answer.snapshotId ?? ''
   const supersededAtMs = work.lineage.supersededAtMs(named, needed)
   const behindMs = supersededAtMs === null ? 0 : answer.atMs - supersededAtMs

@@ -105,27 +105,21 @@ export class Story {
   }
 
   /** The next snapshot of the table, told by the reconciler. */
-  snapshot(canaries: StreamRanges[], repeats: Fact<'snapshot-reconciled'>['repeats'] = []): string {
+  snapshot(canaries: StreamRanges[], said: Partial<Fact<'snapshot-reconciled'>> = {}): string {
     const parentId = String(this.#snapshots)
     const snapshotId = String(++this.#snapshots)
-    const none = { filesAdded: 1, rowsAdded: 1, bytesAdded: 1, removed: [], late: [], latency: emptyLatency(), sourceOffsets: [] }
+    const none = { filesAdded: 1, rowsAdded: 1, bytesAdded: 1, repeats: [], removed: [], late: [], sourceOffsets: [] }
     this.tell({
       kind: 'snapshot-reconciled',
-      hop: 'table:lake.trades',
-      snapshotId,
-      parentId,
-      committedAtMs: this.nowMs,
-      operation: 'append',
-      canaries,
-      repeats,
-      ...none,
+      ...{ hop: 'table:lake.trades', snapshotId, parentId, operation: 'append' },
+      ...{ canaries, ...none, committedAtMs: this.nowMs, latency: emptyLatency(), ...said },
     })
     return snapshotId
   }
 
-  accused(violation: Fact<'violation-found'>['violation'], stream: number, seq: number): void {
+  accused(violation: Fact<'violation-found'>['violation'], { stream, seq }: { stream: number; seq: number }, hop = 'topic:raw'): void {
     const nowhere = { field: null, partition: null, offset: null, snapshotId: null, file: null, traceId: '', difference: null, rule: null }
-    this.tell({ kind: 'violation-found', violation, hop: 'topic:raw', stream, ranges: [seq, seq], expected: '', actual: '', ...nowhere })
+    this.tell({ kind: 'violation-found', violation, hop, stream, ranges: [seq, seq], expected: '', actual: '', ...nowhere })
   }
 
   run(ms: number): void {

@@ -13,7 +13,7 @@ export interface Askable {
   readonly clean: CanarySet
   /** In the table, and accused by an earlier hop: left out, and said to be. */
   readonly excluded: CanarySet
-  /** In the table, while a topic before it has not been read so far: whether they are clean is not known yet. */
+  /** In the table, while a topic before it has not been read so far, or taken from it by a snapshot: whether they are clean is not known yet. */
   readonly undecided: CanarySet
 }
 
@@ -38,11 +38,22 @@ export function askableAt(evidence: Evidence, run: RunState, api: string): Askab
   // Endpoints are asked for nothing of the mirror stream.
   const inTable = withoutMirror(run.resolved.plan.load, table === null ? new CanarySet() : hopEvidence(evidence, table).sighted)
   const excluded = accusedAt(evidence, before.map(hopName)).and(inTable)
-  let seen = inTable
+  let seen = table === null || haveEnded(run, 'reconcile-table') ? inTable : inTable.minus(goneFrom(evidence, table))
   if (!haveEnded(run, 'sight-topics')) {
     for (const hop of before) if (hop.kind === 'topic') seen = seen.and(hopEvidence(evidence, hopName(hop)).sighted)
   }
   return { clean: seen.minus(excluded), excluded, undecided: inTable.minus(seen).minus(excluded) }
+}
+
+/** Taken away by a snapshot, and written by none since: whether that is a loss is said after a second look. */
+function goneFrom({ snapshots }: Evidence, table: string): CanarySet {
+  let gone = new CanarySet()
+  for (const { hop, canaries, removed } of snapshots) {
+    if (hop !== table) continue
+    gone.addAll(removed)
+    if (gone.size > 0) gone = gone.minus(CanarySet.of(canaries))
+  }
+  return gone
 }
 
 function accusedAt(evidence: Evidence, hops: readonly string[]): CanarySet {
