@@ -395,6 +395,17 @@ describe('history', () => {
     expect(found(followed)).toEqual(silent)
   })
 
+  test('set forward again while nobody followed it, what it lost is there again as well', async () => {
+    const { followed, first, table } = await filled()
+    table.setRef('main', first)
+    await followed.poll()
+    expect(followed.accusations).toHaveLength(20)
+    table.setRef('main', first + 1)
+    followed.restart()
+    await followed.poll()
+    expect(found(followed)).toEqual(silent)
+  })
+
   test('a rollback behind where the run began loses all of it, and what comes then is followed', async () => {
     const followed = await FollowedTable.open()
     open.push(followed)

@@ -1,5 +1,6 @@
 import type { Located, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { takeBackLost } from '../../shared/core/corrections.ts'
 import { hopEvidence, segmentOf, type Evidence, type Segment, lostAt, missedAt } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { withSkipped } from '../../shared/core/mirror.ts'
@@ -33,6 +34,8 @@ export function judgeLoss(works: RunWorks, { run, table }: TableContext): Reconc
   const settled = missedAt(evidence, table.name)
   settled.addAll(table.doubted.toWire())
   const missing = firstOf(hopEvidence(evidence, table.name).sighted.minus(here).minus(settled))
+  // Told as lost, and here by what was told of the snapshots: who was away may not have seen the table set forward again.
+  missing.addAll(lostAt(evidence, table.name).and(table.rows.present).toWire())
   const segments = new Set<Segment>()
   const parts = new CanarySet()
   const stored = storedOffsets(evidence, table)
@@ -178,7 +181,9 @@ export function foldLook(
       doubted.set(hiding.file, (doubted.get(hiding.file) ?? 0) + 1)
     }
   }
+  const isBack = lostAt(evidenceOf(works, run.runId), table.name).and(table.rows.present).and(CanarySet.ofMembers(result.present))
   return [
+    ...takeBackLost(works, { runId: run.runId, hop: table.name }, { canaries: isBack, late: new CanarySet() }),
     ...sayFindings(works, { run, budget: table.budget }, findings),
     ...[...doubted].map(([file, count]) =>
       sayMissing(works, { runId: run.runId, hop: table.name }, `${count} canaries may be in ${file}, which cannot be read`),
