@@ -28,8 +28,8 @@ function stored(transfers: readonly Buffer[], said: Partial<TableFile> = {}) {
   } as TableFile
   const { db, folder } = scratch
   const store: ObjectStore = { downloadTo, get: () => Promise.resolve(written), head: () => Promise.resolve(null), close: () => undefined }
-  const context = { db, folder, fields: [], fetched: new Map(), store } as Partial<ReadContext> as ReadContext
-  return { context, file }
+  const known: Partial<ReadContext> = { db, folder, fields: [], fetched: new Map(), store }
+  return { context: known as ReadContext, file }
 }
 
 /** A bit of the last value of a column: it decodes all the same. */

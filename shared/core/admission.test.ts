@@ -116,3 +116,9 @@ test('what is heard changes the answer at once, though the time is the same', ()
   fold(book, exclusiveAt(0, 5))
   expect(admitted()).toBeNull()
 })
+
+test('a run that had to wait for its turn has all of its time from then on, before it is given up', () => {
+  const book = fold(emptyRunBook(), exclusiveAt(1, 10), ordinaryAt(2, 20), told('run-judged', { runId: idOf(1), atMs: 50_000 }))
+  const endMs = 50_000 + smokePlan.timeoutMs + ABANDON_AFTER_MS
+  expect([endMs, endMs + 1].map((nowMs) => isOver(book, runOf(book, 2), nowMs))).toEqual([false, true])
+})
