@@ -44,7 +44,7 @@ async function open({ catalog, hop, manifests }: TableAuditAccess, began: Baseli
 function contextOf(access: TableAuditAccess, { metadata, snapshot }: Opened, fields: readonly string[]): ReadContext {
   const kafka = kafkaColumns(access.hop)
   const names = [...new Set([...fields, ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField])])]
-  return { ...access, schema: readingSchema(metadata, snapshot, names), fields: [], fetched: new Map() }
+  return { ...access, schema: readingSchema(metadata, snapshot, names), unread: new Map(), fields: [], fetched: new Map() }
 }
 
 /** How far the table has come, by what its files hold. Throws AssayError. */

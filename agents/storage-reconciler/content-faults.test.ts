@@ -79,7 +79,10 @@ async function faultsOf(records: readonly CanaryRecord[], { replace = '', expect
   const present = CanarySet.ofMembers(records.map((_, seq) => ({ stream: STREAM, seq })))
   asked = []
   const topology = topologySchema.parse(told)
-  const faults = await contentFaults({ db, hop: { ...hop, expect: expected }, topology }, { canaries, present, paths: [path] })
+  const faults = await contentFaults(
+    { db, hop: { ...hop, expect: expected }, topology },
+    { canaries, present, paths: [path], unread: new Map() },
+  )
   return { faults, comparedRows: asked.some((sql) => sql.startsWith('-- content check: compare rows')) }
 }
 

@@ -4,6 +4,7 @@ import { members } from '../../shared/core/range-set.ts'
 import type { CanaryRecord } from '../../shared/core/record-schema.ts'
 import { canaryColumns, expectedFields } from '../../shared/engines/canary-columns.ts'
 import { checkContent, type ContentCheck, type Mismatch } from '../../shared/engines/content-check.ts'
+import type { Unread } from '../../shared/engines/column-projection.ts'
 import { actualFingerprints, expectedFingerprints, groupOf } from '../../shared/engines/content-fingerprint.ts'
 import { projectedType, type RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { TableHop } from '../../topology/topology.ts'
@@ -21,6 +22,8 @@ interface ContentToCheck {
   readonly canaries: RunCanaries
   readonly present: CanarySet
   readonly paths: readonly string[]
+  /** Columns that are not compared. */
+  readonly unread: Unread
 }
 
 /**
@@ -29,11 +32,11 @@ interface ContentToCheck {
  */
 export async function contentFaults(
   { db, hop, topology }: Pick<TableAccess, 'db' | 'hop' | 'topology'>,
-  { canaries, present, paths }: ContentToCheck,
+  { canaries, present, paths, unread }: ContentToCheck,
 ): Promise<RowFault[]> {
   if (present.size === 0) return []
   const identityField = topology.record.identity
-  const expect = expectedFields(canaries.fields, hop.expect)
+  const expect = expectedFields(canaries.fields, hop.expect).filter(({ field }) => !unread.has(field))
   const actual = await actualFingerprints(db, { expect, paths, identityField })
   const faults: RowFault[] = []
   for (const block of blocksOf({ canaries, present })) {

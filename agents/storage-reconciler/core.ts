@@ -18,6 +18,7 @@ import {
   production,
   sayEnded,
   sayMissing,
+  sayMissingOnce,
   sayStarted,
   stopReason,
   type RunWorks,
@@ -108,7 +109,7 @@ function onWorldEvent(state: ReconcilerState, event: Exclude<ReconcilerEvent, Bu
       table.waiting.push(event.move)
       return tellSnapshots(state.works, { run, table })
     case 'lineage-broken':
-      return [sayMissing(state.works, { runId: run.runId, hop: table.name }, event.reason)]
+      return sayMissingOnce(state.works, { runId: run.runId, hop: table.name }, event.reason)
     case 'metadata-broken':
       return sayBroken(state.works, { run, table }, event)
     case 'sink-moved':

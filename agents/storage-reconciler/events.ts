@@ -99,7 +99,7 @@ export type ReconcilerEvent =
       readonly snapshotId: string
       readonly fault: MetadataFault
     }
-  /** Snapshots that can no longer be followed one by one; what they did is not known. */
+  /** Snapshots that can no longer be followed one by one, what they did is not known; or columns that are not compared. */
   | { readonly type: 'lineage-broken'; readonly runId: string; readonly hop: string; readonly reason: string }
   /** How far the sink's group has come, where that moved: by partition, the first offset it has not done with. */
   | {

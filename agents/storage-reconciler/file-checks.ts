@@ -44,9 +44,9 @@ async function examineAgain(context: ReadContext, { file, path }: { file: TableF
   return examine(context, path)
 }
 
-async function examine({ db, fields }: ReadContext, path: string): Promise<Examined> {
+async function examine({ db, fields, schema }: ReadContext, path: string): Promise<Examined> {
   try {
-    const columns = await measureColumns(db, path, fields)
+    const columns = await measureColumns(db, path, { fields, nameMapping: schema.nameMapping })
     const changed = await findChangedPage(db, path)
     return changed === null ? columns : { damage: changed }
   } catch (error) {

@@ -4,9 +4,10 @@ import { readLiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import type { RulesRead } from './events.ts'
 import { planWhole } from './file-plan.ts'
 import { readFiles, type FilesRead } from './planned-files.ts'
+import { readContext } from './read-context.ts'
 import { checkEndTerms } from './rule-checks.ts'
 import { countRunRows } from './run-rows.ts'
-import { readContext, unusableOf, type SnapshotInput, type TableReading } from './snapshot-reading.ts'
+import { unusableOf, type SnapshotInput, type TableReading } from './snapshot-reading.ts'
 import type { ReadContext } from './table-files.ts'
 
 export interface LivePresence {

@@ -31,7 +31,7 @@ export interface RowsOfRules {
 
 /** Terms that are asked of each row of the run. */
 export async function checkRowTerms(context: ReadContext, { terms, ...rows }: RowsOfRules): Promise<RulesRead> {
-  const own = termsAt(terms, 'row').filter(({ field }) => isThere(context.schema, field))
+  const own = termsAt(terms, 'row').filter(({ field }) => isThere(context, field))
   return askTerms(context, { ...rows, asked: own.map((term) => ({ term, rule: { holds: term.check.holds } })) })
 }
 
@@ -41,7 +41,8 @@ export function checkEndTerms(context: ReadContext, { terms, ...rows }: RowsOfRu
 }
 
 /** A column that is not there is told once, by the term that asks for it. */
-const isThere = ({ fields }: TableSchema, field: string | null) => field === null || fields.some(({ name }) => name === field)
+const isThere = ({ schema, unread }: ReadContext, field: string | null) =>
+  field === null || unread.has(field) || schema.fields.some(({ name }) => name === field)
 
 interface Asked {
   readonly term: Term
@@ -58,7 +59,7 @@ async function askTerms(
   for (const { term, rule } of asked) {
     const answer = await askRule(context.db, rows, rule)
     if (!answer.ok) {
-      read.checks.push(checkOf(term, { unchecked: answer.reason }))
+      read.checks.push(checkOf(term, { unchecked: whyNot(context, rule, answer.reason) }))
       continue
     }
     const expected = answer.broken === 0 ? noneExpected : await expectedToBreak(context, { canaries, present, rows, answer, rule })
@@ -70,6 +71,13 @@ async function askTerms(
     read.faults.push(...own.map((row) => faultOf(term, row)))
   }
   return read
+}
+
+/** The engine knows of no column that is not read: where the rule names one, that is why it cannot be asked. */
+function whyNot({ unread }: ReadContext, rule: AskedRule, reason: string): string {
+  const sql = ('holds' in rule ? rule.holds : rule.select).toLowerCase()
+  const named = [...unread].filter(([path]) => sql.includes((path.split('.').at(-1) ?? path).toLowerCase()))
+  return named.length === 0 ? reason : [...new Set(named.map(([, why]) => why))].join('; ')
 }
 
 function rowsToCheck({ topology, hop }: ReadContext, from: string, { fields }: TableSchema): RowsToCheck {
@@ -158,7 +166,7 @@ export async function checkFileTerms(
   for (const term of own) {
     const answer = await askRule(context.db, rows, { holds: term.check.holds })
     if (!answer.ok) {
-      read.checks.push(checkOf(term, { unchecked: answer.reason }))
+      read.checks.push(checkOf(term, { unchecked: whyNot(context, term.check, answer.reason) }))
       continue
     }
     read.checks.push(checkOf(term, { rows: answer.rows, broken: answer.broken }))

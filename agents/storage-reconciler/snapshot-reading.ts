@@ -2,22 +2,22 @@ import type { OffsetRange, StreamRanges } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
-import { columnsOfTerms, termsAt, termsOf } from '../../shared/core/rules.ts'
-import { expectedFields } from '../../shared/engines/canary-columns.ts'
+import { termsAt, termsOf } from '../../shared/core/rules.ts'
 import { quoteIdentifier, quoteText } from '../../shared/engines/duckdb.ts'
 import type { RunCanaries } from '../../shared/engines/expected-rows.ts'
 import type { SnapshotChanges, TableFile } from '../../shared/iceberg/changes.ts'
-import { readingSchema, type Snapshot, type TableMetadata, type TableSchema } from '../../shared/iceberg/metadata.ts'
+import type { Snapshot, TableMetadata, TableSchema } from '../../shared/iceberg/metadata.ts'
 import { readLiveFiles, readSnapshotChanges, type Beginning, type LiveFiles } from '../../shared/iceberg/snapshot-reader.ts'
 import { contentFaults } from './content-faults.ts'
 import { deleteDamage } from './file-checks.ts'
 import type { MetadataFault, PlacedRow, SnapshotReading } from './events.ts'
 import { namelessDeletes, planChange, planWhole, replacedCount, type FilePlan } from './file-plan.ts'
 import { readFiles, type FilesRead } from './planned-files.ts'
+import { readContext, uncompared } from './read-context.ts'
 import { repeatedOffsets, type OffsetsByFile } from './repeated-offsets.ts'
 import { RowCounts } from './row-counts.ts'
 import { checkRowTerms, checkSchemaTerms, joinedRules } from './rule-checks.ts'
-import { countRunRows, kafkaColumns, placesOf } from './run-rows.ts'
+import { countRunRows, placesOf } from './run-rows.ts'
 import {
   fetchFile,
   GONE,
@@ -58,7 +58,9 @@ export interface SnapshotInput {
  * refers to it, a fresh load must say. `hidden`: what the snapshot took from a data file cannot be told, since nobody can read it.
  */
 export type SnapshotRead =
-  { readonly reading: SnapshotReading; readonly gap: string | null } | { readonly unusable: UnusableFile } | { readonly hidden: string }
+  | { readonly reading: SnapshotReading; readonly gap: string | null; readonly unread: readonly string[] }
+  | { readonly unusable: UnusableFile }
+  | { readonly hidden: string }
 
 interface UnusableFile {
   readonly file: string
@@ -86,34 +88,6 @@ export async function readSnapshot(reading: TableReading, input: SnapshotInput):
     const unusable = await unusableOf(context, error, [...live.deletes, ...changes.removedDeletes])
     if (unusable === null) throw error
     return { unusable }
-  }
-}
-
-export function readContext(
-  access: TableReading,
-  { metadata, snapshot, folder }: Pick<SnapshotInput, 'metadata' | 'snapshot' | 'folder'>,
-): ReadContext {
-  const { hop, topology, canaries } = access
-  const { identity, marker } = topology.record
-  const kafka = kafkaColumns(hop)
-  const names = [
-    identity,
-    marker.field,
-    ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField]),
-    ...expectedFields(canaries.fields, hop.expect).map(({ field }) => field),
-    ...columnsOfTerms(
-      termsOf(hop),
-      metadata.schemas.flatMap(({ fields }) => fields.map(({ name }) => name)),
-    ),
-  ]
-  const newestFirst = [...metadata.schemas].sort((a, b) => b.schemaId - a.schemaId)
-  return {
-    ...access,
-    runId: canaries.runId,
-    schema: readingSchema(metadata, snapshot, [...new Set(names)]),
-    fields: [...new Map(newestFirst.reverse().flatMap(({ fields }) => fields.map((field) => [field.id, field] as const))).values()],
-    folder,
-    fetched: new Map(),
   }
 }
 
@@ -186,7 +160,7 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
     isWhole: input.isWhole,
     ...rows,
     emptied,
-    faults: await contentFaults(context, { canaries, present, paths: read.intact.paths }),
+    faults: await contentFaults(context, { canaries, present, paths: read.intact.paths, unread: context.unread }),
     sourceOffsets: joined(read.offsets.flatMap(({ ranges }) => ranges)),
     metadataFaults: [...read.faults, ...repeated, ...(await treeFaults(context, { input, changes, live, operation }))],
     rules: joinedRules([
@@ -195,7 +169,7 @@ async function readPlan(reading: TableReading, { context, input, changes, live, 
       ...read.rules,
     ]),
   }
-  return { reading: told, gap }
+  return { reading: told, gap, unread: uncompared(context, canaries) }
 }
 
 /** As the snapshot's writer had it. */

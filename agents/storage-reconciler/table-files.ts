@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { AssayError } from '../../shared/core/errors.ts'
+import type { Unread } from '../../shared/engines/column-projection.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import { canDeleteFrom, type TableFile } from '../../shared/iceberg/changes.ts'
 import type { DataFile } from '../../shared/iceberg/manifests.ts'
@@ -34,6 +35,8 @@ export interface ReadContext extends TableAccess {
   readonly runId: string
   /** The columns that are looked at, under the names the topology has for them. */
   readonly schema: TableSchema
+  /** Columns that would be looked at, too, if their type were read. */
+  readonly unread: Unread
   /** All columns there are, for what manifests say of them. */
   readonly fields: readonly SchemaField[]
   readonly folder: string

@@ -16,7 +16,7 @@ export interface FollowPorts {
   snapshotRead(reading: SnapshotReading): void
   lineageMoved(move: LineageMove): void
   metadataBroken(snapshotId: string, fault: MetadataFault): void
-  /** What could not be followed, and will not be. */
+  /** What could not be followed or compared, and will not be. */
   gap(reason: string): void
 }
 
@@ -126,7 +126,7 @@ export class TableFollowing {
       for (;;) {
         const read = await withFolder(String(snapshotId), (folder) => readSnapshot(reading, { ...input, folder }))
         if ('reading' in read) {
-          if (read.gap !== null) this.#ports.gap(read.gap)
+          for (const reason of [...(read.gap === null ? [] : [read.gap]), ...read.unread]) this.#ports.gap(reason)
           this.#followed = [...this.#followed, snapshotId]
           this.#read.add(snapshotId)
           this.#seen.addAll(read.reading.canaries)

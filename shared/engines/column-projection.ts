@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { AssayError } from '../core/errors.ts'
 import type { SchemaField, TableSchema } from '../iceberg/metadata.ts'
 import { quoteIdentifier, quoteText } from './duckdb.ts'
-import type { ParquetNode, ParquetShape } from './parquet-tree.ts'
+import { isListGroup, type ParquetNode, type ParquetShape } from './parquet-tree.ts'
 
 type IcebergType =
   | string
@@ -33,6 +33,8 @@ const engineTypes: Readonly<Record<string, string>> = {
   timestamp: 'TIMESTAMP',
   timestamptz: 'TIMESTAMP WITH TIME ZONE',
   timestamp_ns: 'TIMESTAMP_NS',
+  // The engine's type with a zone has microseconds. Zones are no part of the value: it is a moment in UTC.
+  timestamptz_ns: 'TIMESTAMP_NS',
   string: 'VARCHAR',
   uuid: 'UUID',
   binary: 'BLOB',
@@ -116,12 +118,65 @@ function parseType({ name, type }: Pick<SchemaField, 'name' | 'type'>): IcebergT
 }
 
 function primitiveType(type: string, name: string): string {
+  const engineType = modelledType(type)
+  if (engineType !== null) return engineType
+  throw new AssayError('FORMAT_UNSUPPORTED', unreadText(name, type))
+}
+
+const unreadText = (name: string, type: unknown) =>
+  `column ${name}: type ${typeof type === 'string' ? type : JSON.stringify(type, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))} is not read`
+
+/** The engine's type for a primitive one; null for those that Assay does not read, such as variant and geometry. */
+export function modelledType(type: string): string | null {
   const decimal = /^decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)$/.exec(type)
   if (decimal !== null) return `DECIMAL(${decimal[1]}, ${decimal[2]})`
   if (/^fixed\[\d+\]$/.test(type)) return 'BLOB'
-  const engineType = engineTypes[type]
-  if (engineType !== undefined) return engineType
-  throw new AssayError('FORMAT_UNSUPPORTED', `column ${name}: type ${type} is not read`)
+  return engineTypes[type] ?? null
+}
+
+/** By column, or by path for a part of one: why it is not read. */
+export type Unread = ReadonlyMap<string, string>
+
+/** Columns without those of a type that is not read, and structs without such parts. */
+export function readableColumns(fields: readonly SchemaField[]): { fields: SchemaField[]; unread: Unread } {
+  const unread = new Map<string, string>()
+  const kept = fields.flatMap((field): SchemaField[] => {
+    const parts = new Map<string, string>()
+    const type = readableType(field.type, { path: field.name, unread: parts })
+    for (const [path, why] of parts) unread.set(path, why)
+    if (type !== null) return [{ ...field, type }]
+    unread.set(field.name, [...parts.values()][0] ?? unreadText(field.name, field.type))
+    return []
+  })
+  return { fields: kept, unread }
+}
+
+/** The type without parts that are not read; null where nothing is left of it. */
+function readableType(type: unknown, { path, unread }: { path: string; unread: Map<string, string> }): unknown {
+  const parsed = icebergType.safeParse(type)
+  if (!parsed.success || (typeof parsed.data === 'string' && modelledType(parsed.data) === null)) {
+    unread.set(path, unreadText(path, type))
+    return null
+  }
+  const known = parsed.data
+  if (typeof known === 'string') return known
+  const part = (name: string, of: unknown) => readableType(of, { path: `${path}.${name}`, unread })
+  switch (known.type) {
+    case 'struct': {
+      const fields = known.fields.map((one) => ({ ...one, type: part(one.name, one.type) })).filter((one) => one.type !== null)
+      return fields.length === 0 ? null : { ...known, fields }
+    }
+    case 'list': {
+      const element = part('element', known.element)
+      return element === null ? null : { ...known, element }
+    }
+    case 'map': {
+      const [key, value] = [part('key', known.key), part('value', known.value)]
+      // Keys without a part of theirs may be equal to each other.
+      const isWhole = key !== null && ![...unread.keys()].some((one) => one.startsWith(`${path}.key.`))
+      return !isWhole || value === null ? null : { ...known, key, value }
+    }
+  }
 }
 
 interface Value {
@@ -145,9 +200,7 @@ function valueSql(type: IcebergType, { node, hasIds, value, name }: Value): stri
       return unlessNull(`struct_pack(${parts.join(', ')})`)
     }
     case 'list': {
-      // Writers of old repeat the element itself instead of a group around it.
-      const isGroup = inner.children.length === 1 && inner.name !== 'array' && inner.name !== `${node.name}_tuple`
-      const element = isGroup ? (inner.children[0] as ParquetNode) : inner
+      const element = isListGroup(inner, node.name) ? (inner.children[0] as ParquetNode) : inner
       const each = lambdaName(value)
       const item = valueSql(parseType({ name, type: type.element }), { node: element, hasIds, value: each, name })
       return unlessNull(`list_transform(${value}, lambda ${each}: ${item})`)
@@ -178,6 +231,8 @@ function primitiveSql(type: string, { node, value, name }: Value): string {
   // Bytes without an annotation are what the table's schema says they are.
   if (type === 'uuid' && node.engineType === 'BLOB') return `CAST(lower(hex(${value})) AS UUID)`
   if (type === 'string' && node.engineType === 'BLOB') return `decode(${value})`
+  if (target === 'TIMESTAMP_NS' && node.engineType === 'TIMESTAMP WITH TIME ZONE')
+    return `CAST(make_timestamp(epoch_us(${value})) AS ${target})`
   if (target === 'BLOB' && node.engineType === 'VARCHAR') return `encode(${value})`
   return `CAST(${value} AS ${target})`
 }

@@ -22,7 +22,7 @@ export function actualSql({ field, type, unit }: ExpectedField, columnType: stri
   const column = quoteIdentifier(field)
   const isMoment = /^TIMESTAMP/i.test(columnType)
   if (unit !== undefined && (isMoment || /^DATE$/i.test(columnType)))
-    return { sql: isMoment ? momentSql(column, unit) : dateSql(column, unit), type: 'BIGINT' }
+    return { sql: isMoment ? momentSql(column, { unit, columnType }) : dateSql(column, unit), type: 'BIGINT' }
   // Without the zone of whoever runs the engine.
   if (/^TIMESTAMP WITH TIME ZONE$/i.test(columnType) && /^TIMESTAMP(_MS|_S|_NS)?$/i.test(type))
     return { sql: `make_timestamp(epoch_us(${column}))`, type: 'TIMESTAMP' }
@@ -31,11 +31,12 @@ export function actualSql({ field, type, unit }: ExpectedField, columnType: stri
 
 const MICROS = { micros: 1, millis: 1_000, days: 86_400_000_000 } as const
 
-/** Where the moment does not come out even in the unit, it stays in microseconds: a number that is expected nowhere. */
-function momentSql(column: string, unit: keyof typeof MICROS): string {
-  const micros = `epoch_us(${column})`
-  const size = MICROS[unit]
-  return size === 1 ? micros : `CASE WHEN ${micros} % ${size} = 0 THEN ${micros} // ${size} ELSE ${micros} END`
+/** Where the moment does not come out even in the unit, it stays in what the column has: a number that is expected nowhere. */
+function momentSql(column: string, { unit, columnType }: { unit: keyof typeof MICROS; columnType: string }): string {
+  const isNanos = /^TIMESTAMP_NS$/i.test(columnType)
+  const value = isNanos ? `epoch_ns(${column})` : `epoch_us(${column})`
+  const size = MICROS[unit] * (isNanos ? 1_000 : 1)
+  return size === 1 ? value : `CASE WHEN ${value} % ${size} = 0 THEN ${value} // ${size} ELSE ${value} END`
 }
 
 function dateSql(column: string, unit: keyof typeof MICROS): string {

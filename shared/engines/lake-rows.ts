@@ -24,11 +24,7 @@ const EXTENSIONS = ['avro', 'httpfs', 'iceberg']
  * of the table. `db` is to be of this call's own. Throws ENGINE_FAILED; what was deleted stays so, and again does no harm.
  */
 export async function removeRowsOfRun(db: DuckDb, lake: Lake, rows: RowsOfRun): Promise<{ removed: number; left: number }> {
-  for (const name of EXTENSIONS) {
-    if (lake.extensionDir === null) await db.query(`INSTALL ${name}`)
-    await db.query(`LOAD ${lake.extensionDir === null ? name : text(join(lake.extensionDir, `${name}.duckdb_extension`))}`)
-  }
-  await db.query(secretSql(lake))
+  await openLake(db, lake)
   const { marker, identity, runId } = rows
   const table = `lake.${quoted(rows.namespace)}.${quoted(rows.table)}`
   const where = `${quoted(marker.field)} = ${text(marker.value)} AND starts_with(${quoted(identity)}, ${text(`${runId}:`)})`
@@ -42,6 +38,16 @@ export async function removeRowsOfRun(db: DuckDb, lake: Lake, rows: RowsOfRun): 
   await db.query('DETACH lake')
   const left = await count()
   return { removed: before - left, left }
+}
+
+/** From then on the tables of the catalog are `lake.<namespace>.<table>`. Throws ENGINE_FAILED. */
+export async function openLake(db: DuckDb, lake: Lake): Promise<void> {
+  for (const name of EXTENSIONS) {
+    if (lake.extensionDir === null) await db.query(`INSTALL ${name}`)
+    await db.query(`LOAD ${lake.extensionDir === null ? name : text(join(lake.extensionDir, `${name}.duckdb_extension`))}`)
+  }
+  await db.query(secretSql(lake))
+  await db.query(attachSql(lake))
 }
 
 function secretSql({ s3 }: Lake): string {

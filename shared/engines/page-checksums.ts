@@ -136,10 +136,14 @@ export class CompactReader {
     this.at += count
   }
 
-  #skipList(depth: number): void {
+  /** The head of a list. */
+  list(): { count: number; type: number } {
     const head = this.#byte()
-    const count = head >> 4 === 15 ? Number(this.#varint()) : head >> 4
-    const type = head & 15
+    return { count: head >> 4 === 15 ? Number(this.#varint()) : head >> 4, type: head & 15 }
+  }
+
+  #skipList(depth: number): void {
+    const { count, type } = this.list()
     // In a list a boolean takes a byte.
     for (let i = 0; i < count; i++) this.skip(type === 1 || type === 2 ? 3 : type, depth + 1)
   }

@@ -1,7 +1,10 @@
 import { COMPARED_BYTES_MAX, isBoundable, type ActualColumn, type Comparable } from '../iceberg/column-bounds.ts'
-import type { SchemaField } from '../iceberg/metadata.ts'
+import type { SchemaField, TableSchema } from '../iceberg/metadata.ts'
+import { modelledType } from './column-projection.ts'
 import { quoteIdentifier, quoteText } from './duckdb.ts'
 import type { DuckDb, SqlRow, SqlValue } from './duckdb.ts'
+import { keepNanoseconds } from './parquet-nanoseconds.ts'
+import { mappedShape, parquetShapes } from './parquet-tree.ts'
 
 export interface FileColumns {
   readonly rowCount: number
@@ -11,21 +14,28 @@ export interface FileColumns {
 
 interface FileColumn {
   readonly name: string
+  readonly engineType: string | null
   readonly field: SchemaField | undefined
 }
 
+/** All columns that manifests may speak of. */
+type KnownColumns = Pick<TableSchema, 'nameMapping'> & { readonly fields: readonly SchemaField[] }
+
 /**
- * Reads every value of a local Parquet file, so that what cannot be decoded shows, and measures the columns that
- * `fields` know by id; in a file without ids, by name. Footer statistics are not asked. Throws ENGINE_FAILED.
+ * Reads every value of a local Parquet file, so that what cannot be decoded shows, and measures the columns that are known
+ * by id; in a file without ids, by the table's name mapping or by name. Footer statistics are not asked. Throws ENGINE_FAILED,
+ * METADATA_BROKEN.
  */
-export async function measureColumns(db: DuckDb, path: string, fields: readonly SchemaField[]): Promise<FileColumns> {
-  const columns = await topColumns(db, path, fields)
-  const measures = columns.flatMap(({ name, field }, i) => {
+export async function measureColumns(db: DuckDb, path: string, known: KnownColumns): Promise<FileColumns> {
+  await keepNanoseconds([path], known.fields)
+  const columns = await topColumns(db, path, known)
+  const measures = columns.flatMap(({ name, engineType, field }, i) => {
     const column = quoteIdentifier(name)
     const all = [`count(${column}) AS n${i}`, `bit_xor(hash(${column})) AS h${i}`]
     const type = typeof field?.type === 'string' ? field.type : null
     if (type === null || !isBoundable(type)) return all
-    const value = /^(float|double)$/.test(type) ? `CASE WHEN NOT isnan(${column}) THEN ${column} END` : column
+    const typed = typedSql(type, { column, engineType })
+    const value = /^(float|double)$/.test(type) ? `CASE WHEN NOT isnan(${typed}) THEN ${typed} END` : typed
     return [...all, `${comparableSql(type, `min(${value})`)} AS l${i}`, `${comparableSql(type, `max(${value})`)} AS u${i}`]
   })
   const [row] = (await db.query(`SELECT ${['count(*) AS n', ...measures].join(', ')} FROM ${fileSql(path)}`)) as [SqlRow]
@@ -33,13 +43,21 @@ export async function measureColumns(db: DuckDb, path: string, fields: readonly 
   return {
     rowCount,
     columns: columns.flatMap(({ name, field }, i): ActualColumn[] => {
-      if (field === undefined || typeof field.type !== 'string') return []
+      if (field === undefined || typeof field.type !== 'string' || modelledType(field.type) === null) return []
       const { type } = field
       const least = comparable(type, row[`l${i}`])
       const greatest = comparable(type, row[`u${i}`])
       return [{ fieldId: field.id, name, type, valueCount: rowCount, nullCount: rowCount - Number(row[`n${i}`]), least, greatest }]
     }),
   }
+}
+
+/** In the type that the table has by now; null where a value is none of it. */
+function typedSql(type: string, { column, engineType }: { column: string; engineType: string | null }): string {
+  const target = modelledType(type)
+  return target === null || target === engineType || target === 'BLOB' || engineType === 'BLOB'
+    ? column
+    : `TRY_CAST(${column} AS ${target})`
 }
 
 /**
@@ -50,7 +68,7 @@ export async function findDamage(db: DuckDb, path: string): Promise<string | nul
   let columns: readonly string[]
   let groups: readonly number[]
   try {
-    columns = (await topColumns(db, path, [])).map(({ name }) => name)
+    columns = (await topColumns(db, path, { fields: [] })).map(({ name }) => name)
     groups = (await rowGroups(db, path)).map(({ rowCount }) => rowCount)
   } catch (error) {
     return `no readable footer: ${reasonOf(error)}`
@@ -95,24 +113,13 @@ const reasonOf = (error: unknown) => {
 
 const fileSql = (path: string) => `read_parquet(${quoteText(path)}, hive_partitioning = false, file_row_number = true)`
 
-/** Parquet lists its columns depth first; those directly under the root are the table's. */
-async function topColumns(db: DuckDb, path: string, fields: readonly SchemaField[]): Promise<FileColumn[]> {
-  const rows = await db.query(`SELECT name, num_children, field_id FROM parquet_schema(${quoteText(path)})`)
-  const hasIds = rows.some((row) => row['field_id'] !== null)
-  const columns: FileColumn[] = []
-  for (let at = 1; at < rows.length; at = endOf(rows, at)) {
-    const row = rows[at] as SqlRow
-    const name = String(row['name'])
-    const field = fields.find((one) => (hasIds ? row['field_id'] !== null && one.id === Number(row['field_id']) : one.name === name))
-    columns.push({ name, field })
-  }
-  return columns
-}
-
-function endOf(rows: readonly SqlRow[], at: number): number {
-  let next = at + 1
-  for (let left = Number(rows[at]?.['num_children'] ?? 0); left > 0; left--) next = endOf(rows, next)
-  return next
+async function topColumns(db: DuckDb, path: string, { fields, nameMapping }: KnownColumns): Promise<FileColumn[]> {
+  return (await parquetShapes(db, [path])).flatMap((told) => {
+    const { columns, hasIds } = mappedShape(told, nameMapping)
+    return columns.map(({ name, fieldId, engineType }) => {
+      return { name, engineType, field: fields.find((one) => (hasIds ? one.id === fieldId : one.name === name)) }
+    })
+  })
 }
 
 const hexSql = (bytes: string) => `left(hex(${bytes}), ${2 * COMPARED_BYTES_MAX})`
@@ -120,8 +127,7 @@ const hexSql = (bytes: string) => `left(hex(${bytes}), ${2 * COMPARED_BYTES_MAX}
 const forms: readonly (readonly [type: RegExp, sql: (value: string) => string, parse: (text: string) => Comparable])[] = [
   [/^(int|long)$/, (value) => `CAST(${value} AS VARCHAR)`, BigInt],
   [/^date$/, (value) => `CAST(date_diff('day', DATE '1970-01-01', ${value}) AS VARCHAR)`, BigInt],
-  // With a zone the engine reads them as microseconds: what it finds cannot be held against bounds in nanoseconds.
-  [/^timestamp_ns$/, (value) => `CAST(epoch_ns(${value}) AS VARCHAR)`, BigInt],
+  [/^timestamp(tz)?_ns$/, (value) => `CAST(epoch_ns(${value}) AS VARCHAR)`, BigInt],
   [/^(time|timestamp|timestamptz)$/, (value) => `CAST(epoch_us(${value}) AS VARCHAR)`, BigInt],
   [/^(float|double)$/, (value) => `CAST(CAST(${value} AS DOUBLE) AS VARCHAR)`, (text) => Number(text.replace('inf', 'Infinity'))],
   [/^decimal\(/, (value) => `replace(CAST(${value} AS VARCHAR), '.', '')`, BigInt],

@@ -28,12 +28,16 @@ export function canonicalSql(as: ComparedAs, column: string, type: string): stri
     case 'days':
       return `CAST(date_diff('day', DATE '1970-01-01', ${column}) AS VARCHAR)`
     case 'micros':
-      return `CAST(epoch_us(${column}) AS VARCHAR)`
+      return `CAST(${type.endsWith('_ns') ? nanosAsMicros(column) : `epoch_us(${column})`} AS VARCHAR)`
     case 'map':
       return `CASE WHEN ${column} IS NOT NULL THEN array_to_string(list_transform(list_sort(map_entries(${column})),
         lambda assay_entry: assay_entry.key || ${chr(VALUE_MARK)} || coalesce('+' || assay_entry.value, '-')), ${chr(ENTRY_MARK)}) END`
   }
 }
+
+/** Nanoseconds that are no whole microseconds stay what they are: no record has such a number. */
+const nanosAsMicros = (column: string) =>
+  `CASE WHEN epoch_ns(${column}) % 1000 = 0 THEN epoch_ns(${column}) // 1000 ELSE epoch_ns(${column}) END`
 
 /** A `FROM` item over rows of the table, and what is looked at in them. */
 export interface AuditedRows {

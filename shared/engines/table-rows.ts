@@ -7,7 +7,8 @@ import type { TableSchema } from '../iceberg/metadata.ts'
 import { engineTypeOf, fieldSql, keySql } from './column-projection.ts'
 import { quoteIdentifier, quoteText } from './duckdb.ts'
 import type { DuckDb } from './duckdb.ts'
-import { parquetShapes, type ParquetShape } from './parquet-tree.ts'
+import { keepNanoseconds } from './parquet-nanoseconds.ts'
+import { mappedShape, parquetShapes, type ParquetShape } from './parquet-tree.ts'
 
 export interface LocalFile {
   readonly file: DataFile & { readonly partitionSpecId?: number }
@@ -30,14 +31,16 @@ interface Batch {
 }
 
 /**
- * A `FROM` item: the rows of `data` under the columns of `schema` (mapped by field id; columns a file lacks are null or
- * their initial default), without the rows that `deletes` take away (position deletes, equality deletes by sequence
+ * A `FROM` item: the rows of `data` under the columns of `schema` (mapped by field id, in files without ids by the table's
+ * name mapping or else by name; columns a file lacks are null or their initial default), without the rows that `deletes` take away (position deletes, equality deletes by sequence
  * number and partition, deletion vectors). Decoded deletion vectors are laid beside the downloaded ones, and the item
  * is good for as long as all these files stand. Throws ENGINE_FAILED, METADATA_BROKEN, FORMAT_UNSUPPORTED, LIMIT_REACHED.
  */
 export async function tableRowsSql(db: DuckDb, { schema, data, deletes }: TableInput): Promise<string> {
   for (const { file } of [...data, ...deletes]) checkFormat(file)
-  const shapes = shapeByPath(await parquetShapes(db, pathsOf([...data, ...deletes.filter((one) => !isVector(one))])))
+  const paths = pathsOf([...data, ...deletes.filter((one) => !isVector(one))])
+  await keepNanoseconds(paths, schema.fields)
+  const shapes = shapeByPath(await parquetShapes(db, paths), schema)
   const columns = schema.fields.map(({ name }) => quoteIdentifier(name)).join(', ')
   const selects: string[] = []
   for (const batch of batchesOf({ schema, data, deletes }, shapes)) {
@@ -62,8 +65,13 @@ function checkFormat({ content, format, path }: DataFile): void {
   throw new AssayError('FORMAT_UNSUPPORTED', `${path}: expected a Parquet file, got format ${format}`)
 }
 
-function shapeByPath(shapes: readonly ParquetShape[]): ReadonlyMap<string, ParquetShape> {
-  return new Map(shapes.flatMap((shape) => shape.paths.map((path) => [path, shape] as const)))
+function shapeByPath(shapes: readonly ParquetShape[], { nameMapping }: TableSchema): ReadonlyMap<string, ParquetShape> {
+  return new Map(
+    shapes.flatMap((told) => {
+      const shape = mappedShape(told, nameMapping)
+      return shape.paths.map((path) => [path, shape] as const)
+    }),
+  )
 }
 
 function batchesOf({ data, deletes }: TableInput, shapes: ReadonlyMap<string, ParquetShape>): Batch[] {

@@ -108,7 +108,7 @@ describe('columns of a real file', () => {
     )
     const fields = [{ id: 1, name: 'renamed', required: false, type }]
     const nulls = values.includes('NULL') ? 1 : 0
-    expect(await measureColumns(scratch.db, path, fields)).toEqual({
+    expect(await measureColumns(scratch.db, path, { fields })).toEqual({
       rowCount: 3,
       columns: [{ fieldId: 1, name: 'c', type, valueCount: 3, nullCount: nulls, least, greatest }],
     })
@@ -127,7 +127,7 @@ describe('columns of a real file', () => {
       const path = join(scratch.folder, `long-${type}.parquet`)
       const values = ['b', 'y'].map((letter) => `repeat('${letter}', ${LONG})${sql}`)
       await scratch.db.query(`COPY (SELECT unnest([${values.join(', ')}]) AS c) TO ${quoteText(path)} (FORMAT parquet, FIELD_IDS {c: 1})`)
-      const { columns } = await measureColumns(scratch.db, path, [{ id: 1, name: 'c', required: false, type }])
+      const { columns } = await measureColumns(scratch.db, path, { fields: [{ id: 1, name: 'c', required: false, type }] })
       expect(falseBounds(stated(text(lower), text(upper)), columns)).toHaveLength(faultCount)
     }
   })

@@ -30,6 +30,12 @@ export interface BoundFault {
 
 const signed = (bytes: Uint8Array): bigint | null =>
   bytes.length === 4 ? BigInt(Buffer.from(bytes).readInt32LE()) : bytes.length === 8 ? Buffer.from(bytes).readBigInt64LE() : null
+const MICROS_PER_DAY = 86_400_000_000n
+/** Days, where the column was a date before. */
+const moment = (bytes: Uint8Array, perDay: bigint): bigint | null => {
+  const value = signed(bytes)
+  return value !== null && bytes.length === 4 ? value * perDay : value
+}
 const floating = (bytes: Uint8Array): number | null =>
   bytes.length === 4 ? Buffer.from(bytes).readFloatLE() : bytes.length === 8 ? Buffer.from(bytes).readDoubleLE() : null
 const unscaled = (bytes: Uint8Array): bigint | null =>
@@ -40,7 +46,9 @@ const unscaled = (bytes: Uint8Array): bigint | null =>
  * its narrower type. Not among them: uuid, which writers order in two ways; nested and unknown types.
  */
 const decoders: readonly (readonly [type: RegExp, decode: (bytes: Uint8Array) => Comparable | null])[] = [
-  [/^(int|long|date|time|timestamp|timestamptz|timestamp_ns|timestamptz_ns)$/, signed],
+  [/^(int|long|date|time)$/, signed],
+  [/^timestamp(tz)?$/, (bytes) => moment(bytes, MICROS_PER_DAY)],
+  [/^timestamp(tz)?_ns$/, (bytes) => moment(bytes, MICROS_PER_DAY * 1_000n)],
   [/^(float|double)$/, floating],
   [/^decimal\(/, unscaled],
   [/^boolean$/, (bytes) => (bytes.length === 1 ? BigInt(bytes[0] as number) : null)],

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AssayError } from '../core/errors.ts'
+import { NAME_MAPPING_PROPERTY } from './name-mapping.ts'
 
 /** Ids are bigint whatever their size, so that a small id and a 63-bit one compare alike. */
 const id = z.union([z.bigint(), z.int()]).transform((value) => BigInt(value))
@@ -95,7 +96,8 @@ const tableMetadata = z
 
 export type TableMetadata = z.output<typeof tableMetadata>
 export type Snapshot = z.output<typeof snapshot>
-export type TableSchema = z.output<typeof schema>
+/** `nameMapping`: the table's property, for files that have no field ids. */
+export type TableSchema = z.output<typeof schema> & { readonly nameMapping?: string | undefined }
 export type SchemaField = z.output<typeof field>
 
 /** `raw` must come from `parseLossless`. `from` names the document in the error. Throws METADATA_BROKEN. */
@@ -209,7 +211,7 @@ export function visibleAtMs({ snapshotLog }: TableMetadata, snapshots: readonly 
  * dropped since is found by its id in an older schema. Other fields are left out.
  */
 export function readingSchema(metadata: TableMetadata, snapshot: Snapshot, names: readonly string[]): TableSchema {
-  const { schemas } = metadata
+  const { schemas, properties } = metadata
   const schemaId = snapshot.schemaId ?? metadata.currentSchemaId
   const own = schemas.find((one) => one.schemaId === schemaId) ?? schemas.find((one) => one.schemaId === metadata.currentSchemaId)
   const newestFirst = [...schemas].sort((a, b) => b.schemaId - a.schemaId)
@@ -218,5 +220,5 @@ export function readingSchema(metadata: TableMetadata, snapshot: Snapshot, names
     // Its type as of now: it may have been widened.
     return named === undefined ? [] : [{ ...(own?.fields.find(({ id: same }) => same === named.id) ?? named), name }]
   })
-  return { schemaId, fields }
+  return { schemaId, fields, nameMapping: properties[NAME_MAPPING_PROPERTY] }
 }

@@ -19,7 +19,7 @@ const forms: readonly (readonly [type: RegExp, form: (value: string) => string])
   [/^date$/, (value) => `CAST(date_diff('day', DATE '1970-01-01', ${value}) AS VARCHAR)`],
   [/^time$/, (value) => `CAST(epoch_us(${value}) AS VARCHAR)`],
   [/^timestamp(tz)?$/, (value) => `CAST(CAST(epoch_us(${value}) AS HUGEINT) * 1000 AS VARCHAR)`],
-  [/^timestamp_ns$/, (value) => `CAST(epoch_ns(${value}) AS VARCHAR)`],
+  [/^timestamp(tz)?_ns$/, (value) => `CAST(epoch_ns(${value}) AS VARCHAR)`],
   [/^binary$|^fixed/, (value) => `lower(hex(${value}))`],
 ]
 

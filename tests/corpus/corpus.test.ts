@@ -3,14 +3,15 @@ import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import { readableColumns } from '../../shared/engines/column-projection.ts'
 import { tableRowsSql, type LocalFile } from '../../shared/engines/table-rows.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { deletedPositions, MAX_DELETED_POSITIONS } from '../../shared/iceberg/deletion-vectors.ts'
 import type { DataFile } from '../../shared/iceberg/manifests.ts'
-import type { Snapshot, TableMetadata, TableSchema } from '../../shared/iceberg/metadata.ts'
+import type { Snapshot, TableMetadata } from '../../shared/iceberg/metadata.ts'
 import { ManifestReader, readLiveFiles, readSnapshotChanges } from '../../shared/iceberg/snapshot-reader.ts'
 import { canonicalRows } from './canonical-rows.ts'
-import { expectedOf, folderStore, localPath, metadataOf, tablesFolder } from './corpus.ts'
+import { expectedOf, folderStore, localPath, metadataOf, schemaAt, tablesFolder } from './corpus.ts'
 import { useScratchEngine } from '../../shared/engines/scratch-engine.fixture.ts'
 
 const tables = readdirSync(tablesFolder).sort()
@@ -31,16 +32,13 @@ async function fetched(files: readonly TableFile[]): Promise<LocalFile[]> {
   )
 }
 
-function schemaOf({ schemas, currentSchemaId }: TableMetadata, snapshot: Snapshot): TableSchema {
-  return schemas.find(({ schemaId }) => schemaId === (snapshot.schemaId ?? currentSchemaId)) as TableSchema
-}
-
 async function rowsAt(metadata: TableMetadata, snapshot: Snapshot): Promise<string[]> {
   const live = await readLiveFiles(new ManifestReader(folderStore), snapshot)
   expect(live.duplicatePaths).toEqual([])
-  const schema = schemaOf(metadata, snapshot)
-  const from = await tableRowsSql(scratch.db, { schema, data: await fetched(live.data), deletes: await fetched(live.deletes) })
-  return canonicalRows(scratch.db, { from, fields: schema.fields })
+  const schema = schemaAt(metadata, snapshot)
+  const { fields } = readableColumns(schema.fields)
+  const input = { schema: { ...schema, fields }, data: await fetched(live.data), deletes: await fetched(live.deletes) }
+  return canonicalRows(scratch.db, { from: await tableRowsSql(scratch.db, input), fields })
 }
 
 describe.each(tables)('%s', (table) => {
@@ -63,7 +61,9 @@ describe.each(tables)('%s', (table) => {
     }).toEqual(changes)
   })
 
-  test.each(isForeign(table) ? [] : expected.snapshots)('snapshot $id has the rows its writer reads', async ({ id, rows }) => {
+  // What is to be said of damaged files is for reading.test.ts.
+  const isWhole = !isForeign(table) && Object.keys(expected.damaged).length === 0
+  test.each(isWhole ? expected.snapshots : [])('snapshot $id has the rows its writer reads', async ({ id, rows }) => {
     expect(await rowsAt(metadata, snapshotOf(id))).toEqual(rows.map((row) => JSON.stringify(row)).sort())
   })
 })
@@ -72,7 +72,7 @@ test.each(tables.filter(isForeign))('%s: data files that are not Parquet are nam
   const metadata = metadataOf(expectedOf(table))
   const { data } = await readLiveFiles(new ManifestReader(folderStore), metadata.snapshots[0] as Snapshot)
   const files = data.map((file) => ({ file, path: 'nowhere', dataSequenceNumber: file.dataSequenceNumber }))
-  const input = { schema: schemaOf(metadata, metadata.snapshots[0] as Snapshot), data: files, deletes: [] }
+  const input = { schema: schemaAt(metadata, metadata.snapshots[0] as Snapshot), data: files, deletes: [] }
   await expect(tableRowsSql(scratch.db, input)).rejects.toMatchObject({
     code: 'FORMAT_UNSUPPORTED',
     message: expect.stringContaining(data[0]?.path ?? '-') as string,
@@ -95,7 +95,7 @@ async function damagedVector(change: (bytes: Buffer, at: number) => Buffer): Pro
   writeFileSync(vector.path, change(readFileSync(vector.path), vector.file.contentOffset ?? -1))
   return {
     path: vector.file.path,
-    work: tableRowsSql(scratch.db, { schema: schemaOf(metadata, snapshot), data: await fetched(live.data), deletes }),
+    work: tableRowsSql(scratch.db, { schema: schemaAt(metadata, snapshot), data: await fetched(live.data), deletes }),
   }
 }
 
