@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { SchemaField } from '../iceberg/metadata.ts'
 import { decodeBound, falseBounds, type StatedColumns } from '../iceberg/column-bounds.ts'
+import { actualSql } from './content-values.ts'
 import { quoteText } from './duckdb.ts'
 import { findChangedPage } from './page-checksums.ts'
 import { measureColumns } from './parquet-columns.ts'
 import { keepNanoseconds } from './parquet-nanoseconds.ts'
 import { useScratchEngine } from './scratch-engine.fixture.ts'
+import { canonicalSql } from './table-prints.ts'
 import { tableRowsSql } from './table-rows.ts'
 
 const scratch = useScratchEngine()
@@ -114,4 +116,15 @@ test.each([
   const bytes = Buffer.alloc(4)
   bytes.writeInt32LE(-3)
   expect(decodeBound(type, bytes)).toBe(-3n * perDay)
+})
+
+test('a moment that is no whole microsecond is equal to none that is expected in microseconds', async () => {
+  const compared = actualSql({ field: 'at', type: 'BIGINT', sql: 'at', unit: 'micros' }, 'TIMESTAMP_NS').sql
+  const audited = canonicalSql('micros', '"at"', 'timestamptz_ns')
+  const rows = await scratch.db.query(`SELECT ${compared} AS compared, ${audited} AS audited
+    FROM (VALUES (TIMESTAMP_NS '2024-02-29 12:00:00.123456'), (TIMESTAMP_NS '2024-02-29 12:00:00.123456001')) rows("at") ORDER BY "at"`)
+  expect(rows).toEqual([
+    { compared: 1_709_208_000_123_456n, audited: '1709208000123456' },
+    { compared: 1_709_208_000_123_456_001n, audited: '1709208000123456001' },
+  ])
 })
