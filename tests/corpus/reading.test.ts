@@ -84,7 +84,7 @@ const whole = tables.filter(
 )
 
 test('what is not followed here is foreign, damaged, or has no column of text', () => {
-  expect(tables.filter((table) => !whole.includes(table))).toEqual(['foreign-avro', 'foreign-orc', 'nested'])
+  expect(tables.filter((table) => !whole.includes(table))).toEqual(['damaged', 'foreign-avro', 'foreign-orc', 'nested'])
 })
 
 describe.each(whole)('%s', (table) => {
@@ -129,6 +129,39 @@ test.each(sound)('%s: files are what their manifests say of them, but those that
     })
   }
   expect([...faulty].sort()).toEqual(Object.keys(expected.damaged).sort())
+})
+
+test('damaged files are each named, with what is wrong, and what comes behind them is followed', async () => {
+  const expected = expectedOf('damaged')
+  const { readings, gaps, broken } = await follow(metadataOf(expected))
+  expect(readings).toHaveLength(expected.snapshots.length)
+  expect([gaps, broken]).toEqual([[], []])
+  const faults = Map.groupBy(
+    readings.flatMap(({ metadataFaults }) => metadataFaults),
+    ({ file }) => file,
+  )
+  expect([...faults.keys()].sort()).toEqual(Object.keys(expected.damaged).sort())
+  const words: Readonly<Record<string, RegExp>> = {
+    'cut short': /no readable footer/,
+    'a flipped bit': /row group 0 of 1|row group 0, column name: page 0 is not what its checksum says/,
+  }
+  for (const [file, what] of Object.entries(expected.damaged))
+    expect(
+      faults
+        .get(file)
+        ?.map(({ actual }) => actual)
+        .join('; '),
+    ).toMatch(words[what] as RegExp)
+})
+
+test('a table dropped and made again is noticed by its uuid, and followed from its new beginning', async () => {
+  const expected = expectedOf('recreated')
+  const dropped = metadataOf({ metadata: expected.earlier ?? '' })
+  const metadata = metadataOf(expected)
+  const { readings, moves } = await follow(dropped, metadata)
+  expect(moves).toMatchObject([{ tableUuid: { was: dropped.tableUuid, is: metadata.tableUuid } }])
+  expect(moves[0]?.undone).toEqual([String(dropped.currentSnapshotId)])
+  expect(readings.map(({ snapshotId }) => snapshotId)).toEqual([dropped.currentSnapshotId, metadata.currentSnapshotId].map(String))
 })
 
 test('data files that are not Parquet stop the reading, one that is gone does not: both are named', async () => {

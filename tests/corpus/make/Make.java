@@ -24,23 +24,54 @@ import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.types.Types.NestedField;
 
-/** Writes the golden tables with Iceberg's Java API; expected rows are what its generic reader says. */
+/**
+ * Writes golden tables with Iceberg's Java API, and notes what its generic reader finds in them. Arguments: the folder of the
+ * tables, then `features`, `histories`, or `note <table> <metadata> <writer> <feature>…` for a table that somebody else wrote.
+ */
 public class Make {
   static Path root;
   static Table table;
   static String name;
   static int files;
   static Map<Long, List<String>> expected;
+  /** Metadata of the table that had this name before. */
+  static String earlier;
+  /** By location, what is wrong with a file. */
+  static Map<String, String> damaged;
+  static String writer = "Iceberg Java " + IcebergBuild.version();
 
   public static void main(String[] arguments) throws Exception {
     root = Path.of(arguments[0]);
-    Features.all();
+    switch (arguments[1]) {
+      case "features" -> Features.all();
+      case "histories" -> Histories.histories();
+      case "note" -> note(Arrays.asList(arguments).subList(2, arguments.length));
+      default -> throw new IllegalArgumentException(arguments[1]);
+    }
+  }
+
+  static void note(List<String> arguments) throws IOException {
+    begin(arguments.get(0));
+    writer = arguments.get(2);
+    FolderOperations operations = new FolderOperations("s3://corpus/" + name);
+    operations.current = TableMetadataParser.read(new FolderIO(), arguments.get(1));
+    table = new BaseTable(operations, name);
+    for (Snapshot one : table.snapshots()) seen(one.snapshotId(), IcebergGenerics.read(table).useSnapshot(one.snapshotId()));
+    done(arguments.subList(3, arguments.size()).toArray(String[]::new));
+  }
+
+  static void begin(String tableName) {
+    name = tableName;
+    files = 0;
+    expected = new LinkedHashMap<>();
+    earlier = null;
+    damaged = new java.util.TreeMap<>();
   }
 
   /** Locations become s3://corpus/… : the file IO maps them to the folder. */
   static class FolderIO implements FileIO {
     static String local(String location) {
-      return root + "/" + location.substring("s3://corpus/".length());
+      return root + "/" + location.replaceFirst("^s3://(warehouse/)?corpus/", "");
     }
     public InputFile newInputFile(String location) {
       InputFile file = org.apache.iceberg.Files.localInput(local(location));
@@ -84,15 +115,24 @@ public class Make {
   }
 
   static Table create(String tableName, Schema schema, PartitionSpec spec, int version, String... properties) {
-    name = tableName;
-    files = 0;
-    expected = new LinkedHashMap<>();
-    String location = "s3://corpus/" + tableName;
+    begin(tableName);
+    clear(root.resolve(name).toFile());
+    return make(schema, spec, version, properties);
+  }
+
+  static void clear(File file) {
+    File[] within = file.listFiles();
+    if (within != null) for (File one : within) clear(one);
+    file.delete();
+  }
+
+  static Table make(Schema schema, PartitionSpec spec, int version, String... properties) {
+    String location = "s3://corpus/" + name;
     Map<String, String> all = new HashMap<>(Map.of("format-version", "" + version, "write.metadata.previous-versions-max", "1"));
     for (int i = 0; i < properties.length; i += 2) all.put(properties[i], properties[i + 1]);
     FolderOperations operations = new FolderOperations(location);
     operations.commit(null, TableMetadata.newTableMetadata(schema, spec, location, all));
-    table = new BaseTable(operations, tableName);
+    table = new BaseTable(operations, name);
     return table;
   }
 
@@ -194,10 +234,14 @@ public class Make {
 
   /** Writes expected.json; snapshots that expired are left out. */
   static void done(String... features) throws IOException {
-    StringBuilder out = new StringBuilder("{\n  \"writer\": \"Iceberg Java " + IcebergBuild.version() + "\",\n  \"features\": [");
+    StringBuilder out = new StringBuilder("{\n  \"writer\": " + text(writer) + ",\n  \"features\": [");
     out.append(String.join(", ", Arrays.stream(features).map(Make::text).toList())).append("],\n  \"metadata\": ");
     String metadata = ((BaseTable) table).operations().current().metadataFileLocation();
-    out.append(text(metadata)).append(",\n  \"snapshots\": [");
+    out.append(text(metadata));
+    if (earlier != null) out.append(",\n  \"earlier\": ").append(text(earlier));
+    if (!damaged.isEmpty())
+      out.append(",\n  \"damaged\": { ").append(String.join(", ", damaged.entrySet().stream().map(one -> text(one.getKey()) + ": " + text(one.getValue())).toList())).append(" }");
+    out.append(",\n  \"snapshots\": [");
     List<String> snapshots = new ArrayList<>();
     for (Snapshot one : table.snapshots()) {
       List<String> rows = expected.get(one.snapshotId());
@@ -210,7 +254,7 @@ public class Make {
     out.append(String.join(",", snapshots)).append("\n  ]\n}\n");
     Files.writeString(root.resolve(name).resolve("expected.json"), out);
     for (File file : root.resolve(name).resolve("metadata").toFile().listFiles())
-      if (file.getName().endsWith("metadata.json") && !metadata.endsWith(file.getName())) file.delete();
+      if (file.getName().endsWith("metadata.json") && !metadata.endsWith(file.getName()) && (earlier == null || !earlier.endsWith(file.getName()))) file.delete();
   }
 
   static String changes(Snapshot one) {
@@ -237,6 +281,9 @@ public class Make {
     return out.append('"').toString();
   }
 
+  /** Types that Assay does not read: nothing is expected of them. */
+  static final java.util.Set<Type.TypeID> UNREAD = java.util.Set.of(Type.TypeID.VARIANT, Type.TypeID.GEOMETRY, Type.TypeID.GEOGRAPHY);
+
   /** Every value but nested ones as text that is the same in every language: see README. */
   static String json(Object value, Type type) {
     if (value == null) return "null";
@@ -244,7 +291,7 @@ public class Make {
       case STRUCT: {
         List<String> parts = new ArrayList<>();
         List<NestedField> fields = type.asStructType().fields();
-        for (int i = 0; i < fields.size(); i++) parts.add(text(fields.get(i).name()) + ": " + json(((StructLike) value).get(i, Object.class), fields.get(i).type()));
+        for (int i = 0; i < fields.size(); i++) if (!UNREAD.contains(fields.get(i).type().typeId())) parts.add(text(fields.get(i).name()) + ": " + json(((StructLike) value).get(i, Object.class), fields.get(i).type()));
         return "{ " + String.join(", ", parts) + " }";
       }
       case LIST:
