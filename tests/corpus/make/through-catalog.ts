@@ -105,7 +105,7 @@ async function sinkTable(stack: Stack): Promise<Written> {
   const addresses = {
     catalog: of(stack, 'PIPELINE_CATALOG_URL'),
     s3: of(stack, 'PIPELINE_S3_ENDPOINT'),
-    registry: of(stack, 'PIPELINE_REGISTRY_URL'),
+    registry: new URL(of(stack, 'PIPELINE_REGISTRY_URL')).origin,
   }
   const s3 = {
     region: of(stack, 'PIPELINE_S3_REGION'),
