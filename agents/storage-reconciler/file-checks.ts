@@ -58,10 +58,13 @@ async function examine({ db, fields, schema }: ReadContext, path: string): Promi
   }
 }
 
-/** Whether a data file that was read before is not what its writer wrote. Throws what `checkFile` throws. */
-export async function isChanged(context: ReadContext, file: TableFile): Promise<boolean> {
+/**
+ * Whether a data file that was read before is not what its writer wrote; in these columns, where some are named. Throws what
+ * `checkFile` throws.
+ */
+export async function isChanged(context: ReadContext, file: TableFile, only: ReadonlySet<string> | null = null): Promise<boolean> {
   try {
-    return (await findChangedPage(context.db, (await fetchFile(context, file)).path)) !== null
+    return (await findChangedPage(context.db, (await fetchFile(context, file)).path, only)) !== null
   } catch (error) {
     if (!isEngineTrouble(error)) throw error
     return (await checkFile(context, file)).isDamaged

@@ -108,11 +108,13 @@ async function addRows(context: ReadContext, { file, deletes, isDamaged, into, r
   }
   const { identity, marker } = context.topology.record
   const kafka = kafkaColumns(context.hop)
-  const needed = new Set([identity, marker.field, kafka?.partitionField, kafka?.offsetField])
+  const needed = new Set([identity, marker.field, ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField])])
   const schema = { ...context.schema, fields: context.schema.fields.filter(({ name }) => needed.has(name)) }
   // What can be read of it need not be what was written.
   read.unreadable.push({ file: file.path, holds: statedOffsets(context, file) })
   try {
+    // A changed identity may read as that of another row.
+    if (await isChanged(context, file, needed)) return false
     await addRunRows(context, into, { file, deletes, schema })
   } catch (error) {
     if (!isEngineTrouble(error)) throw error

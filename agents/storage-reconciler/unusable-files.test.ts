@@ -1,4 +1,6 @@
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
+import { RUN } from '../../shared/core/told-run.fixture.ts'
 import { FollowedTable, others, seqs, type Row } from './followed-table.fixture.ts'
 import { boundsOf } from './kafka-bounds.fixture.ts'
 
@@ -89,6 +91,26 @@ test('a deletion vector that does not hold is told by its own place, and what co
   expect(followed.standing.find(({ violation }) => violation === 'metadata-broken')).toMatchObject({
     file: puffin,
     actual: expect.stringContaining('deletion vector at byte 4') as string,
+  })
+})
+
+/** Written by Iceberg's Java API, uncompressed, with checksums of its pages: who the rows 0 to 19 of stream 0 are, and their places. */
+const IDENTITIES = join(import.meta.dirname, '../../shared/engines/fixtures/identities.parquet')
+
+test('a bit that flips in an identity, which reads as that of its neighbour, doubles nobody, and who is in the file is in doubt', async () => {
+  const { followed, table, second } = await filled(7)
+  const file = await table.put(IDENTITIES, { content: 0, recordCount: 20, ...boundsOf(0n, 19n) })
+  const bytes = table.objects.get(file.path) as Buffer
+  const at = bytes.indexOf(`${RUN}:0000:000000000012`) + `${RUN}:0000:00000000001`.length
+  bytes[at] = (bytes[at] as number) ^ 1
+  table.commit({ operation: 'append', added: [file] })
+  table.commit({ operation: 'append', added: [second] })
+  await followed.poll()
+  await followed.poll()
+  expect(found(followed)).toEqual([['lost 1/7-7', 'metadata-broken 0/0-0'], [`20 canaries may be in ${file.path}, which cannot be read`]])
+  expect(followed.standing.find(({ violation }) => violation === 'metadata-broken')).toMatchObject({
+    file: file.path,
+    actual: expect.stringMatching(/^row group 0, column trade_id: page \d+ is not what its checksum says$/) as string,
   })
 })
 

@@ -31,6 +31,11 @@ test.each([
   expect(await findChangedPage(scratch.db, path)).toMatch(
     new RegExp(`^row group 1, column ${column}: page \\d+ is not what its checksum says$`),
   )
+  const changedAmong = async (...columns: string[]) => (await findChangedPage(scratch.db, path, new Set(columns))) !== null
+  expect(await changedAmong(column)).toBe(true)
+  const other = column === 'id' ? 'plain' : 'id'
+  expect(await changedAmong(other)).toBe(false)
+  expect(await changedAmong(other, 'renamed since')).toBe(true)
 })
 
 test('a file without checksums has nothing to compare', async () => {

@@ -15,10 +15,12 @@ interface Chunk {
 
 /**
  * The first page of a local Parquet file whose bytes are not those its checksum was computed from, or null. The engine
- * does not look at checksums; many writers leave them out, and then there is nothing to compare.
+ * does not look at checksums; many writers leave them out, and then there is nothing to compare. With `only` these columns
+ * are looked at, where the file has all of them.
  */
-export async function findChangedPage(db: DuckDb, path: string): Promise<string | null> {
-  const chunks = await columnChunks(db, path)
+export async function findChangedPage(db: DuckDb, path: string, only: ReadonlySet<string> | null = null): Promise<string | null> {
+  const all = await columnChunks(db, path)
+  const chunks = only === null || !hasAll(all, only) ? all : all.filter(({ column }) => only.has(column))
   const file = await open(path)
   try {
     for (const chunk of chunks) {
@@ -30,6 +32,10 @@ export async function findChangedPage(db: DuckDb, path: string): Promise<string 
     await file.close()
   }
 }
+
+/** Columns that were renamed since are not found by their names. */
+const hasAll = (chunks: readonly Chunk[], columns: ReadonlySet<string>) =>
+  [...columns].every((name) => chunks.some(({ column }) => column === name))
 
 async function columnChunks(db: DuckDb, path: string): Promise<Chunk[]> {
   const rows = await db.query(`
