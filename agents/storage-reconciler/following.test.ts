@@ -630,6 +630,18 @@ describe('a file that is not what its manifest says', () => {
     await followed.poll()
     await followed.poll()
     expect(followed.accusations).toEqual(['metadata-broken 0/0-0'])
+    expect(followed.standing[0]).toMatchObject({ file: `s3://lake/metadata/snap-${at}.avro` })
     expect(followed.missing).toEqual([expect.stringContaining(`what snapshot ${at} did is not known`)])
+  })
+
+  test('of a manifest that was cut short the manifest is named, and not the list', async () => {
+    const { followed, table } = await filled()
+    const at = table.commit({ operation: 'append', added: [await followed.data(seqs(0, 0))] })
+    const manifest = `s3://lake/metadata/${at}-m00.avro`
+    table.objects.set(manifest, (table.objects.get(manifest) as Buffer).subarray(0, -100))
+    await followed.poll()
+    await followed.poll()
+    expect(followed.accusations).toEqual(['metadata-broken 0/0-0'])
+    expect(followed.standing[0]).toMatchObject({ file: manifest, actual: expect.stringContaining('as in its manifest list') as string })
   })
 })

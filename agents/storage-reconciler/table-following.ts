@@ -1,8 +1,14 @@
 import { CanarySet } from '../../shared/core/canary-set.ts'
-import { AssayError } from '../../shared/core/errors.ts'
 import { currentSnapshot, followLineage, tipOf, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
-import { beginningAt, ManifestReader, readLiveFiles, type Beginning } from '../../shared/iceberg/snapshot-reader.ts'
+import {
+  beginningAt,
+  brokenMetadata,
+  isBrokenMetadata,
+  ManifestReader,
+  readLiveFiles,
+  type Beginning,
+} from '../../shared/iceberg/snapshot-reader.ts'
 import type { StreamRanges } from '../../schemas/parts.ts'
 import type { LineageMove, MetadataFault, SnapshotReading } from './events.ts'
 import type { OffsetsByFile } from './repeated-offsets.ts'
@@ -139,8 +145,7 @@ export class TableFollowing {
         this.#unusable.set(place, actual)
       }
     } catch (error) {
-      const isBroken = error instanceof AssayError && (error.code === 'METADATA_BROKEN' || error.code === 'OBJECT_MISSING')
-      if (!isBroken) throw error
+      if (!isBrokenMetadata(error)) throw error
       return this.#noticeBroken(what.snapshot, error)
     }
   }
@@ -156,21 +161,18 @@ export class TableFollowing {
   }
 
   /** Manifests of a snapshot that expired meanwhile may be gone; of one that the catalog names they must be there, and whole. */
-  async #noticeBroken({ snapshotId, manifestList }: Snapshot, error: AssayError): Promise<'expired' | 'broken'> {
+  async #noticeBroken({ snapshotId }: Snapshot, error: Error): Promise<'expired' | 'broken'> {
     const { catalog, reading } = this.#ports
     const { metadata } = await catalog.loadTable(reading.hop)
     const named = metadata.snapshots.find((one) => one.snapshotId === snapshotId)
     if (named === undefined) return 'expired'
     if (!this.#broken.has(snapshotId)) {
       // From the store anew: what this process has read before does not count.
-      const again = new ManifestReader(reading.store)
-      const isWhole = await readLiveFiles(again, named, this.#since).then(
-        () => true,
-        () => false,
-      )
-      if (isWhole) throw error
+      const found = await brokenMetadata(new ManifestReader(reading.store), named, this.#since)
+      if (found === null) throw error
       this.#broken.add(snapshotId)
-      this.#ports.metadataBroken(String(snapshotId), { file: manifestList, expected: 'metadata that can be read', actual: error.message })
+      const { file, reason } = found
+      this.#ports.metadataBroken(String(snapshotId), { file, expected: 'metadata that can be read', actual: reason })
     }
     return 'broken'
   }

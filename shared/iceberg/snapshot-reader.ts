@@ -89,6 +89,33 @@ export async function readSnapshotChanges(
   return changesOf(snapshot, manifests, await reader.entries(manifestsOf(snapshot, manifests), since))
 }
 
+export interface BrokenMetadata {
+  readonly file: string
+  readonly reason: string
+}
+
+/**
+ * The manifest list of a snapshot, or the first of its manifests from behind `since`, that is not there or cannot be read as what it
+ * claims to be; null where all can. Throws what says nothing of a file, as a store that does not answer.
+ */
+export async function brokenMetadata(reader: ManifestReader, snapshot: Snapshot, since: Beginning | null): Promise<BrokenMetadata | null> {
+  let file = snapshot.manifestList
+  try {
+    for (const manifest of await reader.list(snapshot)) {
+      if (!isWrittenSince(since, { sequenceNumber: manifest.sequenceNumber, by: manifest.addedSnapshotId })) continue
+      file = manifest.path
+      await reader.entries([manifest], since)
+    }
+    return null
+  } catch (error) {
+    if (!isBrokenMetadata(error)) throw error
+    return { file, reason: error.message }
+  }
+}
+
+export const isBrokenMetadata = (error: unknown): error is AssayError =>
+  error instanceof AssayError && (error.code === 'METADATA_BROKEN' || error.code === 'OBJECT_MISSING')
+
 export interface LiveFiles {
   data: TableFile[]
   deletes: TableFile[]
