@@ -7,8 +7,10 @@ import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -19,7 +21,10 @@ import org.apache.iceberg.DataFiles;
 import org.apache.iceberg.DeleteFile;
 import org.apache.iceberg.FileFormat;
 import org.apache.iceberg.FileScanTask;
+import org.apache.iceberg.HasTableOperations;
+import org.apache.iceberg.ManifestFile;
 import org.apache.iceberg.Metrics;
+import org.apache.iceberg.PartitionKey;
 import org.apache.iceberg.PartitionSpec;
 import org.apache.iceberg.RewriteFiles;
 import org.apache.iceberg.RowDelta;
@@ -29,6 +34,7 @@ import org.apache.iceberg.Table;
 import org.apache.iceberg.catalog.Namespace;
 import org.apache.iceberg.catalog.TableIdentifier;
 import org.apache.iceberg.data.GenericRecord;
+import org.apache.iceberg.data.InternalRecordWrapper;
 import org.apache.iceberg.data.Record;
 import org.apache.iceberg.data.parquet.GenericParquetReaders;
 import org.apache.iceberg.data.parquet.GenericParquetWriter;
@@ -107,7 +113,8 @@ public class TableWriter {
       case "append-again" -> appendAgain(wish);
       case "rewrite" -> rewrite(wish);
       case "overwrite" -> overwrite(wish);
-      case "delete-rows" -> deleteRows(wish);
+      case "delete-rows" -> deleteRows(wish, answer);
+      case "upsert" -> upsert(wish);
       case "delete-file" -> table().newDelete().deleteFile(wish.get("path").asText()).commit();
       case "rewrite-manifests" -> table().rewriteManifests().clusterBy(file -> "one").commit();
       case "empty-commit" -> table().newAppend().commit();
@@ -118,6 +125,7 @@ public class TableWriter {
       case "fast-forward" -> table().manageSnapshots().fastForwardBranch("main", wish.get("branch").asText()).commit();
       case "cherry-pick" -> table().manageSnapshots().cherrypick(wish.get("snapshotId").asLong()).commit();
       case "evolve" -> evolve(wish);
+      case "where" -> where(answer);
       case "drop" -> catalog.dropTable(id, false);
       default -> throw new IllegalArgumentException("no such op: " + wish.get("op").asText());
     }
@@ -128,6 +136,16 @@ public class TableWriter {
 
   Table table() {
     return catalog.loadTable(id);
+  }
+
+  /** Where the metadata of the table stands, and what its current snapshot wrote besides files of rows. */
+  void where(ObjectNode answer) {
+    Table table = table();
+    answer.put("metadata", ((HasTableOperations) table).operations().current().metadataFileLocation());
+    Snapshot current = table.currentSnapshot();
+    answer.put("manifestList", current.manifestListLocation());
+    for (ManifestFile manifest : current.allManifests(table.io()))
+      if (manifest.snapshotId() == current.snapshotId()) answer.put("manifest", manifest.path());
   }
 
   /** The first commits of a fresh process take seconds, which are no lateness of the pipeline: they go to a table of their own. */
@@ -189,18 +207,32 @@ public class TableWriter {
 
   DataFile asTold(DataFile file, JsonNode told) {
     if (told.isMissingNode()) return file;
+    Schema schema = table().schema();
+    int symbol = schema.findField("symbol").fieldId();
+    int note = schema.findField("note").fieldId();
     Map<Integer, ByteBuffer> lower = new HashMap<>(file.lowerBounds());
-    if (told.has("lowerSymbol")) lower.put(2, ByteBuffer.wrap(told.get("lowerSymbol").asText().getBytes(StandardCharsets.UTF_8)));
-    return DataFiles.builder(table().spec())
+    Map<Integer, ByteBuffer> upper = new HashMap<>(file.upperBounds());
+    Map<Integer, Long> values = new HashMap<>(file.valueCounts());
+    Map<Integer, Long> nulls = new HashMap<>(file.nullValueCounts());
+    if (told.has("lowerSymbol")) lower.put(symbol, bytesOf(told.get("lowerSymbol")));
+    if (told.has("upperSymbol")) upper.put(symbol, bytesOf(told.get("upperSymbol")));
+    values.merge(note, told.path("moreNotes").asLong(0), Long::sum);
+    nulls.merge(note, told.path("moreNullNotes").asLong(0), Long::sum);
+    return DataFiles.builder(table().specs().get(file.specId()))
         .withPath(file.location())
         .withFormat(FileFormat.PARQUET)
+        .withPartition(file.partition())
         .withFileSizeInBytes(file.fileSizeInBytes() + told.path("moreBytes").asLong(0))
-        .withMetrics(new Metrics(file.recordCount() + told.path("moreRecords").asLong(0), file.columnSizes(), file.valueCounts(),
-            file.nullValueCounts(), file.nanValueCounts(), lower, file.upperBounds()))
+        .withMetrics(new Metrics(file.recordCount() + told.path("moreRecords").asLong(0), file.columnSizes(), values, nulls,
+            file.nanValueCounts(), lower, upper))
         .build();
   }
 
-  /** All live files into one, as compaction does; `without`, `twice` and `changed` (row by id) are what it gets wrong. */
+  static ByteBuffer bytesOf(JsonNode text) {
+    return ByteBuffer.wrap(text.asText().getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** All live files into one for each partition, as compaction does; `without`, `twice` and `changed` (row by id) are what it gets wrong. */
   void rewrite(JsonNode wish) throws Exception {
     Table table = table();
     Set<DataFile> old = new HashSet<>(liveFiles(table));
@@ -236,63 +268,106 @@ public class TableWriter {
   }
 
   /** `ids` by `by`: positions, equality, or vectors (format version 3). */
-  void deleteRows(JsonNode wish) throws Exception {
+  void deleteRows(JsonNode wish, ObjectNode answer) throws Exception {
     Table table = table();
     Set<String> ids = texts(wish.get("ids"));
     RowDelta delta = table.newRowDelta();
-    switch (wish.get("by").asText()) {
-      case "equality" -> delta.addDeletes(equalityDeletes(table, ids));
-      case "positions" -> delta.addDeletes(positionDeletes(table, ids));
-      case "vectors" -> {
-        OutputFileFactory files = OutputFileFactory.builderFor(table, 1, 1).format(FileFormat.PUFFIN).build();
-        DVFileWriter writer = new BaseDVFileWriter(files, path -> null);
-        try (writer) {
-          for (DataFile file : liveFiles(table)) {
-            long position = 0;
-            for (Record record : read(table, file)) {
-              if (ids.contains(idOf(record))) writer.delete(file.location(), position, table.spec(), null);
-              position++;
-            }
-          }
-        }
-        for (DeleteFile file : writer.result().deleteFiles()) delta.addDeletes(file);
-      }
+    List<DeleteFile> files = switch (wish.get("by").asText()) {
+      case "equality" -> equalityDeletes(table, ids);
+      case "positions" -> positionDeletes(table, ids);
+      case "vectors" -> vectors(table, ids);
       default -> throw new IllegalArgumentException("by " + wish.get("by").asText());
+    };
+    for (DeleteFile file : files) {
+      delta.addDeletes(file);
+      answer.put("path", file.location());
     }
     delta.commit();
   }
 
-  DeleteFile equalityDeletes(Table table, Set<String> ids) throws Exception {
-    Schema key = table.schema().select("trade_id");
-    EqualityDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
-        .createWriterFunc(GenericParquetWriter::create)
-        .forTable(table).rowSchema(key).equalityFieldIds(List.of(1)).withSpec(PartitionSpec.unpartitioned())
-        .overwrite().buildEqualityWriter();
-    try (writer) {
-      for (String one : ids) {
-        Record record = GenericRecord.create(key);
-        record.setField("trade_id", one);
-        writer.write(record);
-      }
-    }
-    return writer.toDeleteFile();
+  /** `rows` in place of those of the same id: equality deletes and new rows in one commit. */
+  void upsert(JsonNode wish) throws Exception {
+    Table table = table();
+    List<Record> records = rows(table, wish.get("rows"));
+    Set<String> ids = new HashSet<>();
+    for (Record record : records) ids.add(idOf(record));
+    RowDelta delta = table.newRowDelta();
+    for (DeleteFile file : equalityDeletes(table, ids)) delta.addDeletes(file);
+    for (DataFile file : dataFiles(table, records)) delta.addRows(file);
+    delta.commit();
   }
 
-  DeleteFile positionDeletes(Table table, Set<String> ids) throws Exception {
-    PositionDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
-        .createWriterFunc(GenericParquetWriter::create)
-        .withSpec(PartitionSpec.unpartitioned()).overwrite().buildPositionWriter();
-    try (writer) {
-      PositionDelete<Record> delete = PositionDelete.create();
-      for (DataFile file : liveFiles(table)) {
-        long position = 0;
-        for (Record record : read(table, file)) {
-          if (ids.contains(idOf(record))) writer.write(delete.set(file.location(), position));
-          position++;
-        }
+  /** Positions of rows by live data file, where it has any of these. */
+  Map<DataFile, List<Long>> positionsOf(Table table, List<DataFile> files, Set<String> ids) throws Exception {
+    Map<DataFile, List<Long>> positions = new LinkedHashMap<>();
+    for (DataFile file : files) {
+      long position = 0;
+      for (Record record : read(table, file)) {
+        if (ids.contains(idOf(record))) positions.computeIfAbsent(file, key -> new ArrayList<>()).add(position);
+        position++;
       }
     }
-    return writer.toDeleteFile();
+    return positions;
+  }
+
+  List<DeleteFile> vectors(Table table, Set<String> ids) throws Exception {
+    OutputFileFactory files = OutputFileFactory.builderFor(table, 1, 1).format(FileFormat.PUFFIN).build();
+    DVFileWriter writer = new BaseDVFileWriter(files, path -> null);
+    try (writer) {
+      for (var entry : positionsOf(table, liveFiles(table), ids).entrySet()) {
+        DataFile file = entry.getKey();
+        for (long position : entry.getValue())
+          writer.delete(file.location(), position, table.specs().get(file.specId()), file.partition());
+      }
+    }
+    return writer.result().deleteFiles();
+  }
+
+  /** One file for each partition that has any of them, by the spec of its data files. */
+  List<DeleteFile> equalityDeletes(Table table, Set<String> ids) throws Exception {
+    Schema key = table.schema().select("trade_id");
+    List<DeleteFile> deletes = new ArrayList<>();
+    for (List<DataFile> files : liveByPartition(table)) {
+      Set<String> here = new HashSet<>();
+      for (DataFile file : files) for (Record record : read(table, file)) if (ids.contains(idOf(record))) here.add(idOf(record));
+      if (here.isEmpty()) continue;
+      DataFile any = files.get(0);
+      EqualityDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
+          .createWriterFunc(GenericParquetWriter::create)
+          .forTable(table).rowSchema(key).equalityFieldIds(List.of(1))
+          .withSpec(table.specs().get(any.specId())).withPartition(any.partition())
+          .overwrite().buildEqualityWriter();
+      try (writer) {
+        for (String one : here) {
+          Record record = GenericRecord.create(key);
+          record.setField("trade_id", one);
+          writer.write(record);
+        }
+      }
+      deletes.add(writer.toDeleteFile());
+    }
+    return deletes;
+  }
+
+  /** The same, of their positions. */
+  List<DeleteFile> positionDeletes(Table table, Set<String> ids) throws Exception {
+    List<DeleteFile> deletes = new ArrayList<>();
+    for (List<DataFile> files : liveByPartition(table)) {
+      Map<DataFile, List<Long>> positions = positionsOf(table, files, ids);
+      if (positions.isEmpty()) continue;
+      DataFile any = files.get(0);
+      PositionDeleteWriter<Record> writer = Parquet.writeDeletes(newFile(table))
+          .createWriterFunc(GenericParquetWriter::create)
+          .withSpec(table.specs().get(any.specId())).withPartition(any.partition())
+          .overwrite().buildPositionWriter();
+      try (writer) {
+        PositionDelete<Record> delete = PositionDelete.create();
+        for (var entry : positions.entrySet())
+          for (long position : entry.getValue()) writer.write(delete.set(entry.getKey().location(), position));
+      }
+      deletes.add(writer.toDeleteFile());
+    }
+    return deletes;
   }
 
   void evolve(JsonNode wish) {
@@ -302,9 +377,11 @@ public class TableWriter {
       case "add" -> update.addColumn(wish.get("column").asText(), Types.StringType.get());
       case "drop" -> update.deleteColumn(wish.get("column").asText());
       case "reorder" -> update.moveFirst(wish.get("column").asText());
-      case "widen" -> update.updateColumn(wish.get("column").asText(), Types.LongType.get());
+      case "widen" -> update.updateColumn(wish.get("column").asText(), Types.fromPrimitiveString(wish.path("type").asText("long")));
       case "partition" -> {
-        table().updateSpec().addField(Expressions.bucket(wish.get("column").asText(), 4)).commit();
+        String column = wish.get("column").asText();
+        if (wish.path("transform").asText().equals("identity")) table().updateSpec().addField(column).commit();
+        else table().updateSpec().addField(Expressions.bucket(column, 4)).commit();
         return;
       }
       default -> throw new IllegalArgumentException("how " + wish.get("how").asText());
@@ -330,6 +407,15 @@ public class TableWriter {
     return files;
   }
 
+  /** Live files by the partition they are in, each spec for itself, and in the order of their paths. */
+  Iterable<List<DataFile>> liveByPartition(Table table) throws Exception {
+    Map<String, List<DataFile>> parts = new LinkedHashMap<>();
+    List<DataFile> live = liveFiles(table);
+    live.sort(Comparator.comparing(DataFile::location));
+    for (DataFile file : live) parts.computeIfAbsent(file.specId() + " " + file.partition(), key -> new ArrayList<>()).add(file);
+    return parts.values();
+  }
+
   List<Record> readAll(Table table) throws Exception {
     List<Record> records = new ArrayList<>();
     for (DataFile file : liveFiles(table)) records.addAll(read(table, file));
@@ -350,15 +436,26 @@ public class TableWriter {
     return table.io().newOutputFile(table.location() + "/data/" + UUID.randomUUID() + ".parquet");
   }
 
-  /** One file for each partition; of an unpartitioned table, one. */
+  /** One file for each partition of the table's current spec; of an unpartitioned table, one. */
   List<DataFile> dataFiles(Table table, List<Record> records) throws Exception {
-    if (records.isEmpty()) return List.of();
-    DataWriter<Record> writer = Parquet.writeData(newFile(table)).forTable(table)
-        .createWriterFunc(GenericParquetWriter::create).withSpec(PartitionSpec.unpartitioned()).overwrite().build();
-    try (writer) {
-      for (Record record : records) writer.write(record);
+    PartitionSpec spec = table.spec();
+    PartitionKey key = new PartitionKey(spec, table.schema());
+    InternalRecordWrapper wrapper = new InternalRecordWrapper(table.schema().asStruct());
+    Map<PartitionKey, List<Record>> parts = new LinkedHashMap<>();
+    for (Record record : records) {
+      key.partition(wrapper.wrap(record));
+      parts.computeIfAbsent(key.copy(), part -> new ArrayList<>()).add(record);
     }
-    return List.of(writer.toDataFile());
+    List<DataFile> files = new ArrayList<>();
+    for (var part : parts.entrySet()) {
+      DataWriter<Record> writer = Parquet.writeData(newFile(table)).forTable(table)
+          .createWriterFunc(GenericParquetWriter::create).withSpec(spec).withPartition(part.getKey()).overwrite().build();
+      try (writer) {
+        for (Record record : part.getValue()) writer.write(record);
+      }
+      files.add(writer.toDataFile());
+    }
+    return files;
   }
 
   List<Record> rows(Table table, JsonNode rows) {

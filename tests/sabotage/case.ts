@@ -1,4 +1,6 @@
+import type { z } from 'zod'
 import type { ViolationKind } from '../../schemas/parts.ts'
+import type { tableHop } from '../../topology/topology.ts'
 import type { Canary, Flow } from './flow.ts'
 
 /** Places of the pipeline of a case: the raw topic, the topic behind the normaliser, the table behind the sink. */
@@ -40,6 +42,8 @@ export interface SabotageCase {
   /** How long its run may take; a minute where it does not say. */
   readonly timeoutMs?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }
+  /** What the topology says of the table besides what it says in every case. */
+  readonly topology?: Pick<z.input<typeof tableHop>, 'contract' | 'rules'>
   act(flow: Flow): Promise<Planted>
 }
 

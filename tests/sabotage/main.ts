@@ -74,14 +74,14 @@ async function runAll(
   // One after the other: the catalog keeps namespaces in a file that two writers fall out over.
   let opening: Promise<unknown> = Promise.resolve()
   const open = (one: SabotageCase) => {
-    const opened = opening.then(() => openPipeline(ground, one.table))
+    const opened = opening.then(() => openPipeline(ground, one))
     opening = opened
     return opened
   }
   const lane = async () => {
     let pipeline: Pipeline | null = null
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-      const own = one.spoils === true || one.table !== undefined
+      const own = one.spoils === true || one.table !== undefined || one.topology !== undefined
       if (own || pipeline === null) {
         await pipeline?.close()
         pipeline = await open(one)
@@ -110,7 +110,7 @@ function tell(one: SabotageCase, { missed, accused, found, seconds }: CaseResult
 
 /** Of 200 losses at each place: how long after the evidence was there 95 % of them were told. 0 when that is within the limit. */
 async function measure(ground: Ground): Promise<number> {
-  const pipeline = await openPipeline(ground, undefined)
+  const pipeline = await openPipeline(ground, {})
   let isGood = true
   for (const where of ['topic', 'table'] as const) {
     const { tookMs, missed } = await howPrompt(pipeline, where)

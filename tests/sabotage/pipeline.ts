@@ -29,8 +29,14 @@ export interface Pipeline {
   readonly agents: Agents
   readonly stack: Stack
   readonly encode: (trade: object) => Buffer
+  /** A process of its own that writes to the same table. */
+  anotherWriter(): TableWriter
   /** `kill -9`, and started again. */
   killAndRestart(agent: string): Promise<void>
+  /** The same, and this happens in between. */
+  whileGone(agent: string, act: () => Promise<unknown>): Promise<void>
+  /** The agent is stopped meanwhile (`SIGSTOP`), and goes on behind it. */
+  whileHeld<T>(agent: string, act: () => Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -53,7 +59,7 @@ export async function registerSchemas(stack: Stack): Promise<Pipeline['encode']>
 
 let made = 0
 
-export async function openPipeline(ground: Ground, table: SabotageCase['table']): Promise<Pipeline> {
+export async function openPipeline(ground: Ground, { table, topology }: Pick<SabotageCase, 'table' | 'topology'>): Promise<Pipeline> {
   const { stack, classPath, encode, note } = ground
   const name = `s${++made}`
   const names = { raw: `${name}.raw`, topic: name, table: ['sabotage', name] } as const
@@ -67,7 +73,7 @@ export async function openPipeline(ground: Ground, table: SabotageCase['table'])
     ASSAY_RESULTS_TOPIC: `${name}.results`,
     ASSAY_STATE_DIR: folder,
   }
-  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf(names, groups)))
+  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf({ names, groups }, topology)))
   const kafka = connectKafka('saboteur', stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '', createLog('saboteur', 'silent'))
   await createTopics(kafka, [names.raw, names.topic], PARTITIONS)
   await createAssayTopics(environment)
@@ -77,6 +83,11 @@ export async function openPipeline(ground: Ground, table: SabotageCase['table'])
   const argsOf = (agent: string) => ['agents/cli/main.ts', 'agent', agent.split('.')[0] ?? agent]
   const agentNames = AGENTS.map((agent) => `${agent}.${name}`)
   const agents = await startAgents(stack, agentNames, { progress: note, env: environment, argsOf })
+  const whileGone = async (agent: string, act: () => Promise<unknown>) => {
+    await stack.stopProcess(`${agent}.${name}`, 'SIGKILL')
+    await act()
+    await agents.startAgent(`${agent}.${name}`)
+  }
   return {
     names,
     groups,
@@ -87,9 +98,16 @@ export async function openPipeline(ground: Ground, table: SabotageCase['table'])
     agents,
     stack,
     encode,
-    async killAndRestart(agent) {
-      await stack.stopProcess(`${agent}.${name}`, 'SIGKILL')
-      await agents.startAgent(`${agent}.${name}`)
+    anotherWriter: () => startWriter(classPath, stack.env, names.table),
+    killAndRestart: (agent) => whileGone(agent, () => Promise.resolve()),
+    whileGone,
+    async whileHeld(agent, act) {
+      agents.killAgent(`${agent}.${name}`, 'SIGSTOP')
+      try {
+        return await act()
+      } finally {
+        agents.killAgent(`${agent}.${name}`, 'SIGCONT')
+      }
     },
     async close() {
       await agents.stop()
@@ -98,7 +116,7 @@ export async function openPipeline(ground: Ground, table: SabotageCase['table'])
   }
 }
 
-function topologyOf(names: Pipeline['names'], groups: Pipeline['groups']): object {
+function topologyOf({ names, groups }: Pick<Pipeline, 'names' | 'groups'>, more: SabotageCase['topology']): object {
   const expect = [
     { field: 'symbol', type: 'VARCHAR', sql: 'upper(symbol)' },
     { field: 'notional', type: 'DECIMAL(38,10)', sql: 'price * quantity' },
@@ -149,8 +167,11 @@ function topologyOf(names: Pipeline['names'], groups: Pipeline['groups']): objec
         sourceOffsets: { topic: names.topic, partition: '_kafka_metadata_partition', offset: '_kafka_metadata_offset' },
         sinkGroup: groups.sink,
         expect,
-        rules: [{ name: 'symbols are upper case', each: RULE }],
-        contract: { columns: { side: { type: 'string', notNull: true, oneOf: ['BUY', 'SELL'] } } },
+        rules: [{ name: 'symbols are upper case', each: RULE }, ...(more?.rules ?? [])],
+        contract: {
+          ...more?.contract,
+          columns: { side: { type: 'string', notNull: true, oneOf: ['BUY', 'SELL'] }, ...more?.contract?.columns },
+        },
         ...deadlines('table'),
       },
     ],

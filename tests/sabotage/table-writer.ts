@@ -18,6 +18,9 @@ const answerShape = z.object({
   snapshotId: z.string().optional(),
   stagedId: z.string().optional(),
   path: z.string().optional(),
+  metadata: z.string().optional(),
+  manifestList: z.string().optional(),
+  manifest: z.string().optional(),
 })
 export type WriterAnswer = z.infer<typeof answerShape>
 

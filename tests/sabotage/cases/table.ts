@@ -1,7 +1,6 @@
-import { decimalToText, PRICE_SCALE, QUANTITY_SCALE } from '../../../compose/reference/decimal.ts'
 import type { Expected, Planted, SabotageCase } from '../case.ts'
-import type { Flow, Placed, Row } from '../flow.ts'
-import { DELIVER_WITHIN_MS, RULE } from '../pipeline.ts'
+import type { Flow, Placed } from '../flow.ts'
+import { DELIVER_WITHIN_MS } from '../pipeline.ts'
 
 /** Through the topic as it should be; then `act` is the sink. */
 export const atTable = (
@@ -26,36 +25,20 @@ export const atTable = (
   },
 })
 
-const lost = (canaries: readonly Placed[]): Expected => ({ violation: 'lost', at: 'table', canaries })
+export const lost = (canaries: readonly Placed[]): Expected => ({ violation: 'lost', at: 'table', canaries })
 const doubled = (canaries: readonly Placed[]): Expected => ({ violation: 'duplicated', at: 'table', canaries })
-const except = (placed: readonly Placed[], chosen: readonly Placed[]) => placed.filter((one) => !chosen.includes(one))
+export const except = (placed: readonly Placed[], chosen: readonly Placed[]) => placed.filter((one) => !chosen.includes(one))
 
 /** As a sink commits: each slice holds the next records of every partition. */
-function bySlices(placed: readonly Placed[], count: number): Placed[][] {
+export function bySlices(placed: readonly Placed[], count: number): Placed[][] {
   const slices: Placed[][] = Array.from({ length: count }, () => [])
   for (const of of Map.groupBy(placed, ({ partition }) => partition).values())
     of.forEach((one, at) => slices[Math.floor((at * count) / of.length)]?.push(one))
   return slices
 }
 
-const rowsWith = (flow: Flow, placed: readonly Placed[], { chosen, change }: { chosen: readonly Placed[]; change: (one: Placed) => Row }) =>
-  placed.map((one) => flow.row(one, chosen.includes(one) ? change(one) : {}))
-
-type Finding = Pick<Expected, 'violation' | 'field' | 'says'>
-
-const changedRow = (what: string, findings: Finding | readonly Finding[], change: (one: Placed) => Row): SabotageCase =>
-  atTable(
-    `${what} in the table`,
-    async (flow, placed, chosen) => {
-      await flow.pipeline.writer.do('append', { rows: rowsWith(flow, placed, { chosen, change }) })
-      await flow.sinkDone()
-      return [findings].flat().map((finding) => ({ at: 'table', canaries: chosen, ...finding }))
-    },
-    { of: 'content' },
-  )
-
 /** All rows are in; then something is done to the table. */
-const afterwards = (
+export const afterwards = (
   name: string,
   act: (flow: Flow, placed: readonly Placed[], chosen: readonly Placed[]) => Promise<readonly Expected[]>,
   options: Partial<SabotageCase> = {},
@@ -74,7 +57,7 @@ const afterwards = (
 /** Until an agent has asked how far the sink has come. */
 const SINK_SEEN_MS = 4_000
 
-const ids = (placed: readonly Placed[]) => placed.map(({ id }) => id)
+export const ids = (placed: readonly Placed[]) => placed.map(({ id }) => id)
 
 export const tableCases: readonly SabotageCase[] = [
   atTable('rows lost on the way into the table', async (flow, placed, chosen) => {
@@ -150,47 +133,6 @@ export const tableCases: readonly SabotageCase[] = [
       { violation: 'corrupted', at: 'table', canaries: strangers, optional: true },
     ]
   }),
-  changedRow('quantity changed', { violation: 'corrupted', field: 'quantity' }, ({ trade }) => ({
-    quantity: decimalToText(trade.quantity === 1n ? 2n : 1n, QUANTITY_SCALE),
-  })),
-  changedRow(
-    'symbol in lower case, against a rule,',
-    [
-      { violation: 'corrupted', field: 'symbol' },
-      { violation: 'rule-broken', says: RULE },
-    ],
-    ({ trade }) => ({ symbol: trade.symbol.toLowerCase() }),
-  ),
-  changedRow('note lost', { violation: 'corrupted', field: 'note' }, ({ trade }) => ({ note: trade.note === null ? 'a note' : null })),
-  changedRow('attributes emptied', { violation: 'corrupted', field: 'attributes' }, ({ trade }) => ({
-    attributes: Object.keys(trade.attributes).length === 0 ? { more: 'yes' } : {},
-  })),
-  changedRow('event time in milliseconds', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
-    traded_at: (trade.traded_at / 1000n + 1n).toString(),
-  })),
-  changedRow('event time an hour ahead', { violation: 'corrupted', field: 'traded_at' }, ({ trade }) => ({
-    traded_at: (trade.traded_at + 3_600_000_000n).toString(),
-  })),
-  changedRow(
-    'side in lower case, against a contract,',
-    [
-      { violation: 'corrupted', field: 'side' },
-      { violation: 'rule-broken', field: 'side' },
-    ],
-    ({ trade }) => ({ side: trade.side.toLowerCase() }),
-  ),
-  {
-    ...changedRow('decimals cut', { violation: 'precision-lost', field: 'price' }, () => ({})),
-    act: async (flow) => {
-      const placed = await flow.produce(flow.records)
-      await flow.normaliserDone()
-      const chosen = placed.filter(({ trade }) => trade.price % 10_000n !== 0n).slice(30, 35)
-      const cut = ({ trade }: Placed) => ({ price: decimalToText(trade.price - (trade.price % 10_000n), PRICE_SCALE) })
-      await flow.pipeline.writer.do('append', { rows: rowsWith(flow, placed, { chosen, change: cut }) })
-      await flow.sinkDone()
-      return { expected: [{ violation: 'precision-lost', at: 'table', canaries: chosen, field: 'price' }] }
-    },
-  },
   afterwards('rows deleted by positions', async (flow, _, chosen) => {
     await flow.pipeline.writer.do('delete-rows', { by: 'positions', ids: ids(chosen) })
     return [lost(chosen)]
