@@ -1,8 +1,12 @@
 import type { SabotageCase } from './case.ts'
 import { changedTopicCases } from './cases/changed-topics.ts'
+import { contractCases } from './cases/contracts.ts'
 import { disturbedCases } from './cases/disturbed.ts'
+import { evolvedCases } from './cases/evolved.ts'
 import { innocentCases } from './cases/innocent.ts'
 import { otherCases } from './cases/others.ts'
+import { partitionedCases } from './cases/partitioned.ts'
+import { tableContentCases } from './cases/table-content.ts'
 import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
@@ -11,6 +15,10 @@ export const catalogue: readonly SabotageCase[] = [
   ...topicCases,
   ...changedTopicCases,
   ...tableCases,
+  ...tableContentCases,
+  ...contractCases,
+  ...partitionedCases,
+  ...evolvedCases,
   ...tableFileCases,
   ...otherCases,
   ...innocentCases,
