@@ -29,8 +29,6 @@ export interface Pipeline {
   readonly agents: Agents
   readonly stack: Stack
   readonly encode: (trade: object) => Buffer
-  /** A process of its own that writes to the same table. */
-  anotherWriter(): TableWriter
   /** `kill -9`, and started again. */
   killAndRestart(agent: string): Promise<void>
   /** The same, and this happens in between. */
@@ -98,7 +96,6 @@ export async function openPipeline(ground: Ground, { table, topology }: Pick<Sab
     agents,
     stack,
     encode,
-    anotherWriter: () => startWriter(classPath, stack.env, names.table),
     killAndRestart: (agent) => whileGone(agent, () => Promise.resolve()),
     whileGone,
     async whileHeld(agent, act) {

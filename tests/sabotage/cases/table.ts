@@ -1,4 +1,4 @@
-import type { Expected, Planted, SabotageCase } from '../case.ts'
+import { silent, type Expected, type Planted, type SabotageCase } from '../case.ts'
 import type { Flow, Placed } from '../flow.ts'
 import { DELIVER_WITHIN_MS } from '../pipeline.ts'
 
@@ -191,6 +191,32 @@ export const tableCases: readonly SabotageCase[] = [
     },
     { spoils: true },
   ),
+  atTable(
+    'snapshots that expired before they were read',
+    async (flow, placed) => {
+      const [first, second, third] = bySlices(placed, 3) as [Placed[], Placed[], Placed[]]
+      await flow.append(first)
+      await flow.heard('the first snapshot', ({ evidence }) => evidence.snapshots.length >= 1)
+      await flow.pipeline.whileGone('storage-reconciler', async () => {
+        await flow.append(second)
+        await flow.append(third)
+        await flow.pipeline.writer.do('expire')
+      })
+      await flow.sinkDone()
+      // What is live says who came in them, and all are in time by the last of them.
+      return silent
+    },
+    { kind: 'innocent' },
+  ),
+  afterwards('rows lost in a snapshot that expired before it was read', async (flow, _, chosen) => {
+    await flow.heard('the first snapshot', ({ evidence }) => evidence.snapshots.length >= 1)
+    await flow.pipeline.whileGone('storage-reconciler', async () => {
+      await flow.pipeline.writer.do('overwrite', { without: ids(chosen) })
+      await flow.pipeline.writer.do('empty-commit')
+      await flow.pipeline.writer.do('expire')
+    })
+    return [lost(chosen)]
+  }),
   atTable(
     'a data file in the table twice',
     async (flow, placed) => {
