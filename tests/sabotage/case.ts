@@ -1,7 +1,9 @@
 import type { z } from 'zod'
 import type { ViolationKind } from '../../schemas/parts.ts'
 import type { tableHop } from '../../topology/topology.ts'
+import type { Found } from './compare.ts'
 import type { Canary, Flow } from './flow.ts'
+import type { Pipeline } from './pipeline.ts'
 
 /** Places of the pipeline of a case: the raw topic, the topic behind the normaliser, the table behind the sink. */
 export type Place = 'raw' | 'topic' | 'table'
@@ -28,6 +30,12 @@ export interface Planted {
   readonly reason?: RegExp
 }
 
+/** What else had to be so once the run was judged: how much of it was, and what was not. */
+export interface Afterwards {
+  readonly found: number
+  readonly missed: readonly string[]
+}
+
 export interface SabotageCase {
   readonly name: string
   readonly kind: 'defect' | 'innocent'
@@ -39,12 +47,21 @@ export interface SabotageCase {
   readonly canaries?: number
   /** All traffic is compared, not canaries alone. */
   readonly audits?: true
+  /** Of that: at most so many offsets are one window; a hundred where it does not say. */
+  readonly windowOffsets?: number
+  /** Defects that the run itself plants, each so often. */
+  readonly mirror?: { readonly each: number }
+  /** How many times longer than usual a canary may take: of a case that takes its time, and is not about lateness. */
+  readonly patience?: number
   /** How long its run may take; a minute where it does not say. */
   readonly timeoutMs?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }
   /** What the topology says of the table besides what it says in every case. */
   readonly topology?: Pick<z.input<typeof tableHop>, 'contract' | 'rules'>
+  /** Before the run is asked for. */
+  before?(pipeline: Pipeline): Promise<unknown>
   act(flow: Flow): Promise<Planted>
+  after?(flow: Flow, found: Found): Promise<Afterwards>
 }
 
 export const silent: Planted = { expected: [] }

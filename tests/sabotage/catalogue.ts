@@ -10,6 +10,7 @@ import { tableContentCases } from './cases/table-content.ts'
 import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
+import { watchedCases } from './cases/watched.ts'
 
 export const catalogue: readonly SabotageCase[] = [
   ...topicCases,
@@ -23,4 +24,5 @@ export const catalogue: readonly SabotageCase[] = [
   ...otherCases,
   ...innocentCases,
   ...disturbedCases,
+  ...watchedCases,
 ]

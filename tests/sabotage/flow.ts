@@ -120,7 +120,8 @@ export async function openFlow(
   return flow
 }
 
-const asOther = (record: Outgoing): Outgoing => {
+/** The same record under an identity that is no canary's. */
+export const asOther = (record: Outgoing): Outgoing => {
   const id = `T-${record.id}`
   return { ...record, id, headers: {}, trade: { ...record.trade, trade_id: id, venue: 'XNAS' } }
 }

@@ -81,7 +81,7 @@ async function runAll(
   const lane = async () => {
     let pipeline: Pipeline | null = null
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-      const own = one.spoils === true || one.table !== undefined || one.topology !== undefined
+      const own = one.spoils === true || one.table !== undefined || one.topology !== undefined || one.patience !== undefined
       if (own || pipeline === null) {
         await pipeline?.close()
         pipeline = await open(one)

@@ -1,4 +1,5 @@
 import { mkdir, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { startAgents, type Agents } from '../../compose/local/agents.ts'
@@ -35,6 +36,10 @@ export interface Pipeline {
   whileGone(agent: string, act: () => Promise<unknown>): Promise<void>
   /** The agent is stopped meanwhile (`SIGSTOP`), and goes on behind it. */
   whileHeld<T>(agent: string, act: () => Promise<T>): Promise<T>
+  /** One more instance of an agent, ready; `SECOND` is its name. */
+  startSecond(agent: string): Promise<void>
+  /** Name of the process that speaks as this instance of an agent. */
+  processOf(agent: string, instance: string): string
   close(): Promise<void>
 }
 
@@ -42,6 +47,9 @@ export type Kafka = ReturnType<typeof connectKafka>
 
 export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 17_000 } as const
 const GIVE_UP_AFTER_MS = 21_000
+/** Instances of an agent, by what they call themselves. */
+export const FIRST = hostname().slice(0, 64)
+export const SECOND = 'second'
 /** Of the table, in SQL. */
 export const RULE = 'symbol = upper(symbol)'
 const PARTITIONS = 4
@@ -57,7 +65,10 @@ export async function registerSchemas(stack: Stack): Promise<Pipeline['encode']>
 
 let made = 0
 
-export async function openPipeline(ground: Ground, { table, topology }: Pick<SabotageCase, 'table' | 'topology'>): Promise<Pipeline> {
+export async function openPipeline(
+  ground: Ground,
+  { table, topology, patience = 1 }: Pick<SabotageCase, 'table' | 'topology' | 'patience'>,
+): Promise<Pipeline> {
   const { stack, classPath, encode, note } = ground
   const name = `s${++made}`
   const names = { raw: `${name}.raw`, topic: name, table: ['sabotage', name] } as const
@@ -71,7 +82,7 @@ export async function openPipeline(ground: Ground, { table, topology }: Pick<Sab
     ASSAY_RESULTS_TOPIC: `${name}.results`,
     ASSAY_STATE_DIR: folder,
   }
-  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf({ names, groups }, topology)))
+  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf({ names, groups }, { more: topology, patience })))
   const kafka = connectKafka('saboteur', stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '', createLog('saboteur', 'silent'))
   await createTopics(kafka, [names.raw, names.topic], PARTITIONS)
   await createAssayTopics(environment)
@@ -86,6 +97,8 @@ export async function openPipeline(ground: Ground, { table, topology }: Pick<Sab
     await act()
     await agents.startAgent(`${agent}.${name}`)
   }
+  const others: Agents[] = []
+  const processOf = (agent: string, instance: string) => (instance === SECOND ? `${agent}.2.${name}` : `${agent}.${name}`)
   return {
     names,
     groups,
@@ -106,19 +119,27 @@ export async function openPipeline(ground: Ground, { table, topology }: Pick<Sab
         agents.killAgent(`${agent}.${name}`, 'SIGCONT')
       }
     },
+    async startSecond(agent) {
+      const env = { ...environment, ASSAY_INSTANCE: SECOND, ASSAY_STATE_DIR: join(folder, SECOND) }
+      others.push(await startAgents(stack, [processOf(agent, SECOND)], { progress: note, env, argsOf }))
+    },
+    processOf,
     async close() {
-      await agents.stop()
+      await Promise.all([agents, ...others].map((some) => some.stop()))
       await writer.close()
     },
   }
 }
 
-function topologyOf({ names, groups }: Pick<Pipeline, 'names' | 'groups'>, more: SabotageCase['topology']): object {
+function topologyOf(
+  { names, groups }: Pick<Pipeline, 'names' | 'groups'>,
+  { more, patience }: { readonly more: SabotageCase['topology']; readonly patience: number },
+): object {
   const expect = [
     { field: 'symbol', type: 'VARCHAR', sql: 'upper(symbol)' },
     { field: 'notional', type: 'DECIMAL(38,10)', sql: 'price * quantity' },
   ]
-  const deadlines = (place: Place) => ({ deliverWithinMs: DELIVER_WITHIN_MS[place], giveUpAfterMs: GIVE_UP_AFTER_MS })
+  const deadlines = (place: Place) => ({ deliverWithinMs: DELIVER_WITHIN_MS[place] * patience, giveUpAfterMs: GIVE_UP_AFTER_MS })
   return {
     version: 1,
     name: names.topic,

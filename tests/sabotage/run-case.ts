@@ -2,6 +2,8 @@ import { awaitOutcome } from '../../agents/cli/await-run.ts'
 import { foldFollowed, followedRun } from '../../agents/cli/followed-run.ts'
 import { openTwoTopics } from '../../agents/cli/two-topics.ts'
 import { deterministicRunId } from '../../shared/core/identity.ts'
+import { mirrorLength, mirrorPlants } from '../../shared/core/mirror.ts'
+import { loadSchema, type MirrorDefect } from '../../topology/plan.ts'
 import { compare, type Comparison } from './compare.ts'
 import type { SabotageCase } from './case.ts'
 import { openFlow } from './flow.ts'
@@ -17,38 +19,53 @@ const CANARIES = 240
 const STREAMS = 8
 const TIMEOUT_MS = 60_000
 
-const planOf = ({ canaries = CANARIES, timeoutMs = TIMEOUT_MS, audits }: SabotageCase) => ({
-  version: 1,
-  name: 'sabotage',
-  timeoutMs,
-  load: { canaries, ratePerSecond: 2_000, streams: STREAMS, edgeValuesEvery: 50 },
-  stages: [
-    { stage: 'sight', task: 'sight-topics', timeoutMs: timeoutMs - 10_000 },
-    { stage: 'reconcile', task: 'reconcile-table', timeoutMs: timeoutMs - 5_000 },
-    ...(audits === true ? auditStages(timeoutMs - 5_000) : []),
-    {
-      stage: 'produce',
-      task: 'produce',
-      needsStarted: ['sight', 'reconcile', ...(audits === true ? ['audit-topics'] : [])],
-      timeoutMs: 30_000,
-    },
-  ],
-})
+const loadOf = ({ canaries = CANARIES, mirror }: SabotageCase) =>
+  loadSchema.parse({ canaries, ratePerSecond: 2_000, streams: STREAMS, edgeValuesEvery: 50, mirror })
 
-const auditStages = (timeoutMs: number) => [
+function planOf(one: SabotageCase): object {
+  const { timeoutMs = TIMEOUT_MS, audits } = one
+  return {
+    version: 1,
+    name: 'sabotage',
+    timeoutMs,
+    load: loadOf(one),
+    stages: [
+      { stage: 'sight', task: 'sight-topics', timeoutMs: timeoutMs - 10_000 },
+      { stage: 'reconcile', task: 'reconcile-table', timeoutMs: timeoutMs - 5_000 },
+      ...(audits === true ? auditStages(one, timeoutMs - 5_000) : []),
+      {
+        stage: 'produce',
+        task: 'produce',
+        needsStarted: ['sight', 'reconcile', ...(audits === true ? ['audit-topics'] : [])],
+        timeoutMs: 30_000,
+      },
+    ],
+  }
+}
+
+const auditStages = ({ windowOffsets = 100 }: SabotageCase, timeoutMs: number) => [
   { stage: 'audit-tables', task: 'audit-tables', timeoutMs },
-  { stage: 'audit-topics', task: 'audit-topics', needsStarted: ['audit-tables'], windowOffsets: 100, timeoutMs },
+  { stage: 'audit-topics', task: 'audit-topics', needsStarted: ['audit-tables'], windowOffsets, timeoutMs },
 ]
+
+/** How many canaries of a run are written, and as how many records: of those that are defective on purpose some are not, some twice. */
+function writtenBy(one: SabotageCase): { canaries: number; records: number } {
+  const load = loadOf(one)
+  const planted = (wanted: MirrorDefect) => mirrorPlants(load).filter(({ defect }) => defect === wanted).length
+  const canaries = load.canaries + mirrorLength(load) - planted('skipped')
+  return { canaries, records: canaries + planted('doubled') }
+}
 
 /** One run with one thing done to it, held against what must be said of that. */
 export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<CaseResult> {
   const startedMs = clock.nowMs()
   const runId = deterministicRunId(startedMs, `sabotage/${one.name}`)
-  const canaries = one.canaries ?? CANARIES
+  const { canaries, records } = writtenBy(one)
   const followed = followedRun(runId)
   const topics = await openTwoTopics((event) => foldFollowed(followed, event), { environment: pipeline.environment })
   try {
     await topics.caughtUp
+    await one.before?.(pipeline)
     const ask = () =>
       topics.request({
         kind: 'run-requested',
@@ -65,13 +82,16 @@ export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<Ca
       () => `${acknowledged.size} of ${canaries} canaries acknowledged`,
       () => acknowledged.size >= canaries,
     )
-    const flow = await openFlow(pipeline, { runId, canaries, followed, ask })
+    const flow = await openFlow(pipeline, { runId, canaries: records, followed, ask })
     const planted = await one.act(flow)
     const outcome = await awaitOutcome({ followed, limits: { sinceMs }, nowMs: clock.nowMs })
     if (outcome?.kind !== 'judged') throw new Error(`not judged: ${JSON.stringify(outcome).slice(0, 300)}`)
     const { verdict, reasons } = outcome.judged
-    const compared = compare(planted, { evidence: followed.evidence, verdict, reasons }, pipeline.hops)
-    return { name: one.name, seconds: (clock.nowMs() - startedMs) / 1000, ...compared }
+    const found = { evidence: followed.evidence, verdict, reasons }
+    const compared = compare(planted, found, pipeline.hops)
+    const seconds = (clock.nowMs() - startedMs) / 1000
+    const after = (await one.after?.(flow, found)) ?? { found: 0, missed: [] }
+    return { ...compared, name: one.name, seconds, found: compared.found + after.found, missed: [...compared.missed, ...after.missed] }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return {
