@@ -33,8 +33,11 @@ export function shareWork(options: ShareOptions): SharedWork {
   return new GroupMember(options)
 }
 
-/** The instances of an agent, by the client id of their link to the bus. */
-export const shareGroup = ({ clientId }: Pick<KafkaLink, 'clientId'>) => `${clientId}.shares`
+/**
+ * The instances of an agent, by the client id of their link to the bus and by their results topic: another Assay on the same cluster has
+ * one of its own, and would be dealt slots of which it knows nothing.
+ */
+export const shareGroup = ({ clientId }: Pick<KafkaLink, 'clientId'>, resultsTopic: string) => `${clientId}.shares.${resultsTopic}`
 
 class GroupMember implements SharedWork {
   readonly #options: ShareOptions
@@ -54,13 +57,13 @@ class GroupMember implements SharedWork {
     await Promise.race([this.#discard(), new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS).unref())])
     const admin = openAdmin(this.#options.link)
     // The last one out; while others are in, the broker refuses.
-    await admin.deleteGroups([shareGroup(this.#options.link)]).catch(() => undefined)
+    await admin.deleteGroups([shareGroup(this.#options.link, this.#options.topic)]).catch(() => undefined)
     await admin.close()
   }
 
   async #open(): Promise<void> {
     const { link, topic, onShares, log } = this.#options
-    const groupId = shareGroup(link)
+    const groupId = shareGroup(link, topic)
     const consumer = link.client.consumer({
       groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,

@@ -7,6 +7,7 @@ import { innocentCases } from './cases/innocent.ts'
 import { otherCases } from './cases/others.ts'
 import { partitionedCases } from './cases/partitioned.ts'
 import { tableContentCases } from './cases/table-content.ts'
+import { sharedCases } from './cases/shared.ts'
 import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
@@ -25,4 +26,5 @@ export const catalogue: readonly SabotageCase[] = [
   ...innocentCases,
   ...disturbedCases,
   ...watchedCases,
+  ...sharedCases,
 ]
