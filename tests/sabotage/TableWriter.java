@@ -110,6 +110,7 @@ public class TableWriter {
       case "create" -> create(wish);
       case "warm-up" -> warmUp(wish);
       case "append" -> append(wish, answer);
+      case "append-many" -> appendMany(wish, answer);
       case "append-again" -> appendAgain(wish);
       case "rewrite" -> rewrite(wish);
       case "overwrite" -> overwrite(wish);
@@ -195,6 +196,31 @@ public class TableWriter {
         answer.put("stagedId", Long.toString(snapshot.snapshotId()));
       }
     }
+  }
+
+  /**
+   * `count` rows made of `row`, at source offsets from that of `row` on: to identity and time the number of each is added. `changed` rows,
+   * by offset, take the place of their own.
+   */
+  void appendMany(JsonNode wish, ObjectNode answer) throws Exception {
+    Table table = table();
+    Record first = rows(table, json.createArrayNode().add(wish.get("row"))).get(0);
+    Map<Long, Record> changed = new HashMap<>();
+    for (Record record : rows(table, wish.path("changed"))) changed.put((Long) record.getField("_kafka_metadata_offset"), record);
+    long offset = (Long) first.getField("_kafka_metadata_offset");
+    long tradedAt = (Long) first.getField("traded_at");
+    DataWriter<Record> writer = fileWriter(table);
+    try (writer) {
+      for (long number = 0; number < wish.get("count").asLong(); number++) {
+        Record record = first.copy();
+        record.setField("trade_id", idOf(first) + number);
+        record.setField("traded_at", tradedAt + number);
+        record.setField("_kafka_metadata_offset", offset + number);
+        writer.write(changed.getOrDefault(offset + number, record));
+      }
+    }
+    answer.put("path", writer.toDataFile().location());
+    table.newFastAppend().appendFile(writer.toDataFile()).commit();
   }
 
   /** The live files once more, as a writer does that repeats a commit it takes for lost. */
@@ -456,6 +482,11 @@ public class TableWriter {
       files.add(writer.toDataFile());
     }
     return files;
+  }
+
+  DataWriter<Record> fileWriter(Table table) throws Exception {
+    return Parquet.writeData(newFile(table)).forTable(table)
+        .createWriterFunc(GenericParquetWriter::create).withSpec(PartitionSpec.unpartitioned()).overwrite().build();
   }
 
   List<Record> rows(Table table, JsonNode rows) {

@@ -4,6 +4,7 @@ import { contractCases } from './cases/contracts.ts'
 import { disturbedCases } from './cases/disturbed.ts'
 import { evolvedCases } from './cases/evolved.ts'
 import { innocentCases } from './cases/innocent.ts'
+import { millionCases } from './cases/million.ts'
 import { otherCases } from './cases/others.ts'
 import { partitionedCases } from './cases/partitioned.ts'
 import { tableContentCases } from './cases/table-content.ts'
@@ -27,4 +28,5 @@ export const catalogue: readonly SabotageCase[] = [
   ...disturbedCases,
   ...watchedCases,
   ...sharedCases,
+  ...millionCases,
 ]
