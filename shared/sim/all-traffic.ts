@@ -1,6 +1,8 @@
 import type { OffsetRange, ViolationKind } from '../../schemas/parts.ts'
 import { mix32 } from '../core/prng.ts'
-import type { SimPipeline, SimSnapshot } from './pipeline.ts'
+import { isLegible } from './partition.ts'
+import type { SimPipeline } from './pipeline.ts'
+import type { SimSnapshot } from './table.ts'
 
 /** What a sink may do wrong to records of others; it shows at the table. */
 export const otherDefects = {
@@ -37,6 +39,7 @@ export function topicRecords(pipeline: SimPipeline, partition: number, [first, l
   const told: SimTold[] = []
   for (let offset = first; offset <= Math.min(last, (log?.end ?? 0) - 1); offset++) {
     const entry = canaries.get(offset)
+    if (entry !== undefined && !isLegible(entry)) continue
     if (entry !== undefined) told.push({ offset, text: contentOf(entry), canary: { stream: entry.stream, seq: entry.seq } })
     else if (!isMarker(partition, offset)) told.push({ offset, text: 'other', canary: null })
   }

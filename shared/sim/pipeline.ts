@@ -2,22 +2,8 @@ import type { Prng } from '../core/prng.ts'
 import type { SimClock } from './clock.ts'
 import { SimPartition, newPartitions, type SimRecord } from './partition.ts'
 import type { PlantedDefect } from './planted-defects.ts'
-
-export interface SimRow extends SimRecord {
-  readonly partition: number
-  readonly offset: number
-}
-
-export interface SimSnapshot {
-  readonly snapshotId: string
-  readonly parentId: string | null
-  readonly committedAtMs: number
-  readonly operation: 'append' | 'overwrite' | 'replace'
-  readonly rows: readonly SimRow[]
-  readonly removed: readonly SimRow[]
-  /** How far the sink had read, by partition. */
-  readonly sunk: readonly number[]
-}
+import { SimTable, type SimRow, type SimSnapshot } from './table.ts'
+import type { SimTransactions } from './transaction.ts'
 
 export interface Planted {
   readonly stream: number
@@ -28,6 +14,8 @@ export const DELAY_MS = 7_000
 /** Records that change places do so within this time: who is kept back for longer is late, and not out of order. */
 export const SWAP_WITHIN_MS = 1_000
 const DEFECT_ONE_IN = 12
+/** A transaction stays open for less. */
+const TRANSACTION_MS = 1_000
 /** Records of others keep offsets moving, as they do in a live topic. */
 const OTHERS_EVERY_MS = 400
 
@@ -43,7 +31,7 @@ export class SimPipeline {
   readonly made = { source: 1, raw: 1, normalised: 1 }
   /** What the normaliser has committed, by partition. */
   readonly processed = new Map(this.raw.map((_, partition) => [partition, 0]))
-  readonly snapshots: SimSnapshot[] = []
+  readonly table = new SimTable()
   readonly planted: Planted[] = []
   /** Faults in the pipeline, as a journal on disk would hold them. */
   readonly leases = new Map<string, { readonly injectedAtMs: number; readonly healedAtMs: number | null }>()
@@ -52,6 +40,8 @@ export class SimPipeline {
   readonly #miscounted = new Set<string>()
   readonly #clock: SimClock
   #isClosed = false
+  /** In which the normaliser writes; null where it writes without. */
+  transactions: SimTransactions | null = null
   readonly #prng: Prng
   readonly #defect: PlantedDefect | 'none'
   readonly sunk = new Map(this.normalised.map((_, partition) => [partition, 0]))
@@ -87,6 +77,10 @@ export class SimPipeline {
     })
   }
 
+  get snapshots(): readonly SimSnapshot[] {
+    return this.table.snapshots
+  }
+
   /** Stands still for good. */
   close(): void {
     this.#isClosed = true
@@ -118,7 +112,7 @@ export class SimPipeline {
     const { records, rows } = this.#leftOut
     this.#leftOut = { records: [], rows: [] }
     for (const record of records) this.#emit(record)
-    if (rows.length > 0) this.#commit({ operation: 'append', rows, removed: [] })
+    if (rows.length > 0) this.commit({ operation: 'append', rows, removed: [] })
     return records.length + rows.length
   }
 
@@ -140,7 +134,10 @@ export class SimPipeline {
       if (this.#prng.chance(1, 2)) log.append(record, this.#clock.nowMs())
       return { outcome: 'unknown', partition, offset: -1 }
     }
-    if (!this.#errs('skip-raw', record)) return { outcome: 'acknowledged', partition, offset: log.append(record, this.#clock.nowMs()) }
+    if (!this.#errs('skip-raw', record)) {
+      const fault = this.#errs('garble-raw', record) ? 'undecodable' : record.fault
+      return { outcome: 'acknowledged', partition, offset: log.append({ ...record, fault }, this.#clock.nowMs()) }
+    }
     const offset = log.end
     log.appendOther()
     return { outcome: 'acknowledged', partition, offset }
@@ -180,6 +177,11 @@ export class SimPipeline {
       this.#hold(record)
       return
     }
+    const unreadable = this.#errs('garble', record) ? 'undecodable' : this.#errs('entomb', record) ? 'tombstone' : null
+    if (unreadable !== null) {
+      this.#emit({ ...record, fault: unreadable })
+      return
+    }
     const fault = this.#errs('change', record)
       ? 'corrupted'
       : this.#errs('cut-decimals', record)
@@ -210,9 +212,9 @@ export class SimPipeline {
   #runGateway(): void {
     const [log] = this.source as [SimPartition]
     const from = this.acknowledged
-    for (const { stream, seq, fault: given, offset } of log.entries) {
+    for (const { stream, seq, fault: given } of log.legible(from)) {
       const record: SimRecord = { stream, seq, fault: given }
-      if (offset < from || this.#errs('gateway-skip', record)) continue
+      if (this.#errs('gateway-skip', record)) continue
       const fault = this.#errs('gateway-change', record) ? 'corrupted' : this.#errs('gateway-drop-headers', record) ? 'header-lost' : given
       const topic = this.raw[this.#partitionOf(stream)] as SimPartition
       topic.append({ ...record, fault }, this.#clock.nowMs())
@@ -228,8 +230,13 @@ export class SimPipeline {
   }
 
   #runNormaliser(): void {
-    this.#normaliseAll()
-    this.#clock.later(20 + this.#prng.below(150), () => {
+    const normalise = () => {
+      this.#normaliseAll()
+    }
+    const end = this.transactions?.begin({ logs: this.normalised, read: this.processed }, normalise)
+    if (end === undefined) normalise()
+    this.#clock.later(20 + this.#prng.below(end === undefined ? 150 : TRANSACTION_MS), () => {
+      end?.()
       this.#runNormaliser()
     })
   }
@@ -237,8 +244,7 @@ export class SimPipeline {
   #normaliseAll(): void {
     for (const [partition, log] of this.raw.entries()) {
       const from = this.processed.get(partition) ?? 0
-      for (const entry of log.entries)
-        if (entry.offset >= from) this.#normalise({ stream: entry.stream, seq: entry.seq, fault: entry.fault })
+      for (const { stream, seq, fault } of log.legible(from)) this.#normalise({ stream, seq, fault })
       this.processed.set(partition, log.end)
       ;(this.normalised[partition] as SimPartition).appendOther()
     }
@@ -256,22 +262,19 @@ export class SimPipeline {
     this.#doubledLater = []
     for (const [partition, log] of this.normalised.entries()) {
       const from = this.sunk.get(partition) ?? 0
-      for (const entry of log.entries)
-        if (entry.offset >= from)
-          rows.push(...this.#sink({ stream: entry.stream, seq: entry.seq, fault: entry.fault, partition, offset: entry.offset }))
-      this.sunk.set(partition, log.end)
+      for (const { stream, seq, fault, offset } of log.legible(from)) rows.push(...this.#sink({ stream, seq, fault, partition, offset }))
+      this.sunk.set(partition, log.stableEnd)
     }
     const { lost, doubled } = this.#rewrites
     const erring = (defect: PlantedDefect) => rows.filter((row) => this.#errs(defect, row))
     this.#rewrites = { lost: erring('overwrite-loses'), doubled: erring('compaction-doubles') }
-    this.#commit({ operation: 'append', rows, removed: [] })
-    if (this.#prng.chance(1, 4) || lost.length > 0) this.#commit({ operation: 'overwrite', rows: [], removed: lost })
-    if (this.#prng.chance(1, 4) || doubled.length > 0) this.#commit({ operation: 'replace', rows: doubled, removed: [] })
+    this.commit({ operation: 'append', rows, removed: [] })
+    if (this.#prng.chance(1, 4) || lost.length > 0) this.commit({ operation: 'overwrite', rows: [], removed: lost })
+    if (this.#prng.chance(1, 4) || doubled.length > 0) this.commit({ operation: 'replace', rows: doubled, removed: [] })
   }
 
-  #commit(change: Pick<SimSnapshot, 'operation' | 'rows' | 'removed'>): void {
-    const [snapshotId, parentId] = [String(this.snapshots.length + 1), this.snapshots.at(-1)?.snapshotId ?? null]
-    this.snapshots.push({ snapshotId, parentId, committedAtMs: this.#clock.nowMs(), sunk: [...this.sunk.values()], ...change })
+  commit(change: Pick<SimSnapshot, 'operation' | 'rows' | 'removed'>): void {
+    this.table.commit({ committedAtMs: this.#clock.nowMs(), sunk: [...this.sunk.values()], ...change })
   }
 
   #sink(row: SimRow): SimRow[] {

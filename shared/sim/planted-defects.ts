@@ -1,7 +1,10 @@
 /** Defects one can plant, and the hop at which each shows first. */
 export const plantedDefects = {
   'skip-raw': { violation: 'lost', hop: 'raw' },
+  'garble-raw': { violation: 'schema-violated', hop: 'raw' },
   skip: { violation: 'lost', hop: 'normalised' },
+  garble: { violation: 'schema-violated', hop: 'normalised' },
+  entomb: { violation: 'lost', hop: 'normalised' },
   double: { violation: 'duplicated', hop: 'normalised' },
   change: { violation: 'corrupted', hop: 'normalised' },
   'cut-decimals': { violation: 'precision-lost', hop: 'normalised' },

@@ -14,7 +14,7 @@ import type { RecordOutcome } from '../../shared/runtime/kafka-writer.ts'
 import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import { auditTopic } from './audit-shells.ts'
 import { isAway } from './away.ts'
-import { limitsOf, located, logStateAt, topicIdAt, topicOf } from './logs.ts'
+import { limitsOf, locatedIn, logStateAt, topicIdAt, topicOf } from './logs.ts'
 import { RAW_HOP } from './topology.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 
@@ -131,16 +131,9 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
         const wanted = new Set(effect.suspects.map(({ stream, seq }) => `${stream}/${seq}`))
         later(50 + prng.below(400), () => {
           const limits = limitsOf(pipeline, effect)
-          const found = pipeline[topicOf(effect.hop)].flatMap((log, partition) =>
-            located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
-          )
+          const found = locatedIn(pipeline[topicOf(effect.hop)], wanted)
           const { origin } = effect
-          const origins =
-            origin === null
-              ? []
-              : pipeline[topicOf(origin.hop)].flatMap((log, partition) =>
-                  located(log.entries, partition).filter((place) => wanted.has(`${place.stream}/${place.seq}`)),
-                )
+          const origins = origin === null ? [] : locatedIn(pipeline[topicOf(origin.hop)], wanted)
           const result = isAway(pipeline, effect.hop, prng)
             ? ({ ok: false, reason: 'broker away' } as const)
             : ({ ok: true, found, origin: origins, limits } as const)
@@ -168,30 +161,29 @@ function readForEver(
     for (const [partition, log] of pipeline[topicOf(effect.hop)].entries()) {
       if (!holds(effect.shares, partition)) continue
       const position = positions.get(partition) ?? 0
-      if (log.end <= position) continue
-      positions.set(partition, log.end)
+      const end = log.stableEnd
+      if (end <= position) continue
+      positions.set(partition, end)
       // A reader learns of a gap with the first record behind it.
       const removed = log.low > position ? { removed: { partition, offsetFirst: position, offsetLast: log.low - 1 } } : {}
       const from = Math.max(position, log.low)
-      if (from === log.end) {
+      if (from >= end) {
         positions.set(partition, position)
         continue
       }
-      const records = log.entries
-        .filter(({ offset }) => offset >= from)
-        .map(({ stream, seq, offset, atMs, fault }) => ({
-          stream,
-          seq,
-          offset,
-          appendedAtMs: atMs,
-          faults: fault === null ? [] : [{ violation: fault, field: 'price', expected: '1', actual: '2' }],
-        }))
+      const records = log.legible(from).map(({ stream, seq, offset, atMs, fault }) => ({
+        stream,
+        seq,
+        offset,
+        appendedAtMs: atMs,
+        faults: fault === null ? [] : [{ violation: fault, field: 'price', expected: '1', actual: '2' }],
+      }))
       send({
         type: 'batch-read',
         runId: effect.runId,
         hop: effect.hop,
         reading: effect.reading,
-        batch: { partition, offsetFirst: from, offsetLast: log.end - 1, records, otherOffsets: [], ...removed },
+        batch: { partition, offsetFirst: from, offsetLast: end - 1, records, otherOffsets: [], ...removed },
       })
     }
     later(50 + prng.below(250), poll)

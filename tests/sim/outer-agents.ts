@@ -3,7 +3,8 @@ import type { InjectorEffect, InjectorEvent } from '../../agents/chaos-injector/
 import { proberCore } from '../../agents/query-prober/core.ts'
 import type { Answer, ProberEffect, ProberEvent, Question } from '../../agents/query-prober/events.ts'
 import { isBusEffect } from '../../shared/core/bus-events.ts'
-import type { SimPipeline, SimRow } from '../../shared/sim/pipeline.ts'
+import type { SimPipeline } from '../../shared/sim/pipeline.ts'
+import { rowsOf, type SimRow } from '../../shared/sim/table.ts'
 import type { ShellContext, SimAgent } from './host.ts'
 import { STATS_HOP } from './topology.ts'
 
@@ -31,7 +32,11 @@ export const prober: SimAgent<ProberEvent, ProberEffect> = {
       }
       case 'look-at-lineage': {
         const atMs = clock.nowMs()
-        const snapshots = pipeline.snapshots.map(({ snapshotId, parentId, committedAtMs }) => ({ snapshotId, parentId, committedAtMs }))
+        const snapshots = pipeline.table.committed.map(({ snapshotId, parentId, committedAtMs }) => ({
+          snapshotId,
+          parentId,
+          committedAtMs,
+        }))
         later(prng.below(80), () => {
           send({ type: 'lineage-seen', runId: effect.runId, atMs, snapshots })
         })
@@ -60,9 +65,7 @@ function answerTo(
   const shown = pipeline.snapshots.filter(({ committedAtMs }) => committedAtMs <= clock.nowMs() - API_LAG_MS)
   const snapshotId = shown.at(-1)?.snapshotId ?? null
   const [first, last] = question.kind === 'window' ? [question.seqFirst, question.seqLast] : [question.seq, question.seq]
-  const rows = shown.flatMap((snapshot) =>
-    snapshot.rows.filter(({ stream, seq }) => stream === question.stream && first <= seq && seq <= last),
-  )
+  const rows = rowsOf(shown).filter(({ stream, seq }) => stream === question.stream && first <= seq && seq <= last)
   if (question.kind === 'canary' && rows.length === 0) return { ...common, snapshotId, status: 404 }
   const count = rows.length + (hop === STATS_HOP ? miscount(rows, pipeline.isMiscounted) : 0)
   const isChanged = rows.some(({ fault }) => fault === 'corrupted' || fault === 'precision-lost')

@@ -10,7 +10,7 @@ export function mustBeFound(defect: PlantedDefect, { planted, ledger }: SimRepor
   const { violation, hop } = { ...plantedDefects, ...gatewayDefects }[defect]
   // At the first hop the ledger is the measure: what it does not vouch for is unknown, and nobody's fault.
   const isOwed = ({ stream, seq }: { stream: number; seq: number }) =>
-    hop !== 'raw' || defect in gatewayDefects || (violation === 'lost' ? ledger.acknowledged : ledger.failed).has(stream, seq)
+    hop !== 'raw' || defect in gatewayDefects || (violation === 'unexpected' ? ledger.failed : ledger.acknowledged).has(stream, seq)
   return [...new Set(planted.filter(isOwed).map(({ stream, seq }) => `${violation} ${hopNames[hop]} ${stream}/${seq}`))].sort()
 }
 

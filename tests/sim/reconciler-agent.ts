@@ -1,14 +1,13 @@
 import { reconcilerCore } from '../../agents/storage-reconciler/core.ts'
-import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading } from '../../agents/storage-reconciler/events.ts'
-import type { Located } from '../../schemas/parts.ts'
+import type { ReconcilerEffect, ReconcilerEvent, TableLook } from '../../agents/storage-reconciler/events.ts'
 import { isBusEffect } from '../../shared/core/bus-events.ts'
-import { CanarySet } from '../../shared/core/canary-set.ts'
-import { addedOffsets, type OtherDefect } from '../../shared/sim/all-traffic.ts'
-import type { SimPipeline, SimSnapshot } from '../../shared/sim/pipeline.ts'
+import type { SimPipeline } from '../../shared/sim/pipeline.ts'
+import { rowsOf } from '../../shared/sim/table.ts'
 import { auditTable } from './audit-shells.ts'
-import type { ShellContext, SimAgent } from './host.ts'
-import { located } from './logs.ts'
-import { rulesOf } from './rules.ts'
+import { isAway } from './away.ts'
+import { followForEver, spoiltFile } from './following.ts'
+import type { SimAgent } from './host.ts'
+import { locatedIn } from './logs.ts'
 
 export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
   core: reconcilerCore,
@@ -39,21 +38,9 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
         return
       case 'look-again':
         later(50 + prng.below(400), () => {
-          const wanted = new Set(effect.suspects.map(({ stream, seq }) => `${stream}/${seq}`))
-          const wantedOf = (places: readonly Located[]) => places.filter(({ stream, seq }) => wanted.has(`${stream}/${seq}`))
-          send({
-            type: 'looked-again',
-            runId: effect.runId,
-            hop: effect.hop,
-            askedAtMs: effect.askedAtMs,
-            result: {
-              ok: true,
-              snapshotId: pipeline.snapshots.at(-1)?.snapshotId ?? null,
-              present: wantedOf(pipeline.snapshots.flatMap(({ rows }) => rows)).filter((row) => !isRemoved(pipeline, row)),
-              unreadable: [],
-              origin: wantedOf(pipeline.normalised.flatMap((log, partition) => located(log.entries, partition))),
-            },
-          })
+          const { runId, hop, askedAtMs } = effect
+          const result = pipeline.table.isAway || isAway(pipeline, hop, prng) ? catalogAway : lookAgain(pipeline, effect.suspects)
+          send({ type: 'looked-again', runId, hop, askedAtMs, result })
         })
         return
       case 'ask-rules':
@@ -73,63 +60,18 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
   },
 }
 
-/** What was taken away is not written again. */
-const isRemoved = ({ snapshots }: SimPipeline, { stream, seq }: Located) =>
-  snapshots.some(({ removed }) => removed.some((row) => row.stream === stream && row.seq === seq))
+const catalogAway: TableLook = { ok: false, reason: 'catalog away' }
 
-function followForEver(
-  { pipelineOf, prng, later, stopped, otherDefect }: ShellContext,
-  effect: Extract<ReconcilerEffect, { type: 'follow' }>,
-  send: (event: ReconcilerEvent) => void,
-): void {
-  const pipeline = pipelineOf(effect.runId)
-  let after = effect.afterSnapshotId === null ? 0 : Number(effect.afterSnapshotId)
-  const stops = stopped.get(effect.runId)
-  const poll = () => {
-    if (stopped.get(effect.runId) !== stops) return
-    for (const snapshot of pipeline.snapshots.slice(after)) {
-      after = Number(snapshot.snapshotId)
-      send({ type: 'snapshot-read', runId: effect.runId, hop: effect.hop, reading: readingOf(snapshot, { pipeline, otherDefect }) })
-    }
-    later(100 + prng.below(400), poll)
-  }
-  later(prng.below(300), poll)
-}
-
-function readingOf(
-  snapshot: SimSnapshot,
-  { pipeline, otherDefect }: { pipeline: SimPipeline; otherDefect: OtherDefect | 'none' },
-): SnapshotReading {
-  const canaries = new CanarySet()
-  const repeats: Located[] = []
-  for (const row of snapshot.rows)
-    if (!canaries.add(row.stream, row.seq)) repeats.push({ stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset })
+function lookAgain(
+  { snapshots, normalised }: SimPipeline,
+  suspects: readonly { readonly stream: number; readonly seq: number }[],
+): TableLook {
+  const wanted = new Set(suspects.map(({ stream, seq }) => `${stream}/${seq}`))
   return {
-    snapshotId: snapshot.snapshotId,
-    parentId: snapshot.parentId,
-    committedAtMs: snapshot.committedAtMs,
-    operation: snapshot.operation,
-    filesAdded: 1,
-    rowsAdded: snapshot.rows.length,
-    bytesAdded: 0,
-    isWhole: false,
-    canaries: canaries.toWire(),
-    repeats,
-    removed: snapshot.removed.map(({ stream, seq }) => ({ stream, ranges: [seq, seq] })),
-    emptied: [],
-    places: [],
-    removedPlaces: [],
-    faults: snapshot.rows
-      .filter((row) => row.fault === 'corrupted' || row.fault === 'precision-lost')
-      .map((row) => ({
-        violation: row.fault as 'corrupted' | 'precision-lost',
-        place: { stream: row.stream, seq: row.seq, partition: row.partition, offset: row.offset },
-        field: 'price',
-        expected: '1',
-        actual: '2',
-      })),
-    sourceOffsets: addedOffsets(pipeline, snapshot, otherDefect),
-    metadataFaults: [],
-    rules: rulesOf(snapshot),
+    ok: true,
+    snapshotId: snapshots.at(-1)?.snapshotId ?? null,
+    present: rowsOf(snapshots.filter(({ isSpoilt }) => !isSpoilt)).filter(({ stream, seq }) => wanted.has(`${stream}/${seq}`)),
+    unreadable: snapshots.filter(({ isSpoilt }) => isSpoilt).map(spoiltFile),
+    origin: locatedIn(normalised, wanted),
   }
 }

@@ -1,8 +1,8 @@
 import type { SnapshotReading } from '../../agents/storage-reconciler/events.ts'
-import type { SimSnapshot } from '../../shared/sim/pipeline.ts'
+import type { SimSnapshot } from '../../shared/sim/table.ts'
 
 /** What the one rule of the simulated topology says of the rows that were added. */
-export function rulesOf({ rows }: SimSnapshot): SnapshotReading['rules'] {
+export function rulesOf({ rows }: Pick<SimSnapshot, 'rows'>): SnapshotReading['rules'] {
   const head = { name: 'price is positive', form: 'rule', severity: 'failure' } as const
   const broken = rows.filter(({ fault }) => fault === 'rule-broken')
   return {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { addPartition, makeAgain, trim } from '../../shared/sim/disturbances.ts'
 import { hopNames } from './topology.ts'
-import { seeds } from './planted.ts'
+import { mustBeFound, seeds } from './planted.ts'
 import { simulate } from './world.ts'
 
 const some = seeds.slice(0, 40)
+const few = seeds.slice(0, 24)
 const checkerKilled = [undefined, 'ingestion-checker'] as const
 
 describe('topics that change while a run is under way', () => {
@@ -87,4 +88,20 @@ describe('topics that change while a run is under way', () => {
     }
     expect(told).toBeGreaterThan(some.length / 2)
   })
+
+  test.each(['none', 'skip-raw', 'sink-skip', 'sink-double-later', 'api-miscount'] as const)(
+    'see nothing of what an aborted transaction wrote, and all that is wrong besides (%s)',
+    (defect) => {
+      let aborted = 0
+      for (const [index, seed] of few.entries()) {
+        const crash = checkerKilled[index % 2]
+        const report = simulate({ seed, defect, crash, transacts: true })
+        const expected = defect === 'none' ? [] : mustBeFound(defect, report)
+        const verdict = expected.length > 0 ? 'fail' : 'pass'
+        expect({ seed, found: report.found, verdict: report.verdict.verdict }).toEqual({ seed, found: expected, verdict })
+        if ((report.pipeline.transactions?.aborted ?? 0) > 0) aborted++
+      }
+      expect(aborted).toBeGreaterThan(few.length / 2)
+    },
+  )
 })

@@ -6,11 +6,12 @@ import type { Judgement } from '../../shared/core/judge.ts'
 import { members } from '../../shared/core/range-set.ts'
 import { createPrng, type Prng } from '../../shared/core/prng.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
-import { createSimClock } from '../../shared/sim/clock.ts'
+import { createSimClock, type SimClock } from '../../shared/sim/clock.ts'
 import type { OtherDefect } from '../../shared/sim/all-traffic.ts'
 import { SimPipeline, type Planted } from '../../shared/sim/pipeline.ts'
 import type { PlantedDefect } from '../../shared/sim/planted-defects.ts'
 import { createTopicLog } from '../../shared/sim/topic-log.ts'
+import { SimTransactions } from '../../shared/sim/transaction.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { emptyEvidence, standingViolations, type Evidence } from '../../shared/core/evidence.ts'
 import { untoldOf } from '../../shared/core/own-delay.ts'
@@ -38,6 +39,8 @@ export interface Scenario {
   readonly deafForMs?: number | undefined
   /** An agent that is never started. */
   readonly absent?: AgentName | undefined
+  /** Whether the normaliser writes in transactions, of which it aborts some. */
+  readonly transacts?: boolean
   /** Whether the run pauses the sink for a while. */
   readonly pauses?: boolean
   /** A sink that was paused never goes on. */
@@ -45,8 +48,8 @@ export interface Scenario {
   /** Whether canaries go in outside of Kafka, by way of a gateway. */
   readonly source?: boolean
   readonly generatorLagMs?: number
-  /** What somebody does to the topics in mid-run. */
-  readonly disturb?: ((pipeline: SimPipeline) => void) | undefined
+  /** What somebody does to topics and table in mid-run. */
+  readonly disturb?: ((pipeline: SimPipeline, later: SimClock['later']) => void) | undefined
   /** When; left out, the seed decides. */
   readonly disturbAtMs?: number
   /** Left out, the seed decides. */
@@ -189,9 +192,10 @@ export function simulate(scenario: Scenario): SimReport {
   const plans = new Map([['sim', planOf(scenario, prng.stream('size'))]])
   const pipeline = new SimPipeline({ clock, prng: prng.stream('pipeline'), defect, source })
   if (staysPaused) neverGoesOn(pipeline)
+  if (scenario.transacts === true) pipeline.transactions = new SimTransactions(prng.stream('transactions'))
   const disturbAtMs = scenario.disturbAtMs ?? 2_500 + prng.stream('disturb').below(3_000)
   clock.later(disturbAtMs, () => {
-    scenario.disturb?.(pipeline)
+    scenario.disturb?.(pipeline, clock.later)
   })
   const world: World = {
     clock,
