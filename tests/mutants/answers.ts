@@ -1,6 +1,7 @@
 import { at, type Mutant } from './mutant.ts'
 
 const probes = at('agents/query-prober/judging.ts')
+const askable = at('agents/query-prober/probes/askable.ts')
 const asking = at('agents/query-prober/asking.ts')
 const unaccounted = at('shared/core/unaccounted.ts')
 const evidence = at('shared/core/evidence.ts')
@@ -44,4 +45,6 @@ export const answerMutants: readonly Mutant[] = [
     "? judgeWrong(works, answered, 'content') : close(works, answered, 'left-out')",
     "? close(works, answered, 'left-out') : close(works, answered, 'left-out')",
   ),
+  askable('what a snapshot took away is asked for', 'inTable.minus(goneFrom(evidence, table))', 'inTable'),
+  probes('a table that was set back is no excuse', 'return isSetBack ? close', 'return isSetBack && isTold === null ? close'),
 ]

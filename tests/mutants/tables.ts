@@ -8,7 +8,6 @@ const endTelling = at('agents/storage-reconciler/end-rule-telling.ts')
 const live = at('agents/storage-reconciler/live-reading.ts')
 const following = at('agents/storage-reconciler/table-following.ts')
 const loss = at('agents/storage-reconciler/loss.ts')
-const lineage = at('agents/storage-reconciler/lineage.ts')
 const vectors = at('shared/iceberg/deletion-vectors.ts')
 const pages = at('shared/engines/page-checksums.ts')
 
@@ -100,8 +99,11 @@ export const tableMutants: readonly Mutant[] = [
   ),
   following('metadata that came damaged once is broken', 'if (isWhole) throw error', ''),
   following('a broken snapshot is told at each poll', 'if (!this.#broken.has(snapshotId)) {', 'if (snapshotId !== null) {'),
-  loss('a second look that failed once is the last', 'const LOOKS_FAILED_MAX = 5', 'const LOOKS_FAILED_MAX = 1'),
-  lineage('what is there again stays lost', 'canaries: table.rows.present.minus(before)', 'canaries: before.minus(table.rows.present)'),
+  loss(
+    'what was told as lost is not looked for where it is again',
+    'missing.addAll(lostAt(evidence, table.name).and(table.rows.present).toWire())',
+    '',
+  ),
   vectors('positions beyond 32 bits are cut', 'const base = u32(cursor) * 2 ** 32', 'const base = u32(cursor)'),
   vectors('a bitmap of 64-bit words is read as one of 32', 'base + word * 32 + bit', 'base + word * 64 + bit'),
   vectors('as many as an array holds make a bitmap', 'cardinality > ARRAY_MAX', 'cardinality >= ARRAY_MAX'),
