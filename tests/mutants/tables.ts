@@ -99,6 +99,7 @@ export const tableMutants: readonly Mutant[] = [
   ),
   following('metadata that came damaged once is broken', 'if (isWhole) throw error', ''),
   following('a broken snapshot is told at each poll', 'if (!this.#broken.has(snapshotId)) {', 'if (snapshotId !== null) {'),
+  loss('a second look that failed once is the last', 'const LOOKS_FAILED_MAX = 5', 'const LOOKS_FAILED_MAX = 1'),
   loss(
     'what was told as lost is not looked for where it is again',
     'missing.addAll(lostAt(evidence, table.name).and(table.rows.present).toWire())',
