@@ -296,6 +296,18 @@ describe('the ingestion-checker', () => {
     expect(accusations(after.until(4_000)).sort()).toEqual([cause, ...also].sort())
   })
 
+  test.each<[what: string, fault: Partial<RecordFault>, also: string[]]>([
+    ['not the one behind that has no value for it', {}, []],
+    ['and the one behind as well where it was a contract that was broken', { rule: 'contract: price' }, [`corrupted ${CLEAN} 0/3-3`]],
+  ])('accuses the hop that left a field out, %s', (_what, more, also) => {
+    const fault: Partial<RecordFault> = { violation: 'schema-violated', ...more }
+    const cause = `schema-violated ${RAW} 0/3-3`
+    const both = reads(reads(produced(begun(), 9), CLEAN, 9, { faulty: 3 }), RAW, 9, { faulty: 3, fault })
+    expect(accusations(both.until(4_000)).sort()).toEqual([...also, cause])
+    const after = reads(reads(produced(begun(), 9), RAW, 9, { faulty: 3, fault }).until(2_000), CLEAN, 9, { faulty: 3 })
+    expect(accusations(after.until(4_000)).sort()).toEqual([...also, cause])
+  })
+
   test('tells what a hop adds of its own', () => {
     const played = produced(begun(), 9)
     reads(reads(played, RAW, 9), CLEAN, 9, { twice: 6, faulty: 3 }).until(4_000)

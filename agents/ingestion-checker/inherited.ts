@@ -4,7 +4,7 @@ import { isRepeated } from '../../shared/core/doubled.ts'
 import { hopEvidence, raiseLast, type HopEvidence } from '../../shared/core/evidence.ts'
 import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { evidenceOf, hopBefore, type RunWorks } from '../../shared/core/run-work.ts'
-import { isContent } from '../../shared/core/violations.ts'
+import { isContent, isOfFields } from '../../shared/core/violations.ts'
 import { hopName } from '../../topology/topology.ts'
 import type { Suspicion } from './sighting.ts'
 import type { TopicContext, TopicWork } from './topic-work.ts'
@@ -41,10 +41,13 @@ function shownBefore(works: RunWorks, { run, work, topic }: TopicContext, before
     defects.set(defect, known)
     return known
   }
-  for (const { violation, hop, field, stream, standing } of evidence.violations.values())
-    if (earlier.has(hop)) withDefect(defectOf(violation, field)).addAll([{ stream, ranges: standing.ranges }])
-  for (const { violation, fault, place } of near?.suspicions ?? [])
-    if (fault !== null) withDefect(defectOf(violation, fault.field)).add(place.stream, place.seq)
+  for (const known of evidence.violations.values()) {
+    if (!earlier.has(known.hop)) continue
+    const canaries = [{ stream: known.stream, ranges: known.standing.ranges }]
+    for (const defect of defectsOf(known)) withDefect(defect).addAll(canaries)
+  }
+  for (const { fault, place } of near?.suspicions ?? [])
+    for (const defect of fault === null ? [] : defectsOf(fault)) withDefect(defect).add(place.stream, place.seq)
   return {
     told: hopEvidence(evidence, before),
     near,
@@ -55,7 +58,14 @@ function shownBefore(works: RunWorks, { run, work, topic }: TopicContext, before
 }
 
 /** What is one defect, at whichever hop it shows. */
-const defectOf = (violation: ViolationKind, field: string | null) => (isContent(violation) ? 'content' : `${violation}|${field ?? ''}`)
+const defectOf = (violation: ViolationKind, field: string | null) => (isContent(violation) ? CONTENT : `${violation}|${field ?? ''}`)
+const CONTENT = 'content'
+
+/** A field that is left out shows behind as one that is changed. */
+const defectsOf = (known: Parameters<typeof isOfFields>[0]) => [
+  defectOf(known.violation, known.field ?? null),
+  ...(isOfFields(known) ? [CONTENT] : []),
+]
 
 function isInherited({ told, near, repeats, disordered, defects }: Shown, { violation, place, fault, behind }: Suspicion): boolean {
   const { stream, seq } = place

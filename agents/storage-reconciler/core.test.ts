@@ -294,11 +294,23 @@ describe('what is wrong with a snapshot', () => {
       [earlier({}), told('violation-found', { violation: 'corrupted', hop: RAW, ranges: [3, 3], field: 'price' })],
       readingOf('8', 0, 9, { faults: [fault] }),
     ],
+    [
+      'a field left out of the schema',
+      [earlier({}), told('violation-found', { violation: 'schema-violated', hop: CLEAN, ranges: [3, 3], field: 'price' })],
+      readingOf('8', 0, 9, { faults: [fault] }),
+    ],
   ])('%s that an earlier hop shows is not told again', (_what, facts, reading) => {
     const played = begun().hear(...facts)
     reads(played, reading)
     expect(played.saidOf('snapshot-reconciled')).toHaveLength(1)
     expect(accusations(played)).toEqual([])
+  })
+
+  test('a changed field is told where an earlier hop broke no more than a contract', () => {
+    const rule = 'contract: price'
+    const broken = told('violation-found', { violation: 'schema-violated', hop: CLEAN, ranges: [3, 3], field: 'price', rule })
+    const played = reads(begun().hear(earlier({}), broken), readingOf('8', 0, 9, { faults: [fault] }))
+    expect(accusations(played)).toEqual(['precision-lost 0/3-3'])
   })
 
   test('is taken back at the end where the topic is seen by then to have brought the row twice', () => {

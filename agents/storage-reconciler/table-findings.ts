@@ -8,7 +8,7 @@ import { mirrorDefectAt } from '../../shared/core/mirror.ts'
 import { members } from '../../shared/core/range-set.ts'
 import { evidenceOf, headOf, hopBefore, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
 import { unexpectedAt } from '../../shared/core/unexpected.ts'
-import { isContent, violationFact, type Finding } from '../../shared/core/violations.ts'
+import { isContent, isOfFields, violationFact, type Finding } from '../../shared/core/violations.ts'
 import type { MetadataFault, ReconcilerEffect, RowFault, SnapshotReading } from './events.ts'
 import type { RowChange } from './row-change.ts'
 import type { TableContext, TableWork } from './table-work.ts'
@@ -80,7 +80,7 @@ function isInherited(works: RunWorks, { run, table }: TableContext, finding: Fin
       known.hop !== table.name &&
       known.stream === stream &&
       known.standing.has(seq) &&
-      (known.violation === finding.violation || (isContent(known.violation) && isContent(finding.violation))),
+      (known.violation === finding.violation || (isOfFields(known) && isContent(finding.violation))),
   )
 }
 

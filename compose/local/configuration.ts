@@ -49,9 +49,17 @@ export function renderExports(env: Readonly<Record<string, string>>): string {
   return `${lines.join('\n')}\n`
 }
 
+/** A stack lives for minutes: what retention and compaction are to remove goes at once, or never. */
+const keeping = {
+  'log.initial.task.delay.ms': 2_000,
+  'log.retention.check.interval.ms': 2_000,
+  'log.cleaner.backoff.ms': 2_000,
+}
+
 export function kafkaProperties({ layout, ports }: StackFacts): Properties {
   return {
     ...brokerSettings,
+    ...keeping,
     listeners: `PLAINTEXT://${HOST}:${ports.kafka},CONTROLLER://${HOST}:${ports.kafkaController}`,
     'advertised.listeners': `PLAINTEXT://${HOST}:${ports.kafka}`,
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',

@@ -32,6 +32,10 @@ export interface FactHead {
 /** A field that one hop changed stays changed; hops behind may show it in the fields derived from it, too. */
 export const isContent = (violation: ViolationKind) => violation === 'corrupted' || violation === 'precision-lost'
 
+/** So does one that a hop left out of its schema. A contract's terms are another matter: they say nothing of what was produced. */
+export const isOfFields = ({ violation, field = null, rule = null }: Pick<Finding, 'violation' | 'field' | 'rule'>) =>
+  isContent(violation) || (violation === 'schema-violated' && field !== null && rule === null)
+
 const TEXT_MAX = 300
 
 export function violationFact(head: FactHead, finding: Finding): Fact<'violation-found'> {

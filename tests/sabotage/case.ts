@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { ViolationKind } from '../../schemas/parts.ts'
+import type { ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import type { tableHop } from '../../topology/topology.ts'
 import type { Found } from './compare.ts'
 import type { Canary, Flow } from './flow.ts'
@@ -16,6 +16,8 @@ export interface Expected {
   readonly canaries?: readonly Pick<Canary, 'stream' | 'seq'>[]
   /** The field that must be named. */
   readonly field?: string
+  /** How its value must be said to differ. */
+  readonly difference?: ValueDifference
   /** Part of what must be named besides: a file, a reason. */
   readonly says?: string
   /** May be said as well, and need not be: another true word on the same records. */
@@ -45,6 +47,12 @@ export interface SabotageCase {
   /** It touches what all pipelines stand on: nothing else runs beside it. */
   readonly alone?: true
   readonly canaries?: number
+  /** Every n-th canary of a stream holds an edge value; every fiftieth where it does not say. */
+  readonly edgeValuesEvery?: number
+  /** It acts while canaries are produced, at a rate that takes some seconds; where it does not say, once all are acknowledged. */
+  readonly during?: 'production'
+  /** What its pipeline may take to deliver, where that is not what all others may: one of its own. */
+  readonly deliverWithinMs?: Readonly<Record<Place, number>>
   /** All traffic is compared, not canaries alone. */
   readonly audits?: true
   /** Of that: at most so many offsets are one window; a hundred where it does not say. */

@@ -9,6 +9,11 @@ import { otherCases } from './cases/others.ts'
 import { partitionedCases } from './cases/partitioned.ts'
 import { tableContentCases } from './cases/table-content.ts'
 import { sharedCases } from './cases/shared.ts'
+import { javaCases } from './cases/java.ts'
+import { midRunCases } from './cases/mid-run.ts'
+import { otherCases } from './cases/others.ts'
+import { rawCases } from './cases/raw.ts'
+import { reshapedTopicCases } from './cases/reshaped-topic.ts'
 import { tableFileCases } from './cases/table-files.ts'
 import { tableCases } from './cases/table.ts'
 import { topicCases } from './cases/topic.ts'
@@ -17,6 +22,9 @@ import { watchedCases } from './cases/watched.ts'
 export const catalogue: readonly SabotageCase[] = [
   ...topicCases,
   ...changedTopicCases,
+  ...reshapedTopicCases,
+  ...rawCases,
+  ...javaCases,
   ...tableCases,
   ...tableContentCases,
   ...contractCases,
@@ -29,4 +37,5 @@ export const catalogue: readonly SabotageCase[] = [
   ...watchedCases,
   ...sharedCases,
   ...millionCases,
+  ...midRunCases,
 ]

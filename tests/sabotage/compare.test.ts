@@ -75,6 +75,22 @@ const rows: readonly Row[] = [
     missed: 1,
     accused: 0,
   },
+  {
+    what: 'the right record, said to differ as it does',
+    expected: [{ ...lost(3), difference: 'time-zone' }],
+    found: [{ ranges: [3, 3], difference: 'time-zone' }],
+    verdict: 'fail',
+    missed: 0,
+    accused: 0,
+  },
+  {
+    what: 'the right record, said to differ in another way',
+    expected: [{ ...lost(3), difference: 'time-zone' }],
+    found: [{ ranges: [3, 3], difference: 'value' }],
+    verdict: 'fail',
+    missed: 1,
+    accused: 1,
+  },
   { what: 'an innocent one that was accused', expected: [], found: [{ ranges: [3, 3] }], verdict: 'fail', missed: 1, accused: 1 },
   { what: 'an innocent one left alone', expected: [], found: [], verdict: 'pass', missed: 0, accused: 0 },
 ]
@@ -82,4 +98,14 @@ const rows: readonly Row[] = [
 test.each(rows)('$what', ({ expected, found, verdict, missed, accused }) => {
   const compared = compare({ expected }, { evidence: evidenceOf(...found), verdict, reasons: [] }, hops)
   expect({ missed: compared.missed.length, accused: compared.accused.length }).toEqual({ missed, accused })
+})
+
+const gone = { expected: [], verdict: 'inconclusive', reason: /were removed/ } as const
+
+test.each([
+  { what: 'is told with places for names', reasons: ['topic:out: offsets were removed'], missed: 0, why: 'topic: offsets were removed' },
+  { what: 'is missed where it is another', reasons: ['cancelled'], missed: 1, why: null },
+])('why a verdict is inconclusive $what', ({ reasons, missed, why }) => {
+  const compared = compare(gone, { evidence: evidenceOf(), verdict: 'inconclusive', reasons }, hops)
+  expect({ missed: compared.missed.length, why: compared.inconclusive }).toEqual({ missed, why })
 })

@@ -14,12 +14,15 @@ export interface Comparison {
   readonly found: number
   readonly missed: readonly string[]
   readonly accused: readonly string[]
+  /** Of a verdict that had to be inconclusive: why it is, as it says; else null. */
+  readonly inconclusive: string | null
 }
 
 interface Accusation {
   readonly violation: string
   readonly at: string
   readonly field: string | null
+  readonly difference: string | null
   readonly text: string
 }
 
@@ -41,19 +44,30 @@ export function compare(planted: Planted, { evidence, verdict, reasons }: Found,
   const accused = [...accusations.values()].flat().map(({ text }) => text)
   const wanted = planted.verdict ?? (planted.expected.some(({ optional }) => optional !== true) ? 'fail' : 'pass')
   if (verdict !== wanted) missed.push(`verdict ${wanted}, was ${verdict}: ${reasons.join('; ')}`)
-  if (planted.reason !== undefined && !reasons.some((reason) => planted.reason?.test(reason)))
-    missed.push(`reason ${String(planted.reason)}, was: ${reasons.join('; ')}`)
-  return { found, missed, accused }
+  const meant = planted.reason === undefined ? undefined : reasons.find((reason) => planted.reason?.test(reason))
+  if (planted.reason !== undefined && meant === undefined) missed.push(`reason ${String(planted.reason)}, was: ${reasons.join('; ')}`)
+  return { found, missed, accused, inconclusive: wanted === 'inconclusive' && meant !== undefined ? withPlaces(meant, hops) : null }
 }
+
+/** Each pipeline has names of its own: what is read about all of them speaks of places. */
+const withPlaces = (reason: string, hops: Readonly<Record<Place, string>>) =>
+  Object.entries(hops).reduce((text, [place, hop]) => text.replaceAll(hop, place), reason)
 
 const OF_NO_RECORD = 'no record'
 
 const keysOf = ({ canaries }: Expected): string[] => canaries?.map(({ stream, seq }) => `${stream}/${seq}`) ?? [OF_NO_RECORD]
 
-const said = ({ field, says }: Expected) => `${field === undefined ? '' : `, field ${field}`}${says === undefined ? '' : `, "${says}"`}`
+const said = ({ field, difference, says }: Expected) =>
+  [
+    field === undefined ? '' : `, field ${field}`,
+    difference === undefined ? '' : ` by ${difference}`,
+    says === undefined ? '' : `, "${says}"`,
+  ].join('')
 
-const isMeant = ({ field, says }: Expected, one: Accusation) =>
-  (field === undefined || field === one.field) && (says === undefined || one.text.includes(says))
+const isMeant = ({ field, difference, says }: Expected, one: Accusation) =>
+  (field === undefined || field === one.field) &&
+  (difference === undefined || difference === one.difference) &&
+  (says === undefined || one.text.includes(says))
 
 function accusationsOf(evidence: Evidence): Map<string, Accusation[]> {
   const accusations = new Map<string, Accusation[]>()
@@ -61,13 +75,18 @@ function accusationsOf(evidence: Evidence): Map<string, Accusation[]> {
     accusations.set(key, [...(accusations.get(key) ?? []), one])
   }
   for (const violation of standingViolations(evidence)) {
-    const { violation: kind, hop, stream, field, expected, actual, file } = violation
+    const { violation: kind, hop, stream, field, difference, expected, actual, file } = violation
     const place = `${kind} ${hop}`
-    const told = `${place}: expected ${expected}, actual ${actual}${field === null ? '' : `, field ${field}`}${file === null ? '' : `, file ${file}`}`
-    if (kind === 'metadata-broken') add(`${place} ${OF_NO_RECORD}`, { violation: kind, at: hop, field, text: told })
+    const of = [
+      field === null ? '' : `, field ${field}`,
+      difference === null ? '' : ` by ${difference}`,
+      file === null ? '' : `, file ${file}`,
+    ]
+    const told = `${place}: expected ${expected}, actual ${actual}${of.join('')}`
+    const one = { violation: kind, at: hop, field, difference }
+    if (kind === 'metadata-broken') add(`${place} ${OF_NO_RECORD}`, { ...one, text: told })
     else
-      for (const seq of members(violation.standing.ranges))
-        add(`${place} ${stream}/${seq}`, { violation: kind, at: hop, field, text: `${stream}/${seq} ${told}` })
+      for (const seq of members(violation.standing.ranges)) add(`${place} ${stream}/${seq}`, { ...one, text: `${stream}/${seq} ${told}` })
   }
   return accusations
 }

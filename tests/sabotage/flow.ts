@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FollowedRun } from '../../agents/cli/followed-run.ts'
+import { runOf, type FollowedRun } from '../../agents/cli/followed-run.ts'
 import { decimalToText, NOTIONAL_SCALE, PRICE_SCALE, QUANTITY_SCALE } from '../../compose/reference/decimal.ts'
 import { Decoder, Registry } from '../../compose/reference/registry.ts'
 import { normalise, type NormalisedTrade, type RawTrade } from '../../compose/reference/trade.ts'
 import { streamOfPartition } from '../../shared/core/audit-findings.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
 import { connectKafka } from '../../shared/runtime/kafka.ts'
-import { createReader } from '../../shared/runtime/kafka-reader.ts'
+import { createReader, type Reader } from '../../shared/runtime/kafka-reader.ts'
 import type { Kafka, Pipeline } from './pipeline.ts'
 import type { WriterAnswer } from './table-writer.ts'
 import { clock, insist, until } from './wait.ts'
@@ -17,10 +17,17 @@ export interface Canary {
   readonly id: string
 }
 
+/** Where a canary stands in the raw topic, and what. */
+export interface Raw {
+  readonly partition: number
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
 /** A canary as it is to stand in the second topic. `value` and `headers` may be spoiled. */
 export interface Outgoing extends Canary {
-  /** Where it stands in the raw topic. */
-  readonly raw: { readonly partition: number; readonly offset: number }
+  readonly raw: Raw
   readonly key: string
   readonly trade: NormalisedTrade
   readonly headers: Readonly<Record<string, string>>
@@ -33,14 +40,19 @@ export interface Placed extends Outgoing {
   readonly offset: number
 }
 
+/** What a sink needs of it. */
+export type InTopic = Pick<Placed, 'trade' | 'partition' | 'offset'>
+
 export type Row = Readonly<Record<string, unknown>>
 
 /** The canaries of one run, and the hands to move them through the pipeline, well or badly. */
 export interface Flow {
   readonly pipeline: Pipeline
   readonly runId: string
-  /** As a faithful normaliser would write them, by raw partition and offset. */
+  /** As a faithful normaliser would write them, by raw partition and offset. None in a case that acts while they are produced. */
   readonly records: readonly Outgoing[]
+  /** Whether more canaries may come. */
+  isProducing(): boolean
   /** A few of them, of several streams and none at an end. */
   some(count: number): Outgoing[]
   /** Records that are no canaries, in the second topic; named as findings name them, by partition and offset. */
@@ -51,7 +63,7 @@ export interface Flow {
   normaliserDone(): Promise<void>
   /** It has read so far: by partition the first offset that it has not. */
   normaliserAt(next: ReadonlyMap<number, number>): Promise<void>
-  append(placed: readonly Placed[], args?: Readonly<Record<string, unknown>>): Promise<WriterAnswer>
+  append(placed: readonly InTopic[], args?: Readonly<Record<string, unknown>>): Promise<WriterAnswer>
   /** The sink's group has read all of the second topic. */
   sinkDone(): Promise<void>
   /** The rest of a faithful pipeline, from the topic on. */
@@ -70,7 +82,7 @@ export async function openFlow(
   pipeline: Pipeline,
   of: { readonly runId: string; readonly canaries: number; readonly followed: FollowedRun; readonly ask: () => Promise<unknown> },
 ): Promise<Flow> {
-  const records = await readRaw(pipeline, of)
+  const records = of.canaries === 0 ? [] : await readRaw(pipeline, of)
   const { names, groups, writer } = pipeline
   const commit = (groupId: string, topic: string, next?: ReadonlyMap<number, number>) =>
     insist(() =>
@@ -86,6 +98,7 @@ export async function openFlow(
     pipeline,
     runId: of.runId,
     records,
+    isProducing: () => runOf(of.followed)?.stages.get('produce')?.ended == null,
     some: (count) => pick(records, count),
     produceOthers: async (count) => {
       const placed = await produce(pipeline, records.slice(0, count).map(asOther), 0)
@@ -146,15 +159,22 @@ function pick(records: readonly Outgoing[], count: number): Outgoing[] {
   return Array.from({ length: count }, (_, at) => inner[at * step] as Outgoing)
 }
 
-async function readRaw(
+interface RawReading {
+  readonly runId: string
+  /** Partitions left out are read from their first record. */
+  readonly from?: ReadonlyMap<number, number>
+}
+
+/** Hands over the canaries of a run as they come in the raw topic, each once, as a faithful normaliser would write them. */
+export function followRaw(
   { names, environment }: Pipeline,
-  { runId, canaries }: { readonly runId: string; readonly canaries: number },
-): Promise<Outgoing[]> {
+  { runId, from = new Map() }: RawReading,
+  take: (record: Outgoing) => unknown,
+): Reader {
   const link = connectKafka({ brokers: [environment['PIPELINE_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'saboteur' })
   const decoder = new Decoder(new Registry(environment['PIPELINE_REGISTRY_URL'] ?? ''), 'RawTrade')
-  const read: Outgoing[] = []
-  const reader = createReader(link, {
-    topics: [{ topic: names.raw, positions: new Map() }],
+  return createReader(link, {
+    topics: [{ topic: names.raw, positions: from }],
     onBatch: async ({ partition, records }) => {
       await decoder.learn(records.map(({ value }) => value))
       for (const { offset, value, key, headers } of records) {
@@ -164,15 +184,23 @@ async function readRaw(
         if (canary?.runId !== runId) continue
         const { stream, seq } = canary
         const texts = Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, bytes.toString()]))
-        const place = { stream, seq, id: raw.trade_id, raw: { partition, offset } }
-        read.push({ ...place, key: String(key).toUpperCase(), trade: normalise(raw), headers: texts })
+        const place = { stream, seq, id: raw.trade_id, raw: { partition, offset, key, value } }
+        take({ ...place, key: String(key).toUpperCase(), trade: normalise(raw), headers: texts })
       }
     },
     onTrouble: () => undefined,
   })
+}
+
+async function readRaw(
+  pipeline: Pipeline,
+  { runId, canaries }: { readonly runId: string; readonly canaries: number },
+): Promise<Outgoing[]> {
+  const read: Outgoing[] = []
+  const reader = followRaw(pipeline, { runId }, (record) => read.push(record))
   try {
     await until(
-      () => `read ${read.length} of ${canaries} canaries from ${names.raw}`,
+      () => `read ${read.length} of ${canaries} canaries from ${pipeline.names.raw}`,
       () => read.length >= canaries,
     )
   } finally {
@@ -216,7 +244,7 @@ function byPartition(records: readonly Outgoing[]): Map<number, Outgoing[]> {
   return parts
 }
 
-const rowOf = (topic: string, { trade, partition, offset }: Placed): Row => ({
+const rowOf = (topic: string, { trade, partition, offset }: InTopic): Row => ({
   trade_id: trade.trade_id,
   symbol: trade.symbol,
   venue: trade.venue,

@@ -11,6 +11,7 @@ import { detectionPage, matrix } from './detection.ts'
 import { openPipeline, registerSchemas, type Ground, type Pipeline } from './pipeline.ts'
 import { howPrompt } from './promptness.ts'
 import { runCase, type CaseResult } from './run-case.ts'
+import { RECORD_WRITER } from './record-writer.ts'
 import { compileWriter } from './table-writer.ts'
 
 /**
@@ -34,13 +35,14 @@ const wanted = catalogue.filter(({ name, kind }) => name.includes(values.only) |
 if (wanted.length === 0) throw new Error(`--only: expected defect, innocent or a part of a name, got "${values.only}"`)
 
 const dir = mkdtempSync(join(tmpdir(), 'assay-sabotage-'))
-const { 'connect-iceberg-sink': jars } = await ensureComponents(cacheFolder(process.env), note)
+const { 'connect-iceberg-sink': jars, kafka: kafkaJars } = await ensureComponents(cacheFolder(process.env), note)
 const stack = await startStack({ dir, progress: note, only: ['kafka', 'registry', 'catalog', 's3'], keepReports: values.keep })
 const results: CaseResult[] = []
 try {
   const ground = {
     stack,
     classPath: await compileWriter(jars, join(dir, 'classes')),
+    recordClassPath: await compileWriter(kafkaJars, join(dir, 'record-classes'), RECORD_WRITER),
     encode: await registerSchemas(stack),
     note: () => undefined,
   }
@@ -81,7 +83,7 @@ async function runAll(
   const lane = async () => {
     let pipeline: Pipeline | null = null
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-      const own = one.spoils === true || one.table !== undefined || one.topology !== undefined || one.patience !== undefined
+      const own = one.spoils === true || [one.table, one.topology, one.patience, one.deliverWithinMs].some((wish) => wish !== undefined)
       if (own || pipeline === null) {
         await pipeline?.close()
         pipeline = await open(one)
@@ -101,9 +103,10 @@ async function runAll(
   return all
 }
 
-function tell(one: SabotageCase, { missed, accused, found, seconds }: CaseResult): void {
+function tell(one: SabotageCase, { missed, accused, found, seconds, inconclusive }: CaseResult): void {
   const isGood = missed.length + accused.length === 0
   note(`${isGood ? 'ok  ' : 'NOT '} ${one.kind} ${one.name}: ${found} found, ${seconds.toFixed(1)} s`)
+  if (inconclusive !== null) note(`       inconclusive: ${inconclusive}`)
   for (const line of missed.slice(0, 5)) note(`       missed ${line}`)
   for (const line of accused.slice(0, 5)) note(`       wrongly ${line}`)
 }

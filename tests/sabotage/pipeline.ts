@@ -16,6 +16,7 @@ export interface Ground {
   /** Frames a record of the second topic. */
   readonly encode: Pipeline['encode']
   readonly classPath: string
+  readonly recordClassPath: string
   readonly note: (line: string) => void
 }
 
@@ -30,6 +31,8 @@ export interface Pipeline {
   readonly agents: Agents
   readonly stack: Stack
   readonly encode: (trade: object) => Buffer
+  /** Runs `RecordWriter`. */
+  readonly recordClassPath: string
   /** `kill -9`, and started again. */
   killAndRestart(agent: string): Promise<void>
   /** The same, and this happens in between. */
@@ -46,6 +49,8 @@ export interface Pipeline {
 export type Kafka = ReturnType<typeof connectKafka>
 
 export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 17_000 } as const
+/** Of a pipeline of which something it stands on is away for a while. */
+export const PATIENT_MS = { raw: 25_000, topic: 30_000, table: 40_000 } as const
 const GIVE_UP_AFTER_MS = 21_000
 /** Instances of an agent, by what they call themselves. */
 export const FIRST = hostname().slice(0, 64)
@@ -65,11 +70,11 @@ export async function registerSchemas(stack: Stack): Promise<Pipeline['encode']>
 
 let made = 0
 
-export async function openPipeline(
-  ground: Ground,
-  { table, topology, patience = 1 }: Pick<SabotageCase, 'table' | 'topology' | 'patience'>,
-): Promise<Pipeline> {
-  const { stack, classPath, encode, note } = ground
+/** What of a case is its pipeline's. */
+export type PipelineWish = Pick<SabotageCase, 'table' | 'topology' | 'patience' | 'deliverWithinMs'>
+
+export async function openPipeline(ground: Ground, wish: PipelineWish): Promise<Pipeline> {
+  const { stack, classPath, recordClassPath, encode, note } = ground
   const name = `s${++made}`
   const names = { raw: `${name}.raw`, topic: name, table: ['sabotage', name] } as const
   const groups = { normaliser: `${name}-normaliser`, sink: `${name}-sink` }
@@ -82,13 +87,13 @@ export async function openPipeline(
     ASSAY_RESULTS_TOPIC: `${name}.results`,
     ASSAY_STATE_DIR: folder,
   }
-  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf({ names, groups }, { more: topology, patience })))
+  await writeFile(environment.ASSAY_TOPOLOGY, JSON.stringify(topologyOf({ names, groups }, wish)))
   const kafka = connectKafka('saboteur', stack.env['PIPELINE_KAFKA_BOOTSTRAP'] ?? '', createLog('saboteur', 'silent'))
   await createTopics(kafka, [names.raw, names.topic], PARTITIONS)
   await createAssayTopics(environment)
   const writer = startWriter(classPath, stack.env, names.table)
   await writer.do('warm-up', { rows: [{ trade_id: 'warm' }] })
-  await writer.do('create', { ...table })
+  await writer.do('create', { ...wish.table })
   const argsOf = (agent: string) => ['agents/cli/main.ts', 'agent', agent.split('.')[0] ?? agent]
   const agentNames = AGENTS.map((agent) => `${agent}.${name}`)
   const agents = await startAgents(stack, agentNames, { progress: note, env: environment, argsOf })
@@ -109,6 +114,7 @@ export async function openPipeline(
     agents,
     stack,
     encode,
+    recordClassPath,
     killAndRestart: (agent) => whileGone(agent, () => Promise.resolve()),
     whileGone,
     async whileHeld(agent, act) {
@@ -133,13 +139,13 @@ export async function openPipeline(
 
 function topologyOf(
   { names, groups }: Pick<Pipeline, 'names' | 'groups'>,
-  { more, patience }: { readonly more: SabotageCase['topology']; readonly patience: number },
+  { topology: more, patience = 1, deliverWithinMs = DELIVER_WITHIN_MS }: PipelineWish,
 ): object {
   const expect = [
     { field: 'symbol', type: 'VARCHAR', sql: 'upper(symbol)' },
     { field: 'notional', type: 'DECIMAL(38,10)', sql: 'price * quantity' },
   ]
-  const deadlines = (place: Place) => ({ deliverWithinMs: DELIVER_WITHIN_MS[place] * patience, giveUpAfterMs: GIVE_UP_AFTER_MS })
+  const deadlines = (place: Place) => ({ deliverWithinMs: deliverWithinMs[place] * patience, giveUpAfterMs: GIVE_UP_AFTER_MS })
   return {
     version: 1,
     name: names.topic,

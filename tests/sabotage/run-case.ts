@@ -18,12 +18,21 @@ export interface CaseResult extends Comparison {
 const CANARIES = 240
 const STREAMS = 8
 const TIMEOUT_MS = 60_000
+const EDGE_VALUES_EVERY = 50
+const RATE_PER_SECOND = 2_000
+/** Slow enough that something can be done to the pipeline meanwhile. */
+const MID_RUN_RATE_PER_SECOND = 30
+const PRODUCE_TIMEOUT_MS = 30_000
+/** From when the last may have been sent to when the run must have ended. */
+const AFTER_PRODUCTION_MS = 30_000
 
-const loadOf = ({ canaries = CANARIES, mirror }: SabotageCase) =>
-  loadSchema.parse({ canaries, ratePerSecond: 2_000, streams: STREAMS, edgeValuesEvery: 50, mirror })
+function loadOf({ canaries = CANARIES, mirror, edgeValuesEvery = EDGE_VALUES_EVERY, during }: SabotageCase) {
+  const ratePerSecond = during === undefined ? RATE_PER_SECOND : MID_RUN_RATE_PER_SECOND
+  return loadSchema.parse({ canaries, ratePerSecond, streams: STREAMS, edgeValuesEvery, mirror })
+}
 
 function planOf(one: SabotageCase): object {
-  const { timeoutMs = TIMEOUT_MS, audits } = one
+  const { timeoutMs = TIMEOUT_MS, audits, during } = one
   return {
     version: 1,
     name: 'sabotage',
@@ -37,7 +46,7 @@ function planOf(one: SabotageCase): object {
         stage: 'produce',
         task: 'produce',
         needsStarted: ['sight', 'reconcile', ...(audits === true ? ['audit-topics'] : [])],
-        timeoutMs: 30_000,
+        timeoutMs: during === undefined ? PRODUCE_TIMEOUT_MS : timeoutMs - AFTER_PRODUCTION_MS,
       },
     ],
   }
@@ -78,11 +87,12 @@ export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<Ca
     await ask()
     const sinceMs = clock.nowMs()
     const { acknowledged } = followed.evidence
-    await until(
-      () => `${acknowledged.size} of ${canaries} canaries acknowledged`,
-      () => acknowledged.size >= canaries,
-    )
-    const flow = await openFlow(pipeline, { runId, canaries: records, followed, ask })
+    if (one.during === undefined)
+      await until(
+        () => `${acknowledged.size} of ${canaries} canaries acknowledged`,
+        () => acknowledged.size >= canaries,
+      )
+    const flow = await openFlow(pipeline, { runId, canaries: one.during === undefined ? records : 0, followed, ask })
     const planted = await one.act(flow)
     const outcome = await awaitOutcome({ followed, limits: { sinceMs }, nowMs: clock.nowMs })
     if (outcome?.kind !== 'judged') throw new Error(`not judged: ${JSON.stringify(outcome).slice(0, 300)}`)
@@ -93,13 +103,14 @@ export async function runCase(pipeline: Pipeline, one: SabotageCase): Promise<Ca
     const after = (await one.after?.(flow, found)) ?? { found: 0, missed: [] }
     return { ...compared, name: one.name, seconds, found: compared.found + after.found, missed: [...compared.missed, ...after.missed] }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = error instanceof Error ? `${error.message}${error.cause instanceof Error ? `: ${error.cause.message}` : ''}` : String(error)
     return {
       name: one.name,
       seconds: (clock.nowMs() - startedMs) / 1000,
       found: 0,
       missed: [`the case itself failed: ${why}`],
       accused: [],
+      inconclusive: null,
     }
   } finally {
     await topics.close()

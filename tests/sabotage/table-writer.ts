@@ -26,11 +26,11 @@ export type WriterAnswer = z.infer<typeof answerShape>
 
 const SOURCE = join(import.meta.dirname, 'TableWriter.java')
 
-/** Compiles the writer against the jars of Iceberg; gives the class path that runs it. */
-export async function compileWriter(jars: string, folder: string): Promise<string> {
+/** Compiles the writer against the jars it stands on; gives the class path that runs it. */
+export async function compileWriter(jars: string, folder: string, source = SOURCE): Promise<string> {
   await mkdir(folder, { recursive: true })
   const classPath = `${jars}/*`
-  await promisify(execFile)('javac', ['-nowarn', '-d', folder, '-cp', classPath, SOURCE])
+  await promisify(execFile)('javac', ['-nowarn', '-d', folder, '-cp', classPath, source])
   return `${folder}:${classPath}`
 }
 

@@ -6,11 +6,11 @@ const LIMIT_MS = 30_000
 
 export const clock = createClock()
 
-/** Until it is so. Throws after 30 s, with `what`. */
-export async function until(what: () => string, is: () => boolean): Promise<void> {
-  const endMs = clock.nowMs() + LIMIT_MS
+/** Until it is so. Throws after 30 s, or what is given, with `what`. */
+export async function until(what: () => string, is: () => boolean, limitMs = LIMIT_MS): Promise<void> {
+  const endMs = clock.nowMs() + limitMs
   while (!is()) {
-    if (clock.nowMs() > endMs) throw new Error(`not within ${LIMIT_MS} ms: ${what()}`)
+    if (clock.nowMs() > endMs) throw new Error(`not within ${limitMs} ms: ${what()}`)
     await sleep(TURN_MS)
   }
 }

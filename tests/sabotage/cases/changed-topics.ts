@@ -24,7 +24,7 @@ async function produceIn(
 
 const ofStream = (records: readonly Outgoing[], stream: number) => records.filter((record) => record.stream === stream)
 const streamsOf = (records: readonly Outgoing[]) => [...new Set(records.map(({ stream }) => stream))]
-const isEarly = (flow: Flow, record: Outgoing) => {
+export const isEarly = (flow: Flow, record: Outgoing) => {
   const all = ofStream(flow.records, record.stream)
   return all.indexOf(record) < all.length / 2
 }

@@ -95,7 +95,7 @@ export const innocentCases: readonly SabotageCase[] = [
       ['partitioning changed', { how: 'partition', column: 'symbol' }],
     ] as const
   ).map(([name, args]) => halfway(name, (flow) => flow.pipeline.writer.do('evolve', args), { spoils: true })),
-  ...['ingestion-checker', 'storage-reconciler', 'reporter', 'generator'].map(killed),
+  ...['ingestion-checker', 'storage-reconciler', 'reporter'].map(killed),
   innocent(
     'a transaction aborted and tried again',
     async (flow) => {

@@ -25,13 +25,39 @@ const replaced =
   (records, chosen) =>
     records.flatMap((record) => (chosen.includes(record) ? change(record) : [record]))
 
-const changed = (field: keyof NormalisedTrade, of: (trade: NormalisedTrade) => Partial<NormalisedTrade>): SabotageCase => ({
+const changed = (
+  field: keyof NormalisedTrade,
+  of: (trade: NormalisedTrade) => Partial<NormalisedTrade>,
+  how: Pick<Expected, 'difference'> = {},
+): SabotageCase => ({
   ...done(
     `${field} changed in the topic`,
     { count: 5, move: replaced((record) => [{ ...record, trade: { ...record.trade, ...of(record.trade) } }]) },
-    { violation: 'corrupted', field },
+    { violation: 'corrupted', field, ...how },
   ),
   of: 'content',
+})
+
+type Note = NormalisedTrade['note']
+interface NoteChange {
+  readonly from: (note: Note) => boolean
+  readonly to: (note: Note) => Note
+}
+
+const noteChanged = (name: string, { from, to }: NoteChange, how: Required<Pick<Expected, 'difference'>>): SabotageCase => ({
+  name,
+  kind: 'defect',
+  of: 'content',
+  // An empty text is an edge value: one of several, of one field of several.
+  canaries: 480,
+  edgeValuesEvery: 1,
+  async act(flow) {
+    const canaries = flow.records.filter(({ trade }) => from(trade.note)).slice(0, 5)
+    if (canaries.length === 0) throw new Error('no canary has such a note')
+    const move = replaced((record) => [{ ...record, trade: { ...record.trade, note: to(record.trade.note) } }])
+    await flow.passFaithfully(move(flow.records, canaries))
+    return { expected: [{ violation: 'corrupted', at: 'topic', canaries, field: 'note', ...how }] }
+  },
 })
 
 const neighbours = (flow: Flow, record: Outgoing) => {
@@ -202,11 +228,26 @@ export const topicCases: readonly SabotageCase[] = [
   // Not by its last digit: what ends in a nought then may be rounded.
   changed('notional', ({ notional }) => ({ notional: notional + 10n ** BigInt(NOTIONAL_SCALE) + 1n })),
   changed('price', ({ price }) => ({ price: -price - 1n })),
-  changed('side', ({ side }) => ({ side: side === 'BUY' ? 'SELL' : 'BUY' })),
-  changed('symbol', ({ symbol }) => ({ symbol: `${symbol}X` })),
-  changed('traded_at', ({ traded_at }) => ({ traded_at: traded_at + 3_600_000_000n })),
-  changed('note', ({ note }) => ({ note: `${note ?? ''} ` })),
-  changed('attributes', ({ attributes }) => ({ attributes: { ...attributes, added: 'yes' } })),
+  changed('side', ({ side }) => ({ side: side === 'BUY' ? 'SELL' : 'BUY' }), { difference: 'enum' }),
+  changed('symbol', ({ symbol }) => ({ symbol: `${symbol}X` }), { difference: 'value' }),
+  changed('traded_at', ({ traded_at }) => ({ traded_at: traded_at + 3_600_000_000n }), { difference: 'time-zone' }),
+  changed('note', ({ note }) => ({ note: `${note ?? ''} ` }), { difference: 'value' }),
+  changed('attributes', ({ attributes }) => ({ attributes: { ...attributes, added: 'yes' } }), { difference: 'value' }),
+  noteChanged(
+    'a note that is null made an empty text in the topic',
+    { from: (note) => note === null, to: () => '' },
+    { difference: 'null-versus-empty' },
+  ),
+  noteChanged(
+    'a note that is an empty text made null in the topic',
+    { from: (note) => note === '', to: () => null },
+    { difference: 'null-versus-empty' },
+  ),
+  noteChanged(
+    'a note in another Unicode normal form in the topic',
+    { from: (note) => note === 'naïve café', to: (note) => note?.normalize('NFD') ?? null },
+    { difference: 'normal-form' },
+  ),
   {
     name: 'decimals cut in the topic',
     kind: 'defect',
@@ -218,7 +259,7 @@ export const topicCases: readonly SabotageCase[] = [
         return [{ ...record, trade: { ...record.trade, price } }]
       })
       await flow.passFaithfully(cut(flow.records, canaries))
-      return { expected: [{ violation: 'precision-lost', at: 'topic', canaries, field: 'price' }] }
+      return { expected: [{ violation: 'precision-lost', at: 'topic', canaries, field: 'price', difference: 'precision' }] }
     },
   },
   {
