@@ -15,7 +15,7 @@ import { RECORD_WRITER } from './record-writer.ts'
 import { compileWriter } from './table-writer.ts'
 
 /**
- * `npm run sabotage [-- --only part-of-a-name|defect|innocent] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
+ * `npm run sabotage [-- --only 'a part of a name|of another'] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
  * disturbs for real where nothing may be said; prints who was found, and writes DETECTION.md when all were run.
  * Ends with 1 when one was missed, or anybody wrongly accused. With `--promptness` it measures instead how soon losses are told.
  */
@@ -31,7 +31,7 @@ const { values } = parseArgs({
 const TOLD_WITHIN_MS = 2_000
 const DETECTION = join(import.meta.dirname, 'DETECTION.md')
 const note = (line: string) => process.stderr.write(`${line}\n`)
-const wanted = catalogue.filter(({ name, kind }) => name.includes(values.only) || kind === values.only)
+const wanted = catalogue.filter(({ name, kind }) => kind === values.only || values.only.split('|').some((part) => name.includes(part)))
 if (wanted.length === 0) throw new Error(`--only: expected defect, innocent or a part of a name, got "${values.only}"`)
 
 const dir = mkdtempSync(join(tmpdir(), 'assay-sabotage-'))
