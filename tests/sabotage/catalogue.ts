@@ -5,11 +5,9 @@ import { disturbedCases } from './cases/disturbed.ts'
 import { evolvedCases } from './cases/evolved.ts'
 import { innocentCases } from './cases/innocent.ts'
 import { millionCases } from './cases/million.ts'
-import { otherCases } from './cases/others.ts'
 import { partitionedCases } from './cases/partitioned.ts'
 import { tableContentCases } from './cases/table-content.ts'
 import { sharedCases } from './cases/shared.ts'
-import { javaCases } from './cases/java.ts'
 import { midRunCases } from './cases/mid-run.ts'
 import { otherCases } from './cases/others.ts'
 import { rawCases } from './cases/raw.ts'
@@ -24,7 +22,6 @@ export const catalogue: readonly SabotageCase[] = [
   ...changedTopicCases,
   ...reshapedTopicCases,
   ...rawCases,
-  ...javaCases,
   ...tableCases,
   ...tableContentCases,
   ...contractCases,
