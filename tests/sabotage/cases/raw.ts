@@ -27,6 +27,13 @@ function rewritten(record: Outgoing, change: (trade: RawTrade) => Partial<RawTra
   return { ...record, raw: { ...raw, value: encodeFramed(rawTrade, framedSchemaId(raw.value), trade) }, trade: normalise(trade) }
 }
 
+/** The same record under an id that no canary was sent by. */
+function asStranger(record: Outgoing): Outgoing {
+  const seq = record.seq + 1_000_000
+  const id = `${record.id.slice(0, -12)}${String(seq).padStart(12, '0')}`
+  return { ...rewritten(record, () => ({ trade_id: id })), seq, id }
+}
+
 /**
  * What is wrong at the first hop already, and carried on faithfully behind it. Canaries that are gone from it before they were read
  * are not told from what retention takes, and one that the generator wrote cannot be moved.
@@ -56,6 +63,26 @@ export const rawCases: readonly SabotageCase[] = [
         expected: [
           { violation: 'duplicated', at: 'raw', canaries },
           { violation: 'corrupted', at: 'raw', canaries, field: 'price' },
+        ],
+      }
+    },
+  },
+  {
+    name: 'canaries in the raw topic that were never sent',
+    kind: 'defect',
+    of: 'topic',
+    async act(flow) {
+      const strangers = flow.some(3).map(asStranger)
+      await intrude(flow, strangers)
+      await flow.passFaithfully([...flow.records, ...strangers])
+      // Their content and their trace are those of others, which is true to say as well.
+      const besides = { canaries: strangers, optional: true } as const
+      return {
+        expected: [
+          { violation: 'unexpected', at: 'raw', canaries: strangers },
+          { violation: 'header-lost', at: 'raw', ...besides },
+          { violation: 'corrupted', at: 'raw', ...besides },
+          { violation: 'corrupted', at: 'table', ...besides },
         ],
       }
     },

@@ -1,10 +1,11 @@
 import { encodeFramed, framedSchemaId, parseSchema } from '../../../compose/reference/avro.ts'
 import { Registry, schemaText } from '../../../compose/reference/registry.ts'
 import type { NormalisedTrade } from '../../../compose/reference/trade.ts'
-import { TOPIC_CONFIG } from '../../../shared/runtime/kafka.ts'
+import { connectKafka, TOPIC_CONFIG } from '../../../shared/runtime/kafka.ts'
+import { createReader } from '../../../shared/runtime/kafka-reader.ts'
 import { silent, type SabotageCase } from '../case.ts'
 import { asAdmin, type Flow, type Outgoing, type Placed, type Row } from '../flow.ts'
-import { clock } from '../wait.ts'
+import { clock, until } from '../wait.ts'
 import { isEarly } from './changed-topics.ts'
 
 type Field = Readonly<Record<string, unknown>> & { readonly name: string }
@@ -75,6 +76,52 @@ async function retained(flow: Flow, topics: readonly string[]): Promise<void> {
   }
 }
 
+/** Records that stand in a topic, read to its end. */
+async function recordsIn({ pipeline: { names, environment } }: Flow, ends: ReadonlyMap<number, number>): Promise<number> {
+  const link = connectKafka({ brokers: [environment['PIPELINE_KAFKA_BOOTSTRAP'] ?? ''], clientId: 'saboteur' })
+  let read = 0
+  const reader = createReader(link, {
+    topics: [{ topic: names.topic, positions: new Map([...ends.keys()].map((partition) => [partition, 0])) }],
+    onBatch: ({ records }) => {
+      read += records.length
+    },
+    onTrouble: () => undefined,
+  })
+  const next = () => reader.positions().get(names.topic)
+  try {
+    await until(
+      () => `${names.topic} read to its end`,
+      () => [...ends].every(([partition, end]) => (next()?.get(partition) ?? 0) >= end),
+    )
+  } finally {
+    await reader.close()
+  }
+  return read
+}
+
+const COMPACTED = { 'cleanup.policy': 'compact', 'segment.ms': '100', 'min.cleanable.dirty.ratio': '0.01' }
+
+/** Of each key the last record is left: canaries of a stream have one key, and eight streams eight of them. */
+async function compacted(flow: Flow): Promise<void> {
+  const { names } = flow.pipeline
+  const of = new Map(flow.records.map((record) => [record.stream % 4, record]))
+  await setTopic(flow, names.topic, COMPACTED)
+  await flow.pause(200)
+  // What is written last is not compacted: it goes into a segment of its own.
+  const rolling = [...of.values()].map((record) => ({ ...record, key: 'roll', value: Buffer.from('roll'), headers: {} }))
+  await flow.produce(rolling)
+  const high = await asAdmin(flow, (admin) => admin.fetchTopicOffsets(names.topic))
+  const ends = new Map(high.map((one) => [one.partition, Number(one.high)]))
+  const streams = new Set(flow.records.map(({ stream }) => stream)).size
+  const endMs = clock.nowMs() + EVIDENCE_GONE_MAX_MS
+  for (;;) {
+    const left = await recordsIn(flow, ends)
+    if (left === streams + rolling.length) return
+    if (clock.nowMs() > endMs) throw new Error(`compaction left ${left} records`)
+    await flow.pause(500)
+  }
+}
+
 /** The second topic in another shape, and topics of which the broker itself removes what was written. */
 export const reshapedTopicCases: readonly SabotageCase[] = [
   {
@@ -114,6 +161,22 @@ export const reshapedTopicCases: readonly SabotageCase[] = [
       await heardAll(flow, names.raw)
       await heardAll(flow, names.topic)
       await retained(flow, [names.raw, names.topic])
+      await flow.append(placed.slice(120))
+      await flow.sinkDone()
+      return silent
+    },
+  },
+  {
+    name: 'compaction of the topic once it was read',
+    kind: 'innocent',
+    of: 'topic',
+    spoils: true,
+    async act(flow) {
+      const placed = await flow.produce(flow.records)
+      await flow.normaliserDone()
+      await flow.append(placed.slice(0, 120))
+      await heardAll(flow, flow.pipeline.names.topic)
+      await compacted(flow)
       await flow.append(placed.slice(120))
       await flow.sinkDone()
       return silent
