@@ -28,7 +28,8 @@ function stored(transfers: readonly Buffer[], said: Partial<TableFile> = {}) {
   } as TableFile
   const { db, folder } = scratch
   const store: ObjectStore = { downloadTo, get: () => Promise.resolve(written), head: () => Promise.resolve(null), close: () => undefined }
-  const known: Partial<ReadContext> = { db, folder, fields: [], fetched: new Map(), store }
+  const schema = { schemaId: 0, fields: [] }
+  const known: Partial<ReadContext> = { db, folder, fields: [], fetched: new Map(), schema, store }
   return { context: known as ReadContext, file }
 }
 

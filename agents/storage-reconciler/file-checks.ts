@@ -2,6 +2,7 @@ import { readFile, rename, stat } from 'node:fs/promises'
 import { AssayError } from '../../shared/core/errors.ts'
 import { findChangedPage } from '../../shared/engines/page-checksums.ts'
 import { findDamage, measureColumns, type FileColumns } from '../../shared/engines/parquet-columns.ts'
+import { checkFormat } from '../../shared/engines/table-rows.ts'
 import { falseBounds } from '../../shared/iceberg/column-bounds.ts'
 import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { deletedPositions } from '../../shared/iceberg/deletion-vectors.ts'
@@ -16,10 +17,11 @@ export interface FileCheck {
 /**
  * Compares a data file with what its manifest says of it: size, records, nulls and bounds of columns; and its pages with
  * their checksums, where it has any. One that is damaged is fetched a second time before it is called so. Throws
- * OBJECT_MISSING, and what is the engine's own trouble.
+ * OBJECT_MISSING, FORMAT_UNSUPPORTED, and what is the engine's own trouble.
  */
 export async function checkFile(context: ReadContext, file: TableFile): Promise<FileCheck> {
   const { path } = await fetchFile(context, file)
+  checkFormat(file)
   const faults: MetadataFault[] = []
   const tell = (expected: string, actual: string) => faults.push({ file: file.path, expected, actual })
   const { size } = await stat(path)

@@ -60,7 +60,8 @@ const isVector = ({ file }: LocalFile) => file.format === 'puffin'
 const pathsOf = (files: readonly LocalFile[]) => files.map(({ path }) => path)
 const listSql = (paths: readonly string[]) => `[${paths.map(quoteText).join(', ')}]`
 
-function checkFormat({ content, format, path }: DataFile): void {
+/** Throws FORMAT_UNSUPPORTED for a file whose rows cannot be read here. */
+export function checkFormat({ content, format, path }: DataFile): void {
   if (format === 'parquet' || (format === 'puffin' && content === 'position-deletes')) return
   throw new AssayError('FORMAT_UNSUPPORTED', `${path}: expected a Parquet file, got format ${format}`)
 }

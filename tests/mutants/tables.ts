@@ -31,8 +31,8 @@ export const tableMutants: readonly Mutant[] = [
   ),
   files(
     'a file is what it was when it was read',
-    '(await fetchFile(context, file)).path)) !== null',
-    '(await fetchFile(context, file)).path)) === undefined',
+    '(await fetchFile(context, file)).path, only)) !== null',
+    '(await fetchFile(context, file)).path, only)) === undefined',
   ),
   files(
     'a delete file whose transfer went wrong is damaged',
@@ -97,7 +97,7 @@ export const tableMutants: readonly Mutant[] = [
     "if (named === undefined) return 'expired'",
     'if (named === undefined) throw error',
   ),
-  following('metadata that came damaged once is broken', 'if (isWhole) throw error', ''),
+  following('metadata that came damaged once is broken', 'if (found === null) throw error', ''),
   following('a broken snapshot is told at each poll', 'if (!this.#broken.has(snapshotId)) {', 'if (snapshotId !== null) {'),
   loss('a second look that failed once is the last', 'const LOOKS_FAILED_MAX = 5', 'const LOOKS_FAILED_MAX = 1'),
   loss(
