@@ -180,6 +180,7 @@ function topologyOf(
         kind: 'topic',
         topic: names.topic,
         headers: ['traceparent'],
+        key: 'symbol',
         processedBy: { group: groups.normaliser, topic: names.raw },
         expect,
         ...deadlines('topic'),

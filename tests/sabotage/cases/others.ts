@@ -101,6 +101,22 @@ export const otherCases: readonly SabotageCase[] = [
     await sink(flow, [...rowsOf(flow, [...canaries, ...others.filter((one) => !chosen.includes(one))]), ...changed])
     return [{ violation: 'corrupted', at: 'table', canaries: chosen, field: 'side' }]
   }),
+  {
+    name: 'keys changed in records of others',
+    kind: 'defect',
+    of: 'others',
+    audits: true,
+    async act(flow) {
+      const canaries = await flow.produce(flow.records)
+      const records = flow.records.slice(0, OTHERS).map(asOther)
+      const sent = await flow.produce(records.map((one, at) => (at % 36 === 11 ? { ...one, key: `${one.key}-OTHER` } : one)))
+      const others = sent.map((one) => ({ ...one, stream: streamOfPartition(one.partition), seq: one.offset }))
+      await flow.normaliserDone()
+      await sink(flow, rowsOf(flow, [...canaries, ...others]))
+      const changed = others.filter(({ key, trade }) => key !== trade.symbol)
+      return { expected: [{ violation: 'corrupted', at: 'table', canaries: changed, field: '(key)' }] }
+    },
+  },
   amongOthers('decimals cut in records of others', async (flow, { canaries, others }) => {
     const cut = others.filter((one) => cutPrice(one) !== one.trade.price).filter((_, at) => at % 30 === 7)
     const rows = rowsOf(flow, others, (one) => (cut.includes(one) ? { price: decimalToText(cutPrice(one), PRICE_SCALE) } : {}))

@@ -181,6 +181,11 @@ export const topicCases: readonly SabotageCase[] = [
     },
   },
   done(
+    'keys changed in the topic',
+    { count: 5, move: replaced((record) => [{ ...record, key: `${record.key}-OTHER` }]) },
+    { violation: 'corrupted', field: '(key)' },
+  ),
+  done(
     'headers dropped',
     { count: 5, move: replaced((record) => [{ ...record, headers: {} }]) },
     { violation: 'header-lost', field: 'traceparent' },
