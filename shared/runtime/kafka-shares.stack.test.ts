@@ -6,6 +6,7 @@ import { connectKafka } from './kafka.ts'
 import { createLog } from './log.ts'
 
 const TOPIC = 'assay.results'
+const OTHER_TOPIC = 'staging.results'
 const SLOTS = 4
 const log = createLog({ agent: 'ingestion-checker', instance: 'test', level: 'silent' })
 let broker: Broker
@@ -13,16 +14,18 @@ let broker: Broker
 beforeAll(async () => {
   broker = await startBroker()
   const admin = openAdmin(linkTo())
-  await admin.ensureTopics([{ topic: TOPIC, partitions: SLOTS, retentionMs: 3_600_000, replicationFactor: 1 }])
+  await admin.ensureTopics(
+    [TOPIC, OTHER_TOPIC].map((topic) => ({ topic, partitions: SLOTS, retentionMs: 3_600_000, replicationFactor: 1 })),
+  )
   await admin.close()
 }, 120_000)
 afterAll(() => broker.stop())
 
 const linkTo = () => connectKafka({ brokers: [broker.bootstrap], clientId: 'assay.ingestion-checker' })
 
-function member() {
+function member(topic = TOPIC) {
   const heard: { of: number; held: readonly number[] }[] = []
-  const work = shareWork({ link: linkTo(), topic: TOPIC, log, onShares: (shares) => void heard.push(shares) })
+  const work = shareWork({ link: linkTo(), topic, log, onShares: (shares) => void heard.push(shares) })
   return { close: () => work.close(), heard, held: () => heard.at(-1)?.held ?? [] }
 }
 
@@ -62,3 +65,13 @@ test('slots are dealt out among those who are there, anew when one comes, leaves
   await third.close()
   expect(await groups()).not.toContain(shareGroup(linkTo(), TOPIC))
 }, 240_000)
+
+test('who works for another results topic on the same cluster takes no slots of this one', async () => {
+  const here = member()
+  const there = member(OTHER_TOPIC)
+  await until(() => isShared([here]) && isShared([there]), 60_000)
+  const second = member()
+  await until(() => isShared([here, second]), 30_000)
+  expect(there.held()).toEqual([0, 1, 2, 3])
+  await Promise.all([here, there, second].map((one) => one.close()))
+}, 120_000)
