@@ -1,8 +1,10 @@
 import { open, readFile, rm, truncate } from 'node:fs/promises'
+import { basename } from 'node:path'
 import type { Expected, Planted, SabotageCase } from '../case.ts'
 import type { Flow, Placed } from '../flow.ts'
 import { storedAt } from '../pipeline.ts'
-import { atTable, bySlices } from './table.ts'
+import type { WriterAnswer } from '../table-writer.ts'
+import { atTable, bySlices, ids } from './table.ts'
 
 const pathOf = (flow: Flow, location: string | undefined) => storedAt(flow.pipeline.stack, location ?? '')
 
@@ -79,6 +81,41 @@ const inDoubt = (file: string | undefined, says: string): Planted => ({
   reason: new RegExp(`canaries may be in ${file ?? '?'}, which cannot be read`),
 })
 
+const NO_RUN_TO_ITS_END_MS = 30_000
+
+/** The last snapshot's own metadata is damaged before anybody reads it: nothing comes behind it that could be followed. */
+const atTheTip = (
+  name: string,
+  {
+    damage,
+    of,
+    planted,
+  }: { damage: Damage; of: (where: WriterAnswer) => string | undefined; planted: (file: string | undefined) => Planted },
+): SabotageCase =>
+  atTable(
+    name,
+    async (flow, placed) => {
+      const [first, last] = bySlices(placed, 2) as [Placed[], Placed[]]
+      await flow.append(first)
+      await flow.heard('the first snapshot', ({ evidence }) => evidence.snapshots.length >= 1)
+      const file = await flow.pipeline.whileHeld('storage-reconciler', async () => {
+        await flow.append(last)
+        const damaged = of(await flow.pipeline.writer.do('where'))
+        await damage(pathOf(flow, damaged))
+        return damaged
+      })
+      await flow.sinkDone()
+      return planted(file)
+    },
+    { spoils: true, timeoutMs: NO_RUN_TO_ITS_END_MS },
+  )
+
+/** `says` of the manifest or the list, whatever else; and that nobody knows what the snapshot did. */
+const unread = (says: string) => (file: string | undefined) => ({
+  expected: [broken(file, says)],
+  reason: /what snapshot \d+ did is not known: its metadata cannot be read/,
+})
+
 const middle = (placed: readonly Placed[]) => placed.toSorted((a, b) => Number(a.trade.price - b.trade.price))[placed.length >> 1] as Placed
 
 function littleEndian(value: bigint): Buffer {
@@ -110,5 +147,40 @@ export const tableFileCases: readonly SabotageCase[] = [
   amidst('a bit of a price flipped in the store', (hidden) => flippedIn(littleEndian(middle(hidden).trade.price), 0), {
     table: uncompressed,
     planted: (file) => ({ expected: [broken(file, 'row group 0, column price: ')] }),
+  }),
+  // It decodes to the identity of a neighbour: nobody may be called doubled for that.
+  amidst('a bit of an identity flipped in the store', (hidden) => flippedIn(Buffer.from(middle(hidden).id), middle(hidden).id.length - 1), {
+    table: uncompressed,
+    planted: (file) => inDoubt(file, 'row group 0, column trade_id: '),
+  }),
+  atTable(
+    'a file of position deletes gone in the store',
+    async (flow, placed, chosen) => {
+      await flow.append(placed)
+      const file = await flow.pipeline.whileHeld('storage-reconciler', async () => {
+        const { path } = await flow.pipeline.writer.do('delete-rows', { by: 'positions', ids: ids(chosen) })
+        await gone(pathOf(flow, path))
+        return path
+      })
+      await flow.sinkDone()
+      return [broken(file, 'the delete file the manifest refers to')]
+    },
+    { spoils: true },
+  ),
+  atTheTip('a manifest truncated in the store', {
+    damage: cutShort,
+    of: ({ manifest }) => manifest,
+    planted: unread('bytes as in its manifest list'),
+  }),
+  atTheTip('a manifest list gone in the store', {
+    damage: gone,
+    of: ({ manifestList }) => manifestList,
+    planted: unread('no such object'),
+  }),
+  // The catalog can answer nothing without it, so there is nothing to be found either: the doubt names it.
+  atTheTip('the metadata file of the table gone in the store', {
+    damage: gone,
+    of: ({ metadata }) => metadata,
+    planted: (file) => ({ expected: [], verdict: 'inconclusive', reason: new RegExp(basename(file ?? 'no metadata was named')) }),
   }),
 ]

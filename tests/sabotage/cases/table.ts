@@ -103,6 +103,13 @@ export const tableCases: readonly SabotageCase[] = [
     await flow.sinkDone()
     return [doubled(chosen)]
   }),
+  atTable('two sinks whose source offsets overlap', async (flow, placed) => {
+    const [first, second, both, last] = bySlices(placed, 4) as [Placed[], Placed[], Placed[], Placed[]]
+    await flow.append([...first, ...second, ...both])
+    await flow.append([...both, ...last])
+    await flow.sinkDone()
+    return [doubled(both)]
+  }),
   atTable('a commit beyond its time', async (flow, placed) => {
     // The last of each partition: behind any other, rows that came would prove it lost first.
     const chosen = bySlices(placed, 5)[4] as Placed[]
