@@ -11,7 +11,11 @@ export const turnMutants: readonly Mutant[] = [
     'plan.exclusive ? all : noneBefore())\n    const',
   ),
   admission('a window that nobody ran holds others back', 'if (isMissed(run)) continue\n', ''),
-  admission('who had to wait is given up from its acceptance on', '? Infinity : admittedMs + plan', '? Infinity : run.accepted.atMs + plan'),
+  admission(
+    'who had to wait is given up from its acceptance on',
+    '? Infinity : admittedMs + plan',
+    '? Infinity : run.accepted.atMs + plan',
+  ),
   admission('of two at the same time the later id is first', 'left.runId < right.runId ? -1 : 1', 'left.runId < right.runId ? 1 : -1'),
   shares('a thing to be done is the slot of its number', 'held.has(item % of)', 'held.has(item)'),
   shares('who holds one slot holds all', 'held.size === of', 'held.size > 0'),
