@@ -8,6 +8,7 @@ import { millionCases } from './cases/million.ts'
 import { partitionedCases } from './cases/partitioned.ts'
 import { tableContentCases } from './cases/table-content.ts'
 import { sharedCases } from './cases/shared.ts'
+import { javaCases } from './cases/java.ts'
 import { midRunCases } from './cases/mid-run.ts'
 import { otherCases } from './cases/others.ts'
 import { rawCases } from './cases/raw.ts'
@@ -22,6 +23,7 @@ export const catalogue: readonly SabotageCase[] = [
   ...changedTopicCases,
   ...reshapedTopicCases,
   ...rawCases,
+  ...javaCases,
   ...tableCases,
   ...tableContentCases,
   ...contractCases,
