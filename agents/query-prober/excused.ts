@@ -33,8 +33,10 @@ export function accusedHere(works: RunWorks, { run, hop }: At): { accused: Canar
   for (const violation of standingViolations(evidenceOf(works, run.runId))) {
     if (violation.hop !== hop.name) continue
     const { stream, standing, atMs } = violation
-    const isAgain = violation.violation === 'stale' && isExcused(works, { run, hop }, { stream, ranges: standing.ranges, atMs })
-    for (const set of isAgain ? [excused] : [accused]) set.addAll([{ stream, ranges: standing.ranges }])
+    const { ranges } = standing
+    const isAgain = violation.violation === 'stale' && isExcused(works, { run, hop }, { stream, ranges, atMs })
+    const set = isAgain ? excused : accused
+    set.addAll([{ stream, ranges }])
   }
   return { accused, excused }
 }

@@ -92,7 +92,7 @@ function judgeUnrelated(works: RunWorks, answered: Answered, { named, needed }: 
   const told = evidenceOf(works, run.runId).snapshots.filter((snapshot) => snapshot.hop === hop.table)
   const isTold = told.some(({ snapshotId }) => snapshotId === named)
   // The catalog has it: what the table stands on, the reconciler will tell.
-  if (!isTold && work.lineage.has(named) && !haveEnded(run, 'reconcile-table')) return waitFor(answered, [])
+  if (!isTold && work.lineage.get(named) !== undefined && !haveEnded(run, 'reconcile-table')) return waitFor(answered, [])
   const newest = told.at(-1)?.snapshotId ?? ''
   const isSetBack = work.lineage.relate(newest, named) === 'holds' && work.lineage.relate(newest, needed) !== 'holds'
   return isSetBack ? close(works, answered, 'left-out') : judgeWrong(works, answered, 'snapshot')
@@ -173,8 +173,7 @@ function isStillClean(works: RunWorks, { run, hop }: Pick<HopContext, 'run' | 'h
 function foldFailure(works: RunWorks, answered: Answered): ProberEffect[] {
   const { run, work, hop, open, answer } = answered
   hop.failingSinceMs ??= answer.atMs
-  const mayRecoverUntilMs = recoveringUntilMs(works, run)
-  if (mayRecoverUntilMs >= works.base.nowMs) open.failuresWhileHealthy = 0
+  if (recoveringUntilMs(works, run) >= works.base.nowMs) open.failuresWhileHealthy = 0
   else if (open.lastFailedMs !== null && hop.lastGoodMs > open.lastFailedMs) open.failuresWhileHealthy++
   open.lastFailedMs = answer.atMs
   if (open.failuresWhileHealthy >= FAILURES_MAX) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { deleteRows, rollBack, rollBackAndForward } from '../../shared/sim/disturbances.ts'
+import type { SimPipeline } from '../../shared/sim/pipeline.ts'
 import type { SimRow } from '../../shared/sim/table.ts'
 import { mustBeFound, seeds } from './planted.ts'
 import { hopNames } from './topology.ts'
@@ -11,7 +12,22 @@ const killed = [undefined, 'storage-reconciler'] as const
 const lostOf = (rows: readonly SimRow[]) => [...new Set(rows.map(({ stream, seq }) => `lost ${hopNames.table} ${stream}/${seq}`))].sort()
 
 describe('a table that changes while a run is under way', () => {
-  test.each(killed)('has lost what the snapshots brought that it was set back from, and nothing else (killed: %s)', (crash) => {
+  test.each(
+    killed.flatMap((crash) => [
+      {
+        what: 'what the snapshots brought that it was set back from',
+        lose: (pipeline: SimPipeline, seed: number) => rollBack(pipeline, 1 + (seed % 3)),
+        runsOf: 5,
+        crash,
+      },
+      {
+        what: 'the rows that a later snapshot deletes',
+        lose: (pipeline: SimPipeline, seed: number) => deleteRows(pipeline, 2 + (seed % 9)),
+        runsOf: 2,
+        crash,
+      },
+    ]),
+  )('has lost $what, and nothing else (killed: $crash)', ({ lose, runsOf, crash }) => {
     let lostRuns = 0
     for (const seed of some) {
       let lost: readonly SimRow[] = []
@@ -20,14 +36,14 @@ describe('a table that changes while a run is under way', () => {
         defect: 'none',
         crash,
         disturb: (pipeline) => {
-          lost = rollBack(pipeline, 1 + (seed % 3))
+          lost = lose(pipeline, seed)
         },
       })
       const expected = lostOf(lost)
       if (expected.length > 0) lostRuns++
       expect({ seed, found, verdict: verdict.verdict }).toEqual({ seed, found: expected, verdict: expected.length > 0 ? 'fail' : 'pass' })
     }
-    expect(lostRuns).toBeGreaterThan(some.length / 5)
+    expect(lostRuns).toBeGreaterThan(some.length / runsOf)
   })
 
   test.each(killed)('has lost nothing once it is set forward again (killed: %s)', (crash) => {
@@ -45,25 +61,6 @@ describe('a table that changes while a run is under way', () => {
       expect({ seed, found, verdict: verdict.verdict }).toEqual({ seed, found: [], verdict: 'pass' })
     }
     expect(setBack).toBeGreaterThan(some.length / 6)
-  })
-
-  test.each(killed)('has lost the rows that a later snapshot deletes, and no others (killed: %s)', (crash) => {
-    let lostRuns = 0
-    for (const seed of some) {
-      let lost: readonly SimRow[] = []
-      const { verdict, found } = simulate({
-        seed,
-        defect: 'none',
-        crash,
-        disturb: (pipeline) => {
-          lost = deleteRows(pipeline, 2 + (seed % 9))
-        },
-      })
-      const expected = lostOf(lost)
-      if (expected.length > 0) lostRuns++
-      expect({ seed, found, verdict: verdict.verdict }).toEqual({ seed, found: expected, verdict: expected.length > 0 ? 'fail' : 'pass' })
-    }
-    expect(lostRuns).toBeGreaterThan(some.length / 2)
   })
 
   test.each(killed)('has lost nobody who may be in a file that cannot be read: the file is told (killed: %s)', (crash) => {

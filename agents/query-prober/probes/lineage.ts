@@ -19,10 +19,6 @@ export class Lineage {
     return this.#snapshots.get(snapshotId)
   }
 
-  has(snapshotId: string): boolean {
-    return this.#snapshots.has(snapshotId)
-  }
-
   /** `older`: `named` is an ancestor of `needed`, whether or not it was told itself. */
   relate(named: string, needed: string): Relation {
     if (this.#descends(named, needed)) return 'holds'
