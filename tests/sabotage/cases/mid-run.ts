@@ -1,10 +1,12 @@
 import { silent, type SabotageCase } from '../case.ts'
 import type { Flow } from '../flow.ts'
+import { PATIENT_MS } from '../pipeline.ts'
 import { startRelay } from '../relay.ts'
 import { until } from '../wait.ts'
+import { paused, restarted } from './disturbed.ts'
 
-/** 15 s of them. */
-const CANARIES = 450
+/** 12 s of them. */
+const CANARIES = 360
 const PASSED_BEFORE = 60
 const TIMEOUT_MS = 90_000
 
@@ -38,7 +40,18 @@ const midRun = (name: string, disturb: (flow: Flow) => Promise<unknown>, options
 
 const killed = (agent: string, name: string) => midRun(name, (flow) => flow.pipeline.killAndRestart(agent))
 
+/** A broker that is away delays all that is sent meanwhile: its pipeline promises no more than it can keep. */
+const patient = { alone: true, deliverWithinMs: PATIENT_MS } as const
+
 export const midRunCases: readonly SabotageCase[] = [
+  midRun('a faithful pipeline while canaries are produced', () => Promise.resolve(), { of: 'table' }),
   killed('generator', 'the generator killed and started again'),
-  killed('ingestion-checker', 'the ingestion-checker killed and started again while canaries are produced'),
+  ...['ingestion-checker', 'storage-reconciler', 'reporter'].map((agent) =>
+    killed(agent, `the ${agent} killed and started again while canaries are produced`),
+  ),
+  midRun('the registry paused while canaries are produced', paused('registry'), { alone: true }),
+  midRun('the catalog paused while canaries are produced', paused('catalog'), { of: 'table', alone: true }),
+  midRun('the object store paused while canaries are produced', paused('s3'), { of: 'table', alone: true }),
+  midRun('the broker paused while canaries are produced', paused('kafka'), patient),
+  midRun('the broker restarted while canaries are produced', restarted('kafka'), patient),
 ]

@@ -182,4 +182,23 @@ export const reshapedTopicCases: readonly SabotageCase[] = [
       return silent
     },
   },
+  {
+    name: 'compaction of the topic before it was read',
+    kind: 'innocent',
+    of: 'topic',
+    spoils: true,
+    timeoutMs: 90_000,
+    async act(flow) {
+      const { names, stack, agents } = flow.pipeline
+      const checker = `ingestion-checker.${names.topic}`
+      await heardAll(flow, names.raw)
+      await stack.stopProcess(checker, 'SIGKILL')
+      const placed = await flow.produce(flow.records)
+      await flow.normaliserDone()
+      await flow.sinkFaithfully(placed)
+      await compacted(flow)
+      await agents.startAgent(checker)
+      return { expected: [], verdict: 'inconclusive', reason: /the topic is compacted, and .* what stood there cannot be told/ }
+    },
+  },
 ]
