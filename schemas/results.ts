@@ -4,6 +4,7 @@ import { auditDue } from './results/audit-due.ts'
 import { auditRecords } from './results/audit-records.ts'
 import { auditReopened } from './results/audit-reopened.ts'
 import { auditScoped } from './results/audit-scoped.ts'
+import { auditTimes } from './results/audit-times.ts'
 import { auditWindow } from './results/audit-window.ts'
 import { canariesIntended } from './results/canaries-intended.ts'
 import { canariesProduced } from './results/canaries-produced.ts'
@@ -52,6 +53,7 @@ export const resultMessages = [
   logTold,
   runFailing,
   auditReopened,
+  auditTimes,
 ] as const
 export const resultMessage = z.discriminatedUnion('kind', resultMessages)
 export type ResultMessage = z.infer<typeof resultMessage>

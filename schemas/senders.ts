@@ -32,6 +32,7 @@ export const resultSenders: Readonly<Record<ResultKind, readonly AgentName[]>> =
   'audit-window': ['ingestion-checker', 'storage-reconciler'],
   'audit-records': ['ingestion-checker', 'storage-reconciler'],
   'audit-reopened': ['storage-reconciler'],
+  'audit-times': ['ingestion-checker', 'storage-reconciler'],
   'part-ended': ['ingestion-checker'],
   'log-told': watchers,
 }

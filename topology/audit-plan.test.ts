@@ -23,6 +23,16 @@ test('an audit has both sides, and windows of a hundred thousand offsets unless 
   expect(problemsOf(tables, { ...topics, windowOffsets: 2_000_000 })).toHaveLength(1)
 })
 
+test.each([
+  ['a second', 1_000, true],
+  ['a day', 86_400_000, true],
+  ['less than a second', 500, false],
+  ['no whole number of seconds', 1_500, false],
+  ['more than a day', 86_401_000, false],
+])('windows of event time are whole seconds up to a day: %s', (...[, windowMs, isPlan]) => {
+  expect(problemsOf(tables, { ...topics, windowMs }).length === 0).toBe(isPlan)
+})
+
 test('the table begins before the topic, and nobody deletes rows while they are audited', () => {
   expect(problemsOf(tables, { ...topics, needsStarted: [] })[0]).toContain('must have audit-tables in needsStarted')
   const cleanUp = { stage: 'clean-up', task: 'clean-up', always: true }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { loadPlan, loadTopology, problemText, type Loaded } from './load.ts'
 import { agentOfTask, circleOf } from './plan.ts'
-import { hopName } from './topology.ts'
+import { hopName, sinkTopic, type TableHop } from './topology.ts'
 
 const folder = import.meta.dirname
 const read = (file: string) => readFileSync(join(folder, file), 'utf8')
@@ -167,6 +167,31 @@ test.each([
   expect(problemsOf(loadTopology('t.yaml', reference.replace(hop, `${hop}\n${second}`), environment))).toEqual([
     expect.stringMatching(problem),
   ])
+})
+
+describe('a table that is counted by event time', () => {
+  const offsets = / {4}sourceOffsets: .*\n/
+  const sink = / {4}sinkGroup: .*\n/
+  const counted = reference.replace(
+    '    cleanUp: duckdb\n',
+    '    audit: { eventTime: { topic: market.trades, field: traded_at, column: traded_at } }\n',
+  )
+  const tableOf = (text: string) =>
+    valueOf(loadTopology('t.yaml', text, environment)).hops.find((hop): hop is TableHop => hop.kind === 'table') as TableHop
+
+  test('stores no offsets, and its sink reads the topic that it is counted in', () => {
+    expect(sinkTopic(tableOf(counted.replace(offsets, '')))).toBe('market.trades')
+    expect(sinkTopic(tableOf(reference))).toBe('market.trades')
+    expect(sinkTopic(tableOf(reference.replace(offsets, '')))).toBeNull()
+  })
+
+  test.each([
+    ['offsets as well', counted, /hops\.2: expected table:market\.trades with sourceOffsets or with audit\.eventTime, got both/],
+    ['no group of its sink', counted.replace(offsets, '').replace(sink, ''), /hops\.2: expected table:market\.trades with sinkGroup: /],
+    ['no column', counted.replace(offsets, '').replace(', column: traded_at', ''), /hops\.2\.audit\.eventTime\.column: /],
+  ])('is refused with %s', (...[, text, problem]) => {
+    expect(problemsOf(loadTopology('t.yaml', text, environment))).toEqual([expect.stringMatching(problem)])
+  })
 })
 
 test('a value of a parameter is a value: it cannot bring structure of its own', () => {

@@ -45,6 +45,13 @@ export const stageSchema = z.discriminatedUnion('task', [
       task: z.literal('audit-topics'),
       ...stageCommon,
       windowOffsets: z.int().min(100).max(1_000_000).default(100_000).describe('At most so many offsets of a partition are one window.'),
+      windowMs: z
+        .int()
+        .min(1_000)
+        .max(86_400_000)
+        .multipleOf(1_000)
+        .default(10_000)
+        .describe('Of tables without stored offsets: windows of event time are so long.'),
     })
     .describe('ingestion-checker: fingerprints of all records, canaries or not, of the topics that tables are written from.'),
   z

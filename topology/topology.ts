@@ -147,6 +147,12 @@ export const tableHop = z.strictObject({
         .boolean()
         .default(true)
         .describe('Whether differing values of records of others may stand in facts and reports; else a hash.'),
+      eventTime: z
+        .strictObject({ topic: z.string().min(1), field: fieldName, column: fieldName })
+        .optional()
+        .describe(
+          'Of a table without `sourceOffsets`: the topic it is written from, the field of its records that holds their event time, and the column for it. Records and rows are then counted by windows of event time: fewer rows are a loss. For a table to which each record brings a row of its own, and from which nobody deletes.',
+        ),
     })
     .optional()
     .describe('How all traffic, not canaries alone, is compared with the table by a plan that audits.'),
@@ -156,6 +162,10 @@ export const tableHop = z.strictObject({
   ...deadlines,
 })
 export type TableHop = z.infer<typeof tableHop>
+
+/** The topic that a table is written from, where the topology says so: what the offsets of its sink's group are of. */
+export const sinkTopic = ({ sourceOffsets, audit }: Pick<TableHop, 'sourceOffsets' | 'audit'>): string | null =>
+  sourceOffsets?.topic ?? audit?.eventTime?.topic ?? null
 
 export const apiHop = z.strictObject({
   kind: z.literal('api'),
@@ -223,6 +233,10 @@ export const topologySchema = z
         )
       if (hop.kind === 'topic' && index === 0 && hop.processedBy !== null)
         problem(`canaries are written to the first hop, expected ${hopName(hop)} without processedBy`)
+      if (hop.kind === 'table' && hop.sourceOffsets !== null && hop.audit?.eventTime !== undefined)
+        problem(`expected ${hopName(hop)} with sourceOffsets or with audit.eventTime, got both: stored offsets say more`)
+      if (hop.kind === 'table' && hop.sinkGroup === null && hop.audit?.eventTime !== undefined)
+        problem(`expected ${hopName(hop)} with sinkGroup: what its sink has committed proves that no more rows are to come`)
       if (hop.kind !== 'source') continue
       if (index > 0) problem('a source can only be the first hop')
       if (nats === undefined) problem('a source needs connections.nats')

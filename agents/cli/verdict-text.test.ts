@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { TIME_STREAM } from '../../shared/core/audit-findings.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { cleanFacts, SAMPLE_RUN_ID, sourceOf, violation } from '../reporter/reports/sample-run.ts'
 import { doubted, verdictDifferences, verdictLines, violationLine } from './verdict-text.ts'
@@ -30,6 +31,18 @@ describe('verdict as text', () => {
     if (violationOf === undefined) expect.fail('no violation stands')
     expect(violationLine(violationOf)).toBe(
       `lost at topic:market.trades  stream 1 seq 41  partition 3 offset 812  expected once, found nowhere  trace ${lost.traceId}`,
+    )
+  })
+
+  it.each([
+    ['a window of event time by when it begins', TIME_STREAM, 120, 'event time from 1970-01-01 00:02:00 UTC, of all records'],
+    ['a record that is no canary by its place', -4, 812, 'partition 3 offset 812, of all records'],
+  ])('names %s', (...[, stream, place, shown]) => {
+    const fact = violation({ violation: 'lost', hop: 'table:market.trades', stream, ranges: [place, place], snapshotId: '7' })
+    const [violationOf] = standingViolations(sourceOf([...cleanFacts(), fact]).evidence)
+    if (violationOf === undefined) expect.fail('no violation stands')
+    expect(violationLine(violationOf)).toBe(
+      `lost at table:market.trades  ${shown}  snapshot 7  expected once, found nowhere  trace ${fact.traceId}`,
     )
   })
 })

@@ -1,6 +1,6 @@
 import type { Verdict } from '../../schemas/parts.ts'
 import type { HopSummary } from '../../schemas/results/run-judged.ts'
-import { isAudited, partitionOfStream } from '../../shared/core/audit-findings.ts'
+import { auditedPlace, isAudited, isTimed } from '../../shared/core/audit-findings.ts'
 import type { Violation } from '../../shared/core/evidence.ts'
 import type { Judgement } from '../../shared/core/judge.ts'
 import { countText, msText, tableLines } from './figures.ts'
@@ -70,7 +70,9 @@ export function violationLine(violation: Violation): string {
   const what = field === null ? '' : ` ${field}`
   return [
     `${kind}${what} at ${hop}`,
-    isAudited(violation) ? `partition ${partitionOfStream(stream)} offset ${seqs}, of all records` : `stream ${stream} seq ${seqs}`,
+    isAudited(violation)
+      ? `${isTimed(violation) ? auditedPlace(stream, ranges[0] as number) : auditedPlace(stream, seqs)}, of all records`
+      : `stream ${stream} seq ${seqs}`,
     ...place,
     `expected ${expected}, found ${actual}`,
     `trace ${traceId}`,

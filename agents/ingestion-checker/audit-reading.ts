@@ -24,10 +24,10 @@ export interface TopicAuditPorts {
   readonly codecOf: (schemaId: number) => Promise<RecordReader>
 }
 
-type Effect<Type extends AuditEffect['type']> = Extract<AuditEffect, { type: Type }>
+export type Effect<Type extends AuditEffect['type']> = Extract<AuditEffect, { type: Type }>
 
 /** The time for one look; what takes longer is asked for again. */
-const READ_TIMEOUT_MS = 120_000
+export const READ_TIMEOUT_MS = 120_000
 
 /** Fingerprints of wanted intervals of a topic, from a fresh consumer. Memory grows with the parts. Throws AssayError. */
 export async function readTopicPrints(
@@ -125,11 +125,11 @@ export async function readTopicRecords(
 
 type Bounds = ReadonlyMap<number, { readonly low: number; readonly high: number }>
 
-const boundsOf = async ({ admin }: TopicAuditPorts, topic: string): Promise<Bounds> =>
+export const boundsOf = async ({ admin }: TopicAuditPorts, topic: string): Promise<Bounds> =>
   new Map((await admin.topicOffsets(topic)).map((one) => [one.partition, one]))
 
 /** Why an interval cannot be read any more; null when it can. */
-function goneReason(bounds: Bounds, topic: string, { partition, offsetFirst, offsetLast }: OffsetRange): string | null {
+export function goneReason(bounds: Bounds, topic: string, { partition, offsetFirst, offsetLast }: OffsetRange): string | null {
   const there = bounds.get(partition)
   if (there === undefined) return `topic ${topic} has no partition ${partition}`
   if (offsetFirst < there.low) return `what is below offset ${there.low} was removed from topic ${topic}`
@@ -157,7 +157,7 @@ function spansOf(ranges: readonly OffsetRange[]): OffsetRange[] {
  * Before anything is counted: what is asked for may fail, and the batch then comes again. A schema that nobody knows, or that is
  * no record, has no codec: it must not hold up what stands beside its records.
  */
-async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadRecord[]): Promise<Map<number, RecordReader>> {
+export async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadRecord[]): Promise<Map<number, RecordReader>> {
   const ids = new Set(records.flatMap(({ value }) => framedSchemaId(value) ?? []))
   const codecs = new Map<number, RecordReader>()
   const ask = async (id: number) => {
@@ -171,7 +171,7 @@ async function codecsOf({ codecOf }: TopicAuditPorts, records: readonly ReadReco
   return codecs
 }
 
-function decoded(codec: RecordReader, value: Buffer): CanaryRecord | null {
+export function decoded(codec: RecordReader, value: Buffer): CanaryRecord | null {
   try {
     return codec.decode(value)
   } catch {
@@ -203,13 +203,13 @@ function fieldsOf({
   })
 }
 
-function typesOf(known: Map<RecordReader, ReadonlyMap<string, FieldType>>, codec: RecordReader): ReadonlyMap<string, FieldType> {
+export function typesOf(known: Map<RecordReader, ReadonlyMap<string, FieldType>>, codec: RecordReader): ReadonlyMap<string, FieldType> {
   let types = known.get(codec)
   if (types === undefined) known.set(codec, (types = new Map(codec.fields.map(({ name, type }) => [name, type]))))
   return types
 }
 
-function whoseCanary(
+export function whoseCanary(
   record: CanaryRecord | null,
   { resolved, runId }: Pick<Effect<'audit-records'>, 'resolved' | 'runId'>,
 ): Pick<AuditedRecord, 'stream' | 'seq' | 'isForeign'> {

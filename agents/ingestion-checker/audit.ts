@@ -1,6 +1,6 @@
 import type { Position } from '../../schemas/parts.ts'
 import type { AuditColumn } from '../../schemas/results/audit-scoped.ts'
-import { cutWindows, emptyAudit, nextDue, WINDOWS_MAX, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
+import { cutWindows, emptyAudit, nextDue, WINDOWS_MAX, type SidePrints, type SideRecords, type SideTimes } from '../../shared/core/audit.ts'
 import { auditState, type AuditState, type WantedPrints, type WantedRecord } from '../../shared/core/audit-state.ts'
 import {
   auditedHops,
@@ -9,6 +9,8 @@ import {
   RECORDS_A_LOOK,
   sayPrints,
   sayRecords,
+  sayTimes,
+  timedHops,
   WINDOWS_A_LOOK,
   type AuditHopWork,
 } from '../../shared/core/audit-work.ts'
@@ -26,6 +28,7 @@ export type AuditEvent =
   | { readonly type: 'audit-ends-seen'; readonly runId: string; readonly hop: string; readonly ends: Offsets; readonly isLast: boolean }
   | { readonly type: 'audit-prints-read'; readonly runId: string; readonly hop: string; readonly prints: readonly SidePrints[] }
   | { readonly type: 'audit-records-read'; readonly runId: string; readonly hop: string; readonly records: readonly SideRecords[] }
+  | { readonly type: 'audit-times-read'; readonly runId: string; readonly hop: string; readonly times: SideTimes }
   | { readonly type: 'audit-trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
 
 interface AuditOf {
@@ -46,6 +49,14 @@ export type AuditEffect =
       readonly resolved: ResolvedRun
     } & AuditOf)
   | ({ readonly type: 'audit-records'; readonly wanted: readonly WantedRecord[]; readonly resolved: ResolvedRun } & AuditOf)
+  /** All records from `begun` to the end that the topic has by then, by windows of the event time in `field`. */
+  | ({
+      readonly type: 'audit-times'
+      readonly begun: Offsets
+      readonly windowMs: number
+      readonly field: string
+      readonly resolved: ResolvedRun
+    } & AuditOf)
 
 export interface TopicAudit {
   readonly runId: string
@@ -70,7 +81,10 @@ export function beginAudit({ works, audits }: Auditing, { run, stage }: DueStage
   const known = audits.get(run.runId)
   if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
   audits.set(run.runId, { ...newAudit(run.runId, stage.stage), baselineAskedMs: nowMs })
-  const of = auditedHops(run).map(({ name, hop }) => ({ hop: name, topic: hop.sourceOffsets.topic }))
+  const of = [
+    ...auditedHops(run).map(({ name, hop }) => ({ hop: name, topic: hop.sourceOffsets.topic })),
+    ...timedHops(run).map(({ name, eventTime }) => ({ hop: name, topic: eventTime.topic })),
+  ]
   return [{ type: 'audit-baseline', runId: run.runId, of }]
 }
 
@@ -83,17 +97,55 @@ export function carryOnAudit(state: Auditing, { run, stage }: DueStage): Effects
   const stop = stopReason(works, run, stage)
   if (stop !== null) return endAudit(state, { run, stage }, stop)
   const effects: Effects = []
+  effects.push(...countByTime(state, { run, stage }, audit))
   for (const { name, hop } of auditedHops(run)) {
     const told = evidenceOf(works, run.runId).audits.get(name) ?? emptyAudit()
     const now = auditState(told)
-    const work = audit.hops.get(name) ?? { ...newHopWork(), endsAskedMs: -Infinity }
-    audit.hops.set(name, work)
+    const work = workOf(audit, name)
     const at = { runId: run.runId, hop: name, topic: hop.sourceOffsets.topic }
     if (!told.isClosed) effects.push(...askForEnds(works, { run, work, at }))
     if (told.scope !== null) effects.push(...look(works, { run, work, at, now, columns: told.scope.columns }))
   }
   return isTableSideOver(run) ? [...effects, ...endAudit(state, { run, stage }, { outcome: 'ok' })] : effects
 }
+
+function workOf(audit: TopicAudit, hop: string): AtHop['work'] {
+  const work = audit.hops.get(hop) ?? { ...newHopWork(), endsAskedMs: -Infinity }
+  audit.hops.set(hop, work)
+  return work
+}
+
+/** Once all that the run writes is in the topic: records of one event time lie at any offset. */
+function countByTime({ works }: Auditing, { run, stage }: DueStage, audit: TopicAudit): Effects {
+  if (stage.task !== 'audit-topics' || !isAllWritten(run)) return []
+  return timedHops(run).flatMap(({ name, eventTime: { topic, field } }): Effects => {
+    const work = workOf(audit, name)
+    const isTold = evidenceOf(works, run.runId).audits.get(name)?.times.topic != null
+    if (isTold || work.isLooking || works.base.nowMs < work.nextLookMs) return []
+    work.isLooking = true
+    const { windowMs } = stage
+    return [
+      {
+        type: 'audit-times',
+        runId: run.runId,
+        hop: name,
+        topic,
+        begun: begunAt(run, audit, name),
+        windowMs,
+        field,
+        resolved: run.resolved,
+      },
+    ]
+  })
+}
+
+/** Where each partition of the topic ended when the audit began. */
+const begunAt = (run: RunState, { stage }: TopicAudit, hop: string): Map<number, number> =>
+  new Map(
+    (run.stages.get(stage)?.started?.positions ?? []).flatMap((position) =>
+      position.hop === hop ? [[position.partition, position.offset] as const] : [],
+    ),
+  )
 
 /** Nobody will compare any more. Windows that are all the same may be opened anew. */
 const isTableSideOver = (run: RunState) =>
@@ -149,6 +201,9 @@ export function onAuditEvent({ works, audits }: Auditing, event: AuditEvent): Ef
     case 'audit-records-read':
       looked(work, works.base.nowMs)
       return sayRecords(works, at, event.records)
+    case 'audit-times-read':
+      looked(work, works.base.nowMs)
+      return sayTimes(works, at, event.times)
     case 'audit-trouble':
       work.isLooking = false
       work.trouble = event.reason
@@ -170,14 +225,13 @@ function sayDue(
   { run, audit }: { run: RunState; audit: TopicAudit },
   { hop, ends, isLast }: Extract<AuditEvent, { type: 'audit-ends-seen' }>,
 ): Effects {
-  const started = run.stages.get(audit.stage)?.started
   const stage = run.resolved.plan.stages.find((one) => one.stage === audit.stage)
   const table = auditedHops(run).find(({ name }) => name === hop)
   const told = evidenceOf(works, run.runId).audits.get(hop)
-  if (started == null || stage?.task !== 'audit-topics' || table === undefined || told?.isClosed === true) return []
-  const begun = new Map(started.positions.filter((position) => position.hop === hop).map(({ partition, offset }) => [partition, offset]))
+  if (run.stages.get(audit.stage)?.started == null || stage?.task !== 'audit-topics' || table === undefined || told?.isClosed === true)
+    return []
   const { windowOffsets } = stage
-  const all = cutWindows(nextDue(told, begun), ends, { windowOffsets, isLast })
+  const all = cutWindows(nextDue(told, begunAt(run, audit, hop)), ends, { windowOffsets, isLast })
   const windows = all.slice(0, WINDOWS_MAX - (told?.due.size ?? 0))
   if (windows.length === 0 && !isLast) return []
   const fact = say(works, { kind: 'audit-due', ...headOf(works, run.runId), hop, topic: table.hop.sourceOffsets.topic, windows, isLast })

@@ -93,6 +93,7 @@ export class CheckerShell implements Shell<CheckerEvent, CheckerEffect, CheckerS
       case 'audit-ends':
       case 'audit-prints':
       case 'audit-records':
+      case 'audit-times':
         void this.#auditor.perform(effect, send)
         return
       case 'publish':

@@ -1,4 +1,5 @@
 import { intendedAtMs } from '../../shared/core/canary.ts'
+import { latencyAtLeastMs } from '../../shared/core/clocks.ts'
 import { hopEvidence } from '../../shared/core/evidence.ts'
 import { isMirror } from '../../shared/core/mirror.ts'
 import { termsAt, termsOf } from '../../shared/core/rules.ts'
@@ -22,6 +23,7 @@ export function sightContext(works: RunWorks, { run, topic }: Omit<TopicContext,
     // The intent says how far the clock had moved.
     intendedAtMs: (stream, seq) => (clock !== null && evidence.intended.has(stream, seq) ? intendedAtMs(clock, stream, seq) : null),
     untimed: topic.untimed,
+    latencyAtLeastMs: (timed) => latencyAtLeastMs(works.base, timed),
   }
 }
 

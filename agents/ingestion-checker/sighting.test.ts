@@ -27,6 +27,7 @@ function contextOf(): SightContext {
     deliverWithinMs: 500,
     intendedAtMs: (_stream, seq) => seq * 1_000,
     untimed: [],
+    latencyAtLeastMs: ({ atMs, dueMs }) => atMs - dueMs,
   }
 }
 const record = (seq: number, offset: number, said: Partial<SightedRecord> = {}): SightedRecord => ({
@@ -129,4 +130,10 @@ describe('reading a batch', () => {
     foldBatch(context, batch([record(8, 12)]))
     expect(sightingOf(RAW, context.pending).covered).toEqual([{ partition: 0, offsetFirst: 10, offsetLast: 19 }])
   })
+})
+
+test('what was late by the clock of its writer alone is not late, and its latency is told as it says', () => {
+  const context = { ...contextOf(), latencyAtLeastMs: () => 400 }
+  expect(foldBatch(context, batch([record(8, 10, { appendedAtMs: 8_900 })]))).toEqual([])
+  expect(sightingOf(RAW, context.pending)).toMatchObject({ late: [], latency: { count: 1, maxMs: 900 } })
 })

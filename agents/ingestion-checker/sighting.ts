@@ -3,6 +3,7 @@ import type { Fact } from '../../schemas/results.ts'
 import type { ValueDifference, ViolationKind } from '../../schemas/parts.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
 import { raiseLast, segmentOf, type HopEvidence } from '../../shared/core/evidence.ts'
+import type { Timed } from '../../shared/core/clocks.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
 
 /** One canary as the shell read and compared it. */
@@ -112,6 +113,8 @@ export interface SightContext {
   /** Null while that is not known. */
   readonly intendedAtMs: (stream: number, seq: number) => number | null
   readonly untimed: Untimed[]
+  /** What a latency is at least, whatever the clocks. */
+  readonly latencyAtLeastMs: (timed: Timed) => number
   /** Whether latencies of the stream are the pipeline's; left out: all are. */
   readonly isTimed?: (stream: number) => boolean
 }
@@ -149,7 +152,7 @@ function cover({ covered }: Pending, range: OffsetRange): void {
 }
 
 /** The newest canary of what was appended together, where it is older than may be. */
-function staleness({ pending, freshness, intendedAtMs }: SightContext, batch: ReadBatch, position: number): Suspicion[] {
+function staleness({ pending, freshness, intendedAtMs, latencyAtLeastMs }: SightContext, batch: ReadBatch, position: number): Suspicion[] {
   if (freshness == null) return []
   const read = batch.records.filter(({ offset }) => offset >= position)
   const due = read.map((record) => ({ record, dueMs: intendedAtMs(record.stream, record.seq) }))
@@ -158,7 +161,7 @@ function staleness({ pending, freshness, intendedAtMs }: SightContext, batch: Re
   // The newest may be one of those of which nobody knows it.
   if (one === undefined || timed.length < due.length) return []
   const { record: newest, dueMs } = timed.reduce((left, right) => (right.dueMs > left.dueMs ? right : left), one)
-  const latencyMs = newest.appendedAtMs - dueMs
+  const latencyMs = latencyAtLeastMs({ atMs: newest.appendedAtMs, dueMs })
   const { rule, field, expected, withinMs } = freshness
   if (latencyMs <= withinMs) return []
   count(pending.contract.broken, rule, read.length)
@@ -193,17 +196,17 @@ function foldRecord(context: SightContext, partition: number, record: SightedRec
 /** What was never sent waits for its intent to the end. */
 const UNTIMED_MAX = 20_000
 
-type TimeContext = Pick<SightContext, 'pending' | 'deliverWithinMs' | 'intendedAtMs' | 'untimed' | 'isTimed'>
+type TimeContext = Pick<SightContext, 'pending' | 'deliverWithinMs' | 'intendedAtMs' | 'untimed' | 'latencyAtLeastMs' | 'isTimed'>
 
-function time({ pending, deliverWithinMs, intendedAtMs, untimed, isTimed }: TimeContext, one: Untimed): Suspicion[] {
+function time({ pending, deliverWithinMs, intendedAtMs, untimed, latencyAtLeastMs, isTimed }: TimeContext, one: Untimed): Suspicion[] {
   const { place, appendedAtMs, behind } = one
   const dueMs = intendedAtMs(place.stream, place.seq)
   if (dueMs === null) {
     if (untimed.length < UNTIMED_MAX) untimed.push(one)
     return []
   }
-  const latencyMs = appendedAtMs - dueMs
-  if (isTimed?.(place.stream) ?? true) pending.latency.add(latencyMs)
+  if (isTimed?.(place.stream) ?? true) pending.latency.add(appendedAtMs - dueMs)
+  const latencyMs = latencyAtLeastMs({ atMs: appendedAtMs, dueMs })
   if (latencyMs <= deliverWithinMs) return behind === null ? [] : [{ violation: 'reordered', place, fault: null, behind }]
   pending.late.add(place.stream, place.seq)
   // A late one comes out of order by nature: late says it all.

@@ -4,6 +4,7 @@ import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
 import type { AuditEffect, AuditEvent } from './audit.ts'
 import { readTopicPrints, readTopicRecords, type TopicAuditPorts } from './audit-reading.ts'
+import { readTopicTimes } from './times-reading.ts'
 
 export interface TopicAuditorPorts extends TopicAuditPorts {
   readonly log: Log
@@ -51,6 +52,14 @@ export class TopicAuditor {
       }
       case 'audit-records':
         return { type: 'audit-records-read', runId, hop: effect.hop, records: await readTopicRecords(this.#ports, effect) }
+      case 'audit-times': {
+        const times = await readTopicTimes(this.#ports, effect)
+        this.#ports.metrics.add(
+          'assay_checker_audited_total',
+          times.windows.reduce((sum, { count }) => sum + count, 0),
+        )
+        return { type: 'audit-times-read', runId, hop: effect.hop, times }
+      }
       default:
         return effect satisfies never
     }

@@ -10,7 +10,7 @@ import type { TableFile } from '../../shared/iceberg/changes.ts'
 import { ancestry, currentSnapshot, readingSchema, visibleAtMs, type Snapshot, type TableMetadata } from '../../shared/iceberg/metadata.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { beginningAt, isWrittenSince, readLiveFiles, type Baseline } from '../../shared/iceberg/snapshot-reader.ts'
-import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import { statedOffsets } from './planned-files.ts'
 import { kafkaColumns, offsetsIn } from './run-rows.ts'
 import { fetchFile, rowsOfFile, type ReadContext, type TableAccess } from './table-files.ts'
@@ -21,19 +21,19 @@ export interface TableAuditAccess extends TableAccess {
   readonly folder: string
 }
 
-type Effect<Type extends TableAuditEffect['type']> = Extract<TableAuditEffect, { type: Type }>
+export type Effect<Type extends TableAuditEffect['type']> = Extract<TableAuditEffect, { type: Type }>
 
 /** Source offsets of data files read before, by path: files never change. */
 export type KnownOffsets = Map<string, readonly OffsetRange[]>
 
-interface Opened {
+export interface Opened {
   readonly metadata: TableMetadata
   readonly snapshot: Snapshot
   readonly live: Awaited<ReturnType<typeof readLiveFiles>>
 }
 
 /** The table by a fresh load, with the files that were written behind the audit's beginning. */
-async function open({ catalog, hop, manifests }: TableAuditAccess, began: Baseline): Promise<Opened> {
+export async function openTable({ catalog, hop, manifests }: TableAuditAccess, began: Baseline): Promise<Opened> {
   const { metadata } = await catalog.loadTable(hop)
   const snapshot = currentSnapshot(metadata, hop.branch)
   if (snapshot === null) throw new AssayError('TABLE_MISSING', `table ${hop.namespace}.${hop.table} has no snapshot yet`)
@@ -41,7 +41,7 @@ async function open({ catalog, hop, manifests }: TableAuditAccess, began: Baseli
   return { metadata, snapshot, live: await readLiveFiles(manifests, snapshot, since) }
 }
 
-function contextOf(access: TableAuditAccess, { metadata, snapshot }: Opened, fields: readonly string[]): ReadContext {
+export function contextOf(access: TableAuditAccess, { metadata, snapshot }: Opened, fields: readonly string[]): ReadContext {
   const kafka = kafkaColumns(access.hop)
   const names = [...new Set([...fields, ...(kafka === null ? [] : [kafka.partitionField, kafka.offsetField])])]
   return { ...access, schema: readingSchema(metadata, snapshot, names), unread: new Map(), fields: [], fetched: new Map() }
@@ -53,7 +53,7 @@ export async function readTableProgress(
   { began }: Effect<'audit-look'>,
   known: KnownOffsets,
 ): Promise<Omit<Extract<TableAuditEvent, { type: 'audit-table-seen' }>, 'type' | 'runId' | 'hop' | 'sink'>> {
-  const opened = await open(access, began)
+  const opened = await openTable(access, began)
   const { metadata, snapshot, live } = opened
   const context = contextOf(access, opened, [])
   const standing = new Set(live.data.map(({ path }) => path))
@@ -73,7 +73,7 @@ export async function readTableProgress(
 }
 
 /** When rows last came, by the snapshots that are kept: who compacts or deletes brings none. */
-function lastWrittenAtMs(metadata: TableMetadata, tip: Snapshot): number {
+export function lastWrittenAtMs(metadata: TableMetadata, tip: Snapshot): number {
   const newestFirst: Snapshot[] = []
   for (const one of ancestry(metadata, tip)) {
     newestFirst.push(one)
@@ -89,7 +89,7 @@ export async function readTableAdditions(
   { compared, began }: Effect<'audit-additions'>,
   known: KnownOffsets,
 ): Promise<Pick<Extract<TableAuditEvent, { type: 'audit-additions-seen' }>, 'snapshotId' | 'grown'>> {
-  const opened = await open(access, began)
+  const opened = await openTable(access, began)
   const { metadata, snapshot, live } = opened
   const context = contextOf(access, opened, [])
   const grown: ComparedWindow[] = []
@@ -126,7 +126,7 @@ async function offsetsOf(context: ReadContext, file: TableFile): Promise<readonl
 
 /** Fingerprints of the rows that stand in wanted intervals, file by file. Throws AssayError. */
 export async function readTablePrints(access: TableAuditAccess, { wanted, began }: Effect<'audit-prints'>): Promise<SidePrints[]> {
-  const opened = await open(access, began)
+  const opened = await openTable(access, began)
   const fields = wanted.find((one) => (one.fields?.length ?? 0) > 0)?.fields ?? []
   const context = contextOf(
     access,
@@ -153,7 +153,7 @@ export async function readTablePrints(access: TableAuditAccess, { wanted, began 
 
 /** Rows at single offsets. Throws AssayError. */
 export async function readTableRecords(access: TableAuditAccess, { wanted, began }: Effect<'audit-records'>): Promise<SideRecords[]> {
-  const opened = await open(access, began)
+  const opened = await openTable(access, began)
   const fields = wanted.find((one) => one.fields.length > 0)?.fields ?? []
   const context = contextOf(
     access,
@@ -216,7 +216,7 @@ function mayHold(context: ReadContext, file: TableFile, ranges: readonly OffsetR
   )
 }
 
-async function dropFile(context: ReadContext, file: TableFile): Promise<void> {
+export async function dropFile(context: ReadContext, file: TableFile): Promise<void> {
   if (!context.fetched.has(file.path)) return
   const { path } = await fetchFile(context, file)
   context.fetched.delete(file.path)

@@ -1,19 +1,25 @@
 import type { Fact } from '../../schemas/results.ts'
 import type { AfterLook } from '../../shared/core/after-looks.ts'
 import { emptyAudit } from '../../shared/core/audit.ts'
-import { partitionOfStream, streamOfPartition, type AuditFinding } from '../../shared/core/audit-findings.ts'
+import { isTimed, partitionOfStream, streamOfPartition, type AuditFinding } from '../../shared/core/audit-findings.ts'
 import { auditState, type AuditState } from '../../shared/core/audit-state.ts'
-import { auditedHops, RECORDS_A_LOOK, type AuditedHop } from '../../shared/core/audit-work.ts'
+import { auditedHops, RECORDS_A_LOOK, timedHops, type AuditedHop } from '../../shared/core/audit-work.ts'
 import { lostAt, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, hopsOfKind, say, sayMissingOnce, type RunWorks } from '../../shared/core/run-work.ts'
 import { ViolationBudget } from '../../shared/core/violations.ts'
-import type { Effects, TableAuditEvent } from './audit.ts'
+import type { TableAuditEvent } from './audit-events.ts'
+import type { Effects } from './audit.ts'
 import { beganBehind } from './loss.ts'
+import { countAfter, timesAt } from './times.ts'
 
 /** Each once: what is told already stands among the violations. */
-export function tellFindings(works: RunWorks, { run, hop }: { run: RunState; hop: AuditedHop }, { findings }: AuditState): Effects {
+export function tellFindings(
+  works: RunWorks,
+  { run, hop }: { run: RunState; hop: Pick<AuditedHop, 'name'> },
+  { findings }: Pick<AuditState, 'findings'>,
+): Effects {
   const evidence = evidenceOf(works, run.runId)
   const untold = findings.filter((finding) => !isTold(evidence, hop.name, finding)).map((finding) => ({ ...finding, hop: hop.name }))
   return sayFindings(works, { run, budget: new ViolationBudget() }, untold)
@@ -34,14 +40,16 @@ function isTold({ violations, mirror }: Evidence, hop: string, { violation, stre
 }
 
 /** What was lost when the run was judged is looked for again: a sink that stood still may deliver it yet. */
-export function auditAfter(works: RunWorks, { run, hop, others }: AfterLook): Effects {
+export function auditAfter(works: RunWorks, { run, hop, others }: Omit<AfterLook, 'lost'>): Effects {
   const fields = evidenceOf(works, run.runId).audits.get(hop)?.fields ?? []
   const wanted = others
     .members()
+    .filter((place) => !isTimed(place))
     .slice(0, RECORDS_A_LOOK)
     .map(({ stream, seq: offset }) => ({ partition: partitionOfStream(stream), offset, round: 0, fields, toldAtMs: 0, mayCome: true }))
-  if (wanted.length === 0) return []
-  return [{ type: 'audit-records', runId: run.runId, hop, began: beganBehind(run, 'audit-tables'), wanted }]
+  const counted = countAfter(works, { run, hop, others })
+  if (wanted.length === 0) return counted
+  return [...counted, { type: 'audit-records', runId: run.runId, hop, began: beganBehind(run, 'audit-tables'), wanted }]
 }
 
 export function foldAfterAudit(
@@ -71,10 +79,17 @@ export function tellGone(works: RunWorks, run: RunState): Effects {
   const gone = auditedHops(run).flatMap(({ name }) =>
     auditState(evidence.audits.get(name) ?? emptyAudit()).gone.map((reason) => ({ hop: name, reason: `audit: ${reason}` })),
   )
+  const timed = timedHops(run).flatMap(({ name }) =>
+    timesAt(works, run.runId, name).gone.map((reason) => ({ hop: name, reason: `audit by event time: ${reason}` })),
+  )
   const without = hopsOfKind(run, 'table')
-    .filter(({ hop }) => hop.sourceOffsets === null)
-    .map(({ name }) => ({ hop: name, reason: 'audit: the table does not store where in Kafka its rows came from; they were not compared' }))
-  return [...without, ...fieldsLeftOut(evidence, run), ...gone.slice(0, GONE_TOLD_MAX)].flatMap(({ hop, reason }) =>
+    .filter(({ hop }) => hop.sourceOffsets === null && hop.audit?.eventTime === undefined)
+    .map(({ name }) => ({
+      hop: name,
+      reason:
+        'audit: the table does not store where in Kafka its rows came from, and audit.eventTime does not say how to count them; they were not compared',
+    }))
+  return [...without, ...fieldsLeftOut(evidence, run), ...[...gone, ...timed].slice(0, GONE_TOLD_MAX)].flatMap(({ hop, reason }) =>
     sayMissingOnce(works, { runId: run.runId, hop }, reason),
   )
 }

@@ -1,13 +1,5 @@
-import type { AuditColumn } from '../../schemas/results/audit-scoped.ts'
-import { emptyAudit, type SidePrints, type SideRecords } from '../../shared/core/audit.ts'
-import {
-  auditState,
-  comparedWindows,
-  type ComparedWindow,
-  type AuditState,
-  type WantedPrints,
-  type WantedRecord,
-} from '../../shared/core/audit-state.ts'
+import { emptyAudit } from '../../shared/core/audit.ts'
+import { auditState, comparedWindows, type AuditState, type WantedPrints } from '../../shared/core/audit-state.ts'
 import {
   auditedHops,
   LOOK_RETRY_MS,
@@ -15,6 +7,7 @@ import {
   RECORDS_A_LOOK,
   sayPrints,
   sayRecords,
+  timedHops,
   WINDOWS_A_LOOK,
   type AuditedHop,
   type AuditHopWork,
@@ -26,52 +19,11 @@ import type { DueStage } from '../../shared/core/stage-rules.ts'
 import { evidenceOf, headOf, say, sayEnded, sayMissing, sayStarted, stopReason, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import { foldAfterAudit, tellFindings, tellGone } from './audit-telling.ts'
+import type { Offsets, TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import { beganBehind } from './loss.ts'
+import { count, foldCounts, foldCountsAfter, tellUncounted, timesAt } from './times.ts'
 
-type Offsets = ReadonlyMap<number, number>
-
-export type TableAuditEvent =
-  | { readonly type: 'audit-baselined'; readonly runId: string; readonly baseline: Baseline }
-  /** What the table is and how far it has come. */
-  | {
-      readonly type: 'audit-table-seen'
-      readonly runId: string
-      readonly hop: string
-      readonly columns: readonly AuditColumn[]
-      readonly snapshotId: string
-      readonly committedAtMs: number
-      /** The greatest source offset in a row, by partition. */
-      readonly stored: Offsets
-      /** The first offset that the sink's group has not done with, by partition; empty where nobody can tell. */
-      readonly sink: Offsets
-    }
-  | { readonly type: 'audit-prints-read'; readonly runId: string; readonly hop: string; readonly prints: readonly SidePrints[] }
-  | { readonly type: 'audit-records-read'; readonly runId: string; readonly hop: string; readonly records: readonly SideRecords[] }
-  /** Windows of `audit-additions` that have got rows since they were compared. */
-  | {
-      readonly type: 'audit-additions-seen'
-      readonly runId: string
-      readonly hop: string
-      readonly snapshotId: string
-      readonly grown: readonly ComparedWindow[]
-    }
-  | { readonly type: 'audit-trouble'; readonly runId: string; readonly hop: string; readonly reason: string }
-
-interface AuditOf {
-  readonly runId: string
-  readonly hop: string
-  /** The table as the audit began: no row of what it compares is older. */
-  readonly began: Baseline
-}
-
-export type TableAuditEffect =
-  | { readonly type: 'audit-baseline'; readonly runId: string; readonly hop: string }
-  | ({ readonly type: 'audit-look' } & AuditOf)
-  | ({ readonly type: 'audit-prints'; readonly wanted: readonly WantedPrints[] } & AuditOf)
-  | ({ readonly type: 'audit-records'; readonly wanted: readonly WantedRecord[] } & AuditOf)
-  | ({ readonly type: 'audit-additions'; readonly compared: readonly ComparedWindow[] } & AuditOf)
-
-interface TableAuditWork extends AuditHopWork {
+export interface TableAuditWork extends AuditHopWork {
   lookAskedMs: number
   /** Since when all windows are compared; null while some are not. */
   comparedSinceMs: number | null
@@ -98,7 +50,7 @@ export interface TableAuditing {
 
 export type Effects = (BusEffect | TableAuditEffect)[]
 
-const LOOK_EVERY_MS = 2_000
+export const LOOK_EVERY_MS = 2_000
 const BASELINE_RETRY_MS = 5_000
 /** So long after the last window was compared it is looked whether rows were added to any: a second row would come now. */
 const WATCHED_MS = 3_000
@@ -108,7 +60,7 @@ export function beginAudit({ works, audits }: TableAuditing, { run, stage }: Due
   const known = audits.get(run.runId)
   if (known?.baselineAskedMs != null && nowMs - known.baselineAskedMs < BASELINE_RETRY_MS) return []
   audits.set(run.runId, { ...newAudit(run.runId, stage.stage), baselineAskedMs: nowMs })
-  const hop = auditedHops(run)[0]
+  const hop = auditedHops(run)[0] ?? timedHops(run)[0]
   if (hop !== undefined) return [{ type: 'audit-baseline', runId: run.runId, hop: hop.name }]
   return [sayStarted(works, { runId: run.runId, stage: stage.stage })]
 }
@@ -125,12 +77,18 @@ export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Ef
   let isDone = true
   for (const hop of auditedHops(run)) {
     const now = auditState(evidence.audits.get(hop.name) ?? emptyAudit())
-    const work = audit.hops.get(hop.name) ?? newTableWork()
-    audit.hops.set(hop.name, work)
+    const work = workOf(audit, hop.name)
     effects.push(...tellFindings(works, { run, hop }, now))
     isDone &&= now.isDone && work.isWatched
     if (stop === null) effects.push(...look(works, { run, hop, work, now, began: beganBehind(run, 'audit-tables') }))
     else effects.push(...tellOpen(works, { run, hop, work }, now))
+  }
+  for (const hop of timedHops(run)) {
+    const now = timesAt(works, run.runId, hop.name)
+    const work = workOf(audit, hop.name)
+    effects.push(...tellFindings(works, { run, hop }, now))
+    isDone &&= now.isDone
+    effects.push(...(stop === null ? count(works, { run, hop, work }, now) : tellUncounted(works, { run, hop, work }, now)))
   }
   if (!isDone && stop === null) return effects
   audits.delete(run.runId)
@@ -139,6 +97,12 @@ export function carryOnAudit(state: TableAuditing, { run, stage }: DueStage): Ef
     ...tellGone(works, run),
     sayEnded(works, { runId: run.runId, stage: stage.stage }, isDone ? { outcome: 'ok' } : (stop ?? { outcome: 'ok' })),
   ]
+}
+
+function workOf(audit: TableAudit, hop: string): TableAuditWork {
+  const work = audit.hops.get(hop) ?? newTableWork()
+  audit.hops.set(hop, work)
+  return work
 }
 
 const newTableWork = (): TableAuditWork => ({
@@ -187,7 +151,7 @@ function watch(
   return []
 }
 
-function asked(work: TableAuditWork, effect: TableAuditEffect): Effects {
+export function asked(work: TableAuditWork, effect: TableAuditEffect): Effects {
   work.isLooking = true
   return [effect]
 }
@@ -209,7 +173,10 @@ function isPassed(works: RunWorks, { hop, work }: AtTable, { partition, offsetLa
 export function onAuditEvent({ works, audits }: TableAuditing, event: TableAuditEvent): Effects {
   const audit = audits.get(event.runId)
   const run = works.base.book.runs.get(event.runId)
-  if (run !== undefined && run.judged !== null && event.type === 'audit-records-read') return foldAfterAudit(works, event)
+  if (run !== undefined && run.judged !== null) {
+    if (event.type === 'audit-records-read') return foldAfterAudit(works, event)
+    if (event.type === 'audit-counted') return foldCountsAfter(works, event)
+  }
   if (audit === undefined || run === undefined) return []
   if (event.type === 'audit-baselined') {
     if (run.stages.get(audit.stage)?.started !== null) return []
@@ -232,6 +199,10 @@ export function onAuditEvent({ works, audits }: TableAuditing, event: TableAudit
     case 'audit-additions-seen':
       work.trouble = null
       return sayReopened(works, work, event)
+    case 'audit-counted': {
+      const hop = timedHops(run).find(({ name }) => name === event.hop)
+      return hop === undefined ? [] : foldCounts(works, { run, hop, work }, event)
+    }
     case 'audit-trouble':
       work.trouble = event.reason
       work.nextLookMs = works.base.nowMs + LOOK_RETRY_MS
@@ -250,10 +221,14 @@ function noteProgress(
   work.committedAtMs = Math.max(work.committedAtMs, committedAtMs)
   for (const [partition, offset] of stored)
     if (offset > (work.stored.get(partition)?.offset ?? -1)) work.stored.set(partition, { offset, sinceMs: nowMs })
-  const known = work.sink.at(-1)?.offsets
-  if ([...sink].some(([partition, next]) => next > (known?.get(partition) ?? -1))) work.sink.push({ atMs: nowMs, offsets: sink })
+  noteSink(works, work, sink)
   if (evidenceOf(works, run.runId).audits.get(hop)?.scope != null) return []
   return [say(works, { kind: 'audit-scoped', ...headOf(works, run.runId), hop, columns: [...columns], snapshotId })]
+}
+
+export function noteSink({ base: { nowMs } }: RunWorks, work: TableAuditWork, sink: Offsets): void {
+  const known = work.sink.at(-1)?.offsets
+  if ([...sink].some(([partition, next]) => next > (known?.get(partition) ?? -1))) work.sink.push({ atMs: nowMs, offsets: sink })
 }
 
 function sayReopened(

@@ -278,9 +278,14 @@ describe('what is wrong with a snapshot', () => {
       ['metadata-broken 0/0-0'],
     ],
   ])('%s is told', (...[, readings, found]) => {
-    const played = sighted(begun(), 9)
+    const played = sighted(begun(), 9).until(5_300)
     for (const reading of readings) reads(played, reading)
     expect(accusations(played)).toEqual(found)
+  })
+
+  test('a commit that came late by the clock of who committed alone is none', () => {
+    const played = reads(sighted(begun(), 9).until(3_000), readingOf('8', 0, 9, { committedAtMs: 9_000 }))
+    expect(accusations(played)).toEqual([])
   })
 
   const earlier = (said: Partial<Parameters<typeof told<'hop-sighted'>>[1]>) =>

@@ -23,7 +23,8 @@ import {
   stopReason,
   type RunWorks,
 } from '../../shared/core/run-work.ts'
-import { beginAudit, carryOnAudit, onAuditEvent, type TableAudit, type TableAuditEvent } from './audit.ts'
+import type { TableAuditEvent } from './audit-events.ts'
+import { beginAudit, carryOnAudit, onAuditEvent, type TableAudit } from './audit.ts'
 import { auditAfter } from './audit-telling.ts'
 import { beginCleanUp, carryOnCleanUp, foldCleanUp } from './clean-up.ts'
 import { askEndRules, foldEndRules } from './end-rule-telling.ts'

@@ -2,7 +2,7 @@ import type { Located, OffsetRange, StreamRanges, ValueDifference, ViolationKind
 import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
 import type { BusEffect, BusEvent } from '../../shared/core/bus-events.ts'
 import type { Term } from '../../shared/core/rules.ts'
-import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import type { Baseline } from '../../shared/iceberg/snapshot-reader.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 

@@ -1,6 +1,7 @@
 import type { RuleCheck } from '../../schemas/results/rules-checked.ts'
 import type { CanarySet } from '../../shared/core/canary-set.ts'
 import { intendedAtMs } from '../../shared/core/canary.ts'
+import { latencyAtLeastMs } from '../../shared/core/clocks.ts'
 import { termsAt, termsOf } from '../../shared/core/rules.ts'
 import { evidenceOf, headOf, say, sendClock, type RunWorks } from '../../shared/core/run-work.ts'
 import type { Finding } from '../../shared/core/violations.ts'
@@ -58,7 +59,7 @@ export function freshnessOf(
     .streams()
     .map((stream) => ({ stream, seq: brought.last(stream), atMs: intendedAtMs(clock, stream, brought.last(stream)) }))
     .reduce((left, right) => (right.atMs > left.atMs ? right : left))
-  const ageMs = Math.round(reading.committedAtMs - newest.atMs)
+  const ageMs = Math.round(latencyAtLeastMs(works.base, { atMs: reading.committedAtMs, dueMs: newest.atMs }))
   const place = { stream: newest.stream, seq: newest.seq, partition: -1, offset: -1 }
   return {
     checks: terms.map(({ name, form, severity, check }) => ({

@@ -105,6 +105,7 @@ export class ReconcilerShell implements Shell<ReconcilerEvent, ReconcilerEffect,
       case 'audit-prints':
       case 'audit-records':
       case 'audit-additions':
+      case 'audit-counts':
         void this.#inLine(() => this.#auditor.perform(effect, send))
         return
       case 'publish':

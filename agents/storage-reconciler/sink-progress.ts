@@ -1,5 +1,5 @@
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
-import type { TableHop } from '../../topology/topology.ts'
+import { sinkTopic, type TableHop } from '../../topology/topology.ts'
 
 const ASK_EVERY_MS = 2_000
 
@@ -13,11 +13,12 @@ export class SinkProgress {
 
   constructor(
     admin: Pick<KafkaAdmin, 'groupOffsets'>,
-    { sinkGroup: group, sourceOffsets }: Pick<TableHop, 'sinkGroup' | 'sourceOffsets'>,
+    { sinkGroup: group, ...hop }: Pick<TableHop, 'sinkGroup' | 'sourceOffsets' | 'audit'>,
     nowMs: () => number,
   ) {
     this.#admin = admin
-    this.#asked = group === null || sourceOffsets === null ? null : { group, topic: sourceOffsets.topic }
+    const topic = sinkTopic(hop)
+    this.#asked = group === null || topic === null ? null : { group, topic }
     this.#nowMs = nowMs
   }
 

@@ -8,7 +8,7 @@ import { tableRowsSql } from '../../shared/engines/table-rows.ts'
 import type { TableCatalog } from '../../shared/iceberg/rest-catalog.ts'
 import { emptyBaseline } from '../../shared/iceberg/snapshot-reader.ts'
 import { createLog } from '../../shared/runtime/log.ts'
-import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import { FollowedTable, others } from './followed-table.fixture.ts'
 import { TableAuditor } from './table-auditor.ts'
 
@@ -36,6 +36,7 @@ async function answersOf(loadTable: (followed: FollowedTable) => TableCatalog['l
             { partition: 0, offset: 103 },
             { partition: 1, offset: null },
           ]),
+        topicOffsets: () => Promise.resolve([{ partition: 0, low: 0, high: 103 }]),
       },
       catalog: { loadTable: loadTable(followed) } as TableCatalog,
       store: followed.table.store,

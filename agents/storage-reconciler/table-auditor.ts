@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { keepNewest } from '../../shared/core/bounded.ts'
-import { sumCount } from '../../shared/core/audit.ts'
+import { sumCount, type TimesTold } from '../../shared/core/audit.ts'
 import { AssayError } from '../../shared/core/errors.ts'
 import type { DuckDb } from '../../shared/engines/duckdb.ts'
 import type { ObjectStore } from '../../shared/iceberg/object-store.ts'
@@ -10,7 +10,7 @@ import { baselineOf, emptyBaseline, ManifestReader, type Baseline } from '../../
 import type { KafkaAdmin } from '../../shared/runtime/kafka-admin.ts'
 import type { Log } from '../../shared/runtime/log.ts'
 import type { Metrics } from '../../shared/runtime/metrics.ts'
-import { hopName, type TableHop, type Topology } from '../../topology/topology.ts'
+import { hopName, sinkTopic, type TableHop, type Topology } from '../../topology/topology.ts'
 import {
   readTableAdditions,
   readTablePrints,
@@ -19,12 +19,13 @@ import {
   type KnownOffsets,
   type TableAuditAccess,
 } from './audit-reading.ts'
-import type { TableAuditEffect, TableAuditEvent } from './audit.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import type { TableRows } from './table-files.ts'
+import { readTableTimes } from './times-reading.ts'
 
 export interface TableAuditorPorts {
   readonly topology: Topology
-  readonly admin: Pick<KafkaAdmin, 'groupOffsets'>
+  readonly admin: Pick<KafkaAdmin, 'groupOffsets' | 'topicOffsets'>
   readonly catalog: TableCatalog
   readonly store: ObjectStore
   readonly db: DuckDb
@@ -89,6 +90,17 @@ export class TableAuditor {
             hop: name,
             ...(await readTableAdditions(access, effect, this.#offsetsOf(`${runId}/${name}`))),
           }
+        case 'audit-counts': {
+          const counted = await readTableTimes(access, effect)
+          return {
+            type: 'audit-counted',
+            runId,
+            hop: name,
+            ...counted,
+            grew: await this.#hasGrown(effect.told),
+            sink: await this.#sink(hop),
+          }
+        }
         default:
           return effect satisfies never
       }
@@ -108,6 +120,12 @@ export class TableAuditor {
     }
   }
 
+  /** Behind what was counted in the topic; asked once the rows are counted. */
+  async #hasGrown({ topic, ends }: TimesTold): Promise<boolean> {
+    const highs = new Map(ends.map(({ partition, high }) => [partition, high]))
+    return (await this.#ports.admin.topicOffsets(topic)).some(({ partition, high }) => high > (highs.get(partition) ?? 0))
+  }
+
   #offsetsOf(key: string): KnownOffsets {
     const known: KnownOffsets = this.#known.get(key) ?? new Map<string, never>()
     this.#known.set(key, known)
@@ -116,10 +134,11 @@ export class TableAuditor {
   }
 
   /** Not to know it is no trouble: the rows themselves tell, as long as they come. */
-  async #sink({ sinkGroup, sourceOffsets }: TableHop): Promise<Map<number, number>> {
-    if (sinkGroup === null || sourceOffsets === null) return new Map()
+  async #sink({ sinkGroup, ...hop }: TableHop): Promise<Map<number, number>> {
+    const topic = sinkTopic(hop)
+    if (sinkGroup === null || topic === null) return new Map()
     try {
-      const offsets = await this.#ports.admin.groupOffsets(sinkGroup, sourceOffsets.topic)
+      const offsets = await this.#ports.admin.groupOffsets(sinkGroup, topic)
       return new Map(offsets.flatMap(({ partition, offset }) => (offset === null ? [] : [[partition, offset] as const])))
     } catch (error) {
       this.#ports.log.debug({ sinkGroup, err: error }, 'how far the sink has come is not known at the moment')

@@ -1,6 +1,7 @@
 import { intendedAtMs } from '../../shared/core/canary.ts'
 import { takeBackLost } from '../../shared/core/corrections.ts'
 import { CanarySet } from '../../shared/core/canary-set.ts'
+import { latencyAtLeastMs } from '../../shared/core/clocks.ts'
 import { hopEvidence, lostAt, type Evidence } from '../../shared/core/evidence.ts'
 import { sayFindings } from '../../shared/core/findings.ts'
 import { LatencySketch } from '../../shared/core/latency-sketch.ts'
@@ -170,8 +171,9 @@ function lateness(works: RunWorks, { run, table }: TableContext, { canaries, rea
     for (const seq of members(canaries.ranges(stream))) {
       const intendedMs = intendedAtMs(clock, stream, seq)
       if (!isMirror(run.resolved.plan.load, stream)) latency.add(reading.committedAtMs - intendedMs)
-      if (reading.committedAtMs - intendedMs <= table.hop.deliverWithinMs) continue
-      if (earliestMs - intendedMs > table.hop.deliverWithinMs) late.add(stream, seq)
+      const isLate = (atMs: number) => latencyAtLeastMs(works.base, { atMs, dueMs: intendedMs }) > table.hop.deliverWithinMs
+      if (!isLate(reading.committedAtMs)) continue
+      if (isLate(earliestMs)) late.add(stream, seq)
       else doubtful++
     }
   }

@@ -6,7 +6,9 @@ export const violationFound = fact('violation-found', {
   hop: z.string().describe('The first hop at which it shows.'),
   stream: z
     .int()
-    .describe('Of the canaries. Below zero for records that are none: they are of partition −1 − stream, and `ranges` are their offsets.'),
+    .describe(
+      'Of the canaries. Below zero for records that are none: they are of partition −1 − stream, and `ranges` are their offsets; of stream −2^31, windows of event time by the second they begin with.',
+    ),
   ranges: ranges.describe('The canaries concerned; one in most cases.'),
   field: z.string().nullable(),
   expected: z.string(),

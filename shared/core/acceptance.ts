@@ -9,6 +9,7 @@ import { keepNewest } from './bounded.ts'
 import type { BusEffect, BusEvent } from './bus-events.ts'
 import { canaryContent } from './canary.ts'
 import { AssayError } from './errors.ts'
+import { noteBeat, type ClockSamples } from './clocks.ts'
 import { fnv1a } from './prng.ts'
 import { readRecordSchema } from './record-schema.ts'
 import { emptyRunBook, foldRunBook, type PendingRequest, type RunBook } from './run-book.ts'
@@ -47,6 +48,8 @@ export interface AgentBase {
   shares: Shares
   /** When another instance of this agent was last heard. */
   otherHeardMs: number
+  /** By agent and instance. */
+  readonly clocks: Map<string, ClockSamples>
   isSharing: boolean
 }
 
@@ -70,6 +73,7 @@ export const initBase = (config: AgentBaseConfig): AgentBase => ({
   nowMs: 0,
   shares: everything,
   otherHeardMs: -Infinity,
+  clocks: new Map(),
   isSharing: false,
 })
 
@@ -82,7 +86,10 @@ export function foldBase(base: AgentBase, event: BusEvent): BusEffect[] {
       return []
     case 'fact':
       if (event.fact.kind === 'request-refused') base.unreadable.delete(event.fact.controlOffset)
-      if (event.fact.kind === 'agent-heartbeat') noteOther(base, event.fact)
+      if (event.fact.kind === 'agent-heartbeat') {
+        noteOther(base, event.fact)
+        if (base.caughtUp) noteBeat(base.clocks, event.fact, base.nowMs)
+      }
       return []
     case 'caught-up':
       base.caughtUp = true

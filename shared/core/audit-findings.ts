@@ -4,6 +4,7 @@ import type { AuditField, AuditPrint, DoubtfulPart } from '../../schemas/results
 import { shownText, shownType } from './audit-fields.ts'
 import type { RecordsTold } from './audit.ts'
 import { differenceOf, KEY_FIELD, type FieldDifference } from './content.ts'
+import { momentText } from './moment-text.ts'
 import type { Finding } from './violations.ts'
 
 /** A finding before it is known at which table. */
@@ -14,8 +15,15 @@ export type AuditFinding = Omit<Finding, 'hop'>
  * sets of them and of canaries never meet.
  */
 export const streamOfPartition = (partition: number) => -1 - partition
+/** Windows of event time are no place in a partition either: they go by the second they begin with. Beyond all partitions. */
+export const TIME_STREAM = -(2 ** 31)
+export const isTimed = ({ stream }: { readonly stream: number }) => stream === TIME_STREAM
 export const isAudited = ({ stream }: { readonly stream: number }) => stream < 0
 export const partitionOfStream = (stream: number) => -1 - stream
+
+/** Where an audited violation lies, for people. */
+export const auditedPlace = (stream: number, first: number | string): string =>
+  isTimed({ stream }) ? `event time from ${momentText(Number(first) * 1_000)}` : `partition ${partitionOfStream(stream)} offset ${first}`
 
 interface Place {
   readonly partition: number

@@ -1,8 +1,9 @@
 import type { Verdict } from '../../schemas/parts.ts'
-import { isAudited } from './audit-findings.ts'
+import { isAudited, isTimed } from './audit-findings.ts'
 import { auditState, type AuditState } from './audit-state.ts'
+import { timesState } from './audit-times.ts'
 import { emptyAudit } from './audit.ts'
-import { auditedHops } from './audit-work.ts'
+import { auditedHops, timedHops } from './audit-work.ts'
 import type { Evidence, Violation } from './evidence.ts'
 import { RangeSet } from './range-set.ts'
 import type { RunState } from './run-book.ts'
@@ -14,15 +15,30 @@ interface Reason {
 
 const isAuditing = (run: RunState) => run.resolved.plan.stages.some(({ task }) => task === 'audit-tables')
 
+/** By the offsets that the table stores, or by windows of event time. */
+export type AuditWay = 'offsets' | 'event-time'
+
+export interface AuditOfTable {
+  readonly hop: string
+  readonly way: AuditWay
+  readonly state: Omit<AuditState, 'wanted' | 'records'>
+}
+
 /** How far the audit of each table of the run has come; none where the plan has no audit. */
-export const auditsOf = (run: RunState, evidence: Evidence): { readonly hop: string; readonly state: AuditState }[] =>
-  isAuditing(run) ? auditedHops(run).map(({ name }) => ({ hop: name, state: auditState(evidence.audits.get(name) ?? emptyAudit()) })) : []
+export function auditsOf(run: RunState, { audits }: Evidence): AuditOfTable[] {
+  if (!isAuditing(run)) return []
+  const told = (hop: string) => audits.get(hop) ?? emptyAudit()
+  return [
+    ...auditedHops(run).map(({ name: hop }): AuditOfTable => ({ hop, way: 'offsets', state: auditState(told(hop)) })),
+    ...timedHops(run).map(({ name: hop }): AuditOfTable => ({ hop, way: 'event-time', state: timesState(told(hop)) })),
+  ]
+}
 
 /** What stands against records that are no canaries: they count by themselves. */
 export function auditedReasons(violations: readonly Violation[]): Reason[] {
   const groups = new Map<string, Map<number, RangeSet>>()
   for (const violation of violations.filter(isAudited)) {
-    const key = `${violation.violation} at ${violation.hop}`
+    const key = `${isTimed(violation) ? 'windows of event time with records ' : ''}${violation.violation} at ${violation.hop}`
     const group = groups.get(key) ?? new Map<number, RangeSet>()
     groups.set(key, group)
     const offsets = group.get(violation.stream) ?? RangeSet.empty()
@@ -42,7 +58,8 @@ export function auditDoubts(run: RunState, evidence: Evidence): Reason[] {
   )
   if (!isEnded) return []
   const audits = auditsOf(run, evidence)
-  if (audits.length === 0) return [{ verdict: 'inconclusive', text: 'audit: no table stores where in Kafka its rows came from' }]
+  if (audits.length === 0)
+    return [{ verdict: 'inconclusive', text: 'audit: no table stores where in Kafka its rows came from, or has audit.eventTime' }]
   return audits.flatMap(({ hop, state }): Reason[] => {
     if (!state.isDone)
       return [

@@ -1,7 +1,7 @@
 import type { TableHop } from '../../topology/topology.ts'
 import type { ResolvedRun } from '../../topology/resolved-run.ts'
 import type { BusEffect } from './bus-events.ts'
-import type { SidePrints, SideRecords } from './audit.ts'
+import type { SidePrints, SideRecords, SideTimes } from './audit.ts'
 import { isOver, type RunState } from './run-book.ts'
 import { headOf, hopsOfKind, say, type RunWorks } from './run-work.ts'
 import type { AuditSide } from '../../schemas/results/audit-window.ts'
@@ -16,6 +16,19 @@ export const auditedHops = (run: RunState): AuditedHop[] =>
   hopsOfKind(run, 'table').flatMap(({ name, hop }) =>
     hop.sourceOffsets === null ? [] : [{ name, hop: { ...hop, sourceOffsets: hop.sourceOffsets } }],
   )
+
+/** A table whose rows do not tell that, but when what they say happened. */
+export interface TimedHop {
+  readonly name: string
+  readonly hop: TableHop
+  readonly eventTime: NonNullable<NonNullable<TableHop['audit']>['eventTime']>
+}
+
+export const timedHops = (run: RunState): TimedHop[] =>
+  hopsOfKind(run, 'table').flatMap(({ name, hop }) => {
+    const eventTime = hop.sourceOffsets === null ? hop.audit?.eventTime : undefined
+    return eventTime === undefined ? [] : [{ name, hop, eventTime }]
+  })
 
 /** What the topic that a table is written from has instead of the record at the source. */
 export const expectedBefore = ({ hops }: ResolvedRun, topic: string) =>
@@ -54,6 +67,10 @@ export const sayRecords = (
   records: readonly SideRecords[],
 ): BusEffect[] =>
   records.map((told) => say(works, { kind: 'audit-records', ...headOf(works, at.runId), hop: at.hop, side: at.side, ...told }))
+
+export const sayTimes = (works: RunWorks, at: { runId: string; hop: string; side: AuditSide }, times: SideTimes): BusEffect[] => [
+  say(works, { kind: 'audit-times', ...headOf(works, at.runId), hop: at.hop, side: at.side, ...times }),
+]
 
 /** Of runs that are over, nothing is audited any more. */
 export function letGoOfAudits({ base: { book, nowMs } }: RunWorks, audits: Map<string, unknown>): void {

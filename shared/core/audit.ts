@@ -1,9 +1,11 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
-import type { AuditField, AuditPrint } from '../../schemas/results/audit-window.ts'
+import type { AuditField, AuditPrint, AuditSide } from '../../schemas/results/audit-window.ts'
 import type { Fact, ResultMessage } from '../../schemas/results.ts'
 import { addPrints, emptyPrint, isSamePrint, spanOf } from './audit-print.ts'
 
-export type AuditFact = Fact<'audit-scoped' | 'audit-due' | 'audit-window' | 'audit-records' | 'audit-reopened'>
+export type AuditFact = Fact<'audit-scoped' | 'audit-due' | 'audit-window' | 'audit-records' | 'audit-reopened' | 'audit-times'>
+/** How records or rows lie in event time. */
+export type TimesTold = Fact<'audit-times'>
 export type SideTold = Pick<
   Fact<'audit-window'>,
   'step' | 'prints' | 'fields' | 'lastRecord' | 'leftOut' | 'doubtful' | 'snapshotId' | 'gone' | 'atMs'
@@ -11,6 +13,8 @@ export type SideTold = Pick<
 /** What a shell reads of one side, before it is said. */
 export type SidePrints = Omit<SideTold, 'atMs'> & Pick<Fact<'audit-window'>, 'partition' | 'offsetFirst' | 'offsetLast' | 'round'>
 export type SideRecords = Pick<Fact<'audit-records'>, 'partition' | 'round' | 'offsets' | 'fields' | 'records' | 'snapshotId' | 'gone'>
+/** What a shell counts on one side, before it is said. */
+export type SideTimes = Omit<TimesTold, 'kind' | 'runId' | 'agent' | 'instance' | 'atMs' | 'hop' | 'side'>
 export type RecordsTold = Pick<Fact<'audit-records'>, 'records' | 'fields' | 'snapshotId' | 'gone' | 'atMs'>
 
 /** One interval of offsets, as each side told it. */
@@ -32,6 +36,8 @@ export interface Audit {
   readonly records: Map<string, { topic: RecordsTold | null; table: RecordsTold | null }>
   /** What is compared, as the first window that held records said. */
   fields: readonly AuditField[] | null
+  /** Of a table that stores no offsets; what was told first counts. */
+  readonly times: Record<AuditSide, TimesTold | null>
 }
 
 export const isAuditFact = (fact: ResultMessage): fact is AuditFact => fact.kind.startsWith('audit-')
@@ -45,6 +51,7 @@ export const emptyAudit = (): Audit => ({
   nodes: new Map(),
   records: new Map(),
   fields: null,
+  times: { topic: null, table: null },
 })
 
 /** More windows are not compared; reaching it makes the run inconclusive. */
@@ -82,6 +89,10 @@ export function foldAudit(audits: Map<string, Audit>, fact: AuditFact): void {
         const key = rangeKey(window)
         audit.rounds.set(key, Math.max(audit.rounds.get(key) ?? 0, window.round))
       }
+      return
+    case 'audit-times':
+      audit.topic ??= fact.topic
+      audit.times[fact.side] ??= fact
       return
     default:
       fact satisfies never

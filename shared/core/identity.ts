@@ -15,7 +15,7 @@ export const STREAM_DIGITS = 4
 export const SEQ_DIGITS = 12
 export const STREAMS_MAX = 10 ** STREAM_DIGITS
 const ID_LENGTH = RUN_ID_LENGTH + 1 + STREAM_DIGITS + 1 + SEQ_DIGITS
-const idPattern = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(\d{4}):(\d{12})$/
+export const canaryIdPattern = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):(\d{4}):(\d{12})$/
 
 export function canaryIdText({ runId, stream, seq }: CanaryId): string {
   return `${runId}:${String(stream).padStart(STREAM_DIGITS, '0')}:${String(seq).padStart(SEQ_DIGITS, '0')}`
@@ -24,7 +24,7 @@ export function canaryIdText({ runId, stream, seq }: CanaryId): string {
 /** Null for anything that is not a canary's identity. */
 export function parseCanaryId(text: string): CanaryId | null {
   if (text.length !== ID_LENGTH) return null
-  const match = idPattern.exec(text)
+  const match = canaryIdPattern.exec(text)
   return match === null ? null : { runId: match[1] as string, stream: Number(match[2]), seq: Number(match[3]) }
 }
 

@@ -4,6 +4,7 @@ import { contentMutants } from './contents.ts'
 import { at, type Mutant } from './mutant.ts'
 import { tableMutants } from './tables.ts'
 import { topicMutants } from './topics.ts'
+import { eventTimeMutants } from './event-times.ts'
 import { turnMutants } from './turns.ts'
 
 const ranges = at('shared/core/range-set.ts')
@@ -249,6 +250,7 @@ export const mutants: readonly Mutant[] = [
   ...tableMutants,
   ...contentMutants,
   ...turnMutants,
+  ...eventTimeMutants,
   auditState('an audit is done before the topic has ended', 'isDone: audit.isClosed && !isOpen,', 'isDone: !isOpen,'),
   auditState('parts that differ are passed over', 'if (isSamePrint(print, found)) return', 'if (print.count === found.count) return'),
   auditFindings(

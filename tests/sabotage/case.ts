@@ -59,11 +59,13 @@ export interface SabotageCase {
   readonly windowOffsets?: number
   /** Defects that the run itself plants, each so often. */
   readonly mirror?: { readonly each: number }
-  /** How many times longer than usual a canary may take: of a case that takes its time, and is not about lateness. */
-  readonly patience?: number
   /** How long its run may take; a minute where it does not say. */
   readonly timeoutMs?: number
   readonly table?: { readonly formatVersion?: 2 | 3; readonly properties?: Readonly<Record<string, string>> }
+  /** The clock of this agent is off by so much from its start on. */
+  readonly clockOff?: { readonly agent: string; readonly ms: number }
+  /** Its table is said to store no offsets: all traffic is counted by seconds of event time. */
+  readonly byEventTime?: true
   /** What the topology says of the table besides what it says in every case. */
   readonly topology?: Pick<z.input<typeof tableHop>, 'contract' | 'rules'>
   /** Before the run is asked for. */

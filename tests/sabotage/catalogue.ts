@@ -2,6 +2,7 @@ import type { SabotageCase } from './case.ts'
 import { changedTopicCases } from './cases/changed-topics.ts'
 import { contractCases } from './cases/contracts.ts'
 import { disturbedCases } from './cases/disturbed.ts'
+import { eventTimeCases } from './cases/event-time.ts'
 import { evolvedCases } from './cases/evolved.ts'
 import { innocentCases } from './cases/innocent.ts'
 import { millionCases } from './cases/million.ts'
@@ -31,6 +32,7 @@ export const catalogue: readonly SabotageCase[] = [
   ...evolvedCases,
   ...tableFileCases,
   ...otherCases,
+  ...eventTimeCases,
   ...innocentCases,
   ...disturbedCases,
   ...watchedCases,

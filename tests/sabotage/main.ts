@@ -83,7 +83,9 @@ async function runAll(
   const lane = async () => {
     let pipeline: Pipeline | null = null
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
-      const own = one.spoils === true || [one.table, one.topology, one.patience, one.deliverWithinMs].some((wish) => wish !== undefined)
+      const own =
+        one.spoils === true ||
+        [one.table, one.topology, one.clockOff, one.byEventTime, one.deliverWithinMs].some((wish) => wish !== undefined)
       if (own || pipeline === null) {
         await pipeline?.close()
         pipeline = await open(one)

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { createAssayTopics } from '../../agents/cli/topics.ts'
 import { startAgents, type Agents } from '../../compose/local/agents.ts'
 import type { Stack } from '../../compose/local/stack.ts'
@@ -49,8 +50,12 @@ export interface Pipeline {
 export type Kafka = ReturnType<typeof connectKafka>
 
 export const DELIVER_WITHIN_MS = { raw: 5_000, topic: 9_000, table: 17_000 } as const
-/** Of a pipeline of which something it stands on is away for a while. */
-export const PATIENT_MS = { raw: 25_000, topic: 30_000, table: 40_000 } as const
+/** So many times longer: of what takes its time, or has something it stands on away for a while, and is not about lateness. */
+export const within = (times: number): Readonly<Record<Place, number>> => ({
+  raw: DELIVER_WITHIN_MS.raw * times,
+  topic: DELIVER_WITHIN_MS.topic * times,
+  table: DELIVER_WITHIN_MS.table * times,
+})
 const GIVE_UP_AFTER_MS = 21_000
 /** Instances of an agent, by what they call themselves. */
 export const FIRST = hostname().slice(0, 64)
@@ -71,7 +76,7 @@ export async function registerSchemas(stack: Stack): Promise<Pipeline['encode']>
 let made = 0
 
 /** What of a case is its pipeline's. */
-export type PipelineWish = Pick<SabotageCase, 'table' | 'topology' | 'patience' | 'deliverWithinMs'>
+export type PipelineWish = Pick<SabotageCase, 'table' | 'topology' | 'clockOff' | 'byEventTime' | 'deliverWithinMs'>
 
 export async function openPipeline(ground: Ground, wish: PipelineWish): Promise<Pipeline> {
   const { stack, classPath, recordClassPath, encode, note } = ground
@@ -96,7 +101,7 @@ export async function openPipeline(ground: Ground, wish: PipelineWish): Promise<
   await writer.do('create', { ...wish.table })
   const argsOf = (agent: string) => ['agents/cli/main.ts', 'agent', agent.split('.')[0] ?? agent]
   const agentNames = AGENTS.map((agent) => `${agent}.${name}`)
-  const agents = await startAgents(stack, agentNames, { progress: note, env: environment, argsOf })
+  const agents = await startAgents(stack, agentNames, { progress: note, env: { ...environment, ...clockOf(wish) }, argsOf })
   const whileGone = async (agent: string, act: () => Promise<unknown>) => {
     await stack.stopProcess(`${agent}.${name}`, 'SIGKILL')
     await act()
@@ -137,15 +142,25 @@ export async function openPipeline(ground: Ground, wish: PipelineWish): Promise<
   }
 }
 
+/** What sets the clock of one agent wrong. */
+const clockOf = ({ clockOff }: PipelineWish): Record<string, string> =>
+  clockOff === undefined
+    ? {}
+    : {
+        NODE_OPTIONS: `--import ${pathToFileURL(join(import.meta.dirname, 'wrong-clock.ts')).href}`,
+        WRONG_CLOCK_AGENT: clockOff.agent,
+        WRONG_CLOCK_MS: String(clockOff.ms),
+      }
+
 function topologyOf(
   { names, groups }: Pick<Pipeline, 'names' | 'groups'>,
-  { topology: more, patience = 1, deliverWithinMs = DELIVER_WITHIN_MS }: PipelineWish,
+  { topology: more, byEventTime, deliverWithinMs = DELIVER_WITHIN_MS }: PipelineWish,
 ): object {
   const expect = [
     { field: 'symbol', type: 'VARCHAR', sql: 'upper(symbol)' },
     { field: 'notional', type: 'DECIMAL(38,10)', sql: 'price * quantity' },
   ]
-  const deadlines = (place: Place) => ({ deliverWithinMs: deliverWithinMs[place] * patience, giveUpAfterMs: GIVE_UP_AFTER_MS })
+  const deadlines = (place: Place) => ({ deliverWithinMs: deliverWithinMs[place], giveUpAfterMs: GIVE_UP_AFTER_MS })
   return {
     version: 1,
     name: names.topic,
@@ -189,7 +204,9 @@ function topologyOf(
         kind: 'table',
         namespace: names.table[0],
         table: names.table[1],
-        sourceOffsets: { topic: names.topic, partition: '_kafka_metadata_partition', offset: '_kafka_metadata_offset' },
+        ...(byEventTime === true
+          ? { audit: { eventTime: { topic: names.topic, field: 'traded_at', column: 'traded_at' } } }
+          : { sourceOffsets: { topic: names.topic, partition: '_kafka_metadata_partition', offset: '_kafka_metadata_offset' } }),
         sinkGroup: groups.sink,
         expect,
         rules: [{ name: 'symbols are upper case', each: RULE }, ...(more?.rules ?? [])],

@@ -54,7 +54,7 @@ function planOf(one: SabotageCase): object {
 
 const auditStages = ({ windowOffsets = 100 }: SabotageCase, timeoutMs: number) => [
   { stage: 'audit-tables', task: 'audit-tables', timeoutMs },
-  { stage: 'audit-topics', task: 'audit-topics', needsStarted: ['audit-tables'], windowOffsets, timeoutMs },
+  { stage: 'audit-topics', task: 'audit-topics', needsStarted: ['audit-tables'], windowOffsets, windowMs: 1_000, timeoutMs },
 ]
 
 /** How many canaries of a run are written, and as how many records: of those that are defective on purpose some are not, some twice. */

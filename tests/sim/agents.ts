@@ -91,6 +91,7 @@ export const checker: SimAgent<CheckerEvent, CheckerEffect> = {
       case 'audit-ends':
       case 'audit-prints':
       case 'audit-records':
+      case 'audit-times':
         auditTopic(context, effect, send)
         return
       case 'stop-reading':

@@ -1,5 +1,5 @@
 import type { AuditEffect, AuditEvent } from '../../agents/ingestion-checker/audit.ts'
-import type { TableAuditEffect, TableAuditEvent } from '../../agents/storage-reconciler/audit.ts'
+import type { TableAuditEffect, TableAuditEvent } from '../../agents/storage-reconciler/audit-events.ts'
 import type { AuditField } from '../../schemas/results/audit-window.ts'
 import { IntervalPrints } from '../../shared/core/audit-print.ts'
 import type { WantedPrints, WantedRecord } from '../../shared/core/audit-state.ts'
@@ -10,6 +10,7 @@ import type { ShellContext } from './host.ts'
 
 const FIELDS: AuditField[] = [{ field: 'price', as: 'text' }]
 const TROUBLE_ONE_IN = 6
+const STORES_OFFSETS = 'nobody counts by event time here: the simulated table stores offsets'
 
 function printsOf(
   { partition, offsetFirst, offsetLast, round, step }: WantedPrints,
@@ -87,6 +88,8 @@ export function auditTopic(context: ShellContext, effect: AuditEffect, send: (ev
             snapshotId: null,
           })),
         }
+      case 'audit-times':
+        throw new Error(STORES_OFFSETS)
     }
   }
   answer(context, effect, { event, trouble: (reason): AuditEvent => ({ type: 'audit-trouble', runId, hop, reason }), to: send })
@@ -134,6 +137,8 @@ export function auditTable(context: ShellContext, effect: TableAuditEffect, send
         const grown = effect.compared.filter((window) => addedSince(window.snapshotId).some((range) => isOverlapping(range, window)))
         return { type: 'audit-additions-seen', runId, hop, snapshotId: snapshot.snapshotId, grown }
       }
+      case 'audit-counts':
+        throw new Error(STORES_OFFSETS)
     }
   }
   answer(context, effect, { event, trouble, to: send })

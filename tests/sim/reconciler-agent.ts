@@ -21,6 +21,7 @@ export const reconciler: SimAgent<ReconcilerEvent, ReconcilerEffect> = {
       case 'audit-prints':
       case 'audit-records':
       case 'audit-additions':
+      case 'audit-counts':
         auditTable(context, effect, send)
         return
       case 'stop-following':

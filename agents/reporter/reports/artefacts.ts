@@ -1,4 +1,4 @@
-import { timeText } from './figures.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import type { KeptFacts } from './fact-keeper.ts'
 import { lookCommands, violationGroups } from './locate.ts'
 import type { ArchivedFile } from './archive.ts'
@@ -122,7 +122,7 @@ function purposeOf(name: string): string {
 function contentsText({ run, judgement, atMs }: ReportSource, kept: readonly ArchivedFile[], leftOut: readonly string[]): string {
   const rows = kept.map((file) => `  ${file.name}  ${lengthText(file)}  ${purposeOf(file.name)}`)
   return [
-    `Run ${run.runId}, plan ${run.accepted.planName}: ${judgement.verdict}, judged ${timeText(atMs)}`,
+    `Run ${run.runId}, plan ${run.accepted.planName}: ${judgement.verdict}, judged ${momentText(atMs)}`,
     ...judgement.reasons.slice(0, 20).map((reason) => `  ${reason}`),
     '',
     'Files',

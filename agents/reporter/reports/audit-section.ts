@@ -8,7 +8,11 @@ import type { ReportSource } from './report-source.ts'
 export const auditOfReport = z.strictObject({
   hop: z.string(),
   topic: z.string().nullable(),
-  way: z.literal('offsets').describe('Windows of source offsets, by count and fingerprint of partition, offset and fields.'),
+  way: z
+    .enum(['offsets', 'event-time'])
+    .describe(
+      'Windows of source offsets, by count and fingerprint of partition, offset and fields; or, of a table that does not store those, windows of event time by count alone.',
+    ),
   fields: z.array(z.string()).describe('What is compared of each record, beside partition and offset.'),
   windows: z.int(),
   agreed: z.int().describe('Windows that are the same in topic and table.'),
@@ -24,12 +28,12 @@ const NOT_COMPARED_MAX = 100
 
 /** One for each table whose traffic the plan audits; none where it does not. */
 export function auditsOfReport({ run, evidence }: Pick<ReportSource, 'run' | 'evidence'>): AuditOfReport[] {
-  return auditsOf(run, evidence).map(({ hop, state }) => {
+  return auditsOf(run, evidence).map(({ hop, way, state }) => {
     const audit = evidence.audits.get(hop)
     return {
       hop,
       topic: audit?.topic ?? null,
-      way: 'offsets',
+      way,
       fields: (audit?.fields ?? []).map(({ field }) => field),
       windows: state.windows,
       agreed: state.agreed,
@@ -42,8 +46,15 @@ export function auditsOfReport({ run, evidence }: Pick<ReportSource, 'run' | 'ev
   })
 }
 
+const WAYS = {
+  offsets: 'by the source offsets that the table stores: count and fingerprint of each window, whatever the order',
+  'event-time':
+    'by event time, as the table does not store source offsets: the count of each window alone, in which a record too many hides one that is missing',
+} as const satisfies Record<AuditOfReport['way'], string>
+
 /** In words, a line each. */
 function linesOf({
+  way,
   topic,
   fields,
   windows,
@@ -54,9 +65,11 @@ function linesOf({
   isDone,
 }: AuditOfReport): [name: string, text: string][] {
   const lines: [string, string][] = [
-    ['way', 'by the source offsets that the table stores: count and fingerprint of each window, whatever the order'],
+    ['way', WAYS[way]],
     ['topic', topic ?? 'not told'],
-    ['fields', fields.length === 0 ? 'none: partition and offset alone' : fields.join(', ')],
+    ...(way === 'offsets'
+      ? [['fields', fields.length === 0 ? 'none: partition and offset alone' : fields.join(', ')] as [string, string]]
+      : []),
     ['windows', `${countText(agreed)} of ${countText(windows)} the same on both sides${isDone ? '' : '; not all were compared'}`],
     ['records compared', countText(compared)],
     ['differences', differences === 0 ? 'none' : `${countText(differences)}, among the violations`],

@@ -1,4 +1,5 @@
-import { isAudited } from '../../../shared/core/audit-findings.ts'
+import { isAudited, isTimed } from '../../../shared/core/audit-findings.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { shareText } from '../../../shared/core/share-text.ts'
 import { hopName } from '../../../topology/topology.ts'
@@ -9,8 +10,12 @@ import type { Stretch } from './stretches.ts'
 /** `1,000 canaries lost at table:market.trades` */
 export function causeTitle({ kind, hop, field, difference, rule, canaries, samples }: Cause): string {
   const about = [field, difference === 'value' ? null : difference, rule].filter((word) => word !== null).join(', ')
-  const isOfAll = samples.some(({ violation }) => isAudited(violation))
-  const what = isOfAll ? plural(canaries, 'record', 'records') : plural(canaries, 'canary', 'canaries')
+  const [one, many] = samples.some(({ violation }) => isTimed(violation))
+    ? ['window of event time with records', 'windows of event time with records']
+    : samples.some(({ violation }) => isAudited(violation))
+      ? ['record', 'records']
+      : ['canary', 'canaries']
+  const what = plural(canaries, one, many)
   return `${what} ${kind}${about === '' ? '' : ` (${about})`} at ${hop}`
 }
 
@@ -35,14 +40,16 @@ function placesText({ shape, stretches, stretchesInAll, partitions }: Cause): st
 
 /** `offsets 52,000–52,999 of partition 3` */
 export function stretchText({ line, first, last }: Stretch): string {
+  if (line.in === 'time') return `event time from ${momentText(first * 1_000)}${first === last ? '' : ` to ${momentText(last * 1_000)}`}`
   const [one, many] = line.in === 'partition' ? ['offset', 'offsets'] : ['seq', 'seqs']
   const span = first === last ? `${one} ${countText(first)}` : `${many} ${countText(first)}–${countText(last)}`
   return `${span} of ${line.in} ${line.number}`
 }
 
 /** A lost one is told by the two hops between which it went; others by what was found. */
-function whatText(run: RunState, { kind, hop, expected, actual, alike }: Cause): string {
-  if (kind !== 'lost') return `${alike ? '' : 'the first: '}expected ${clipped(expected)}, found ${clipped(actual)}`
+function whatText(run: RunState, { kind, hop, expected, actual, alike, samples }: Cause): string {
+  if (kind !== 'lost' || samples.some(({ violation }) => isTimed(violation)))
+    return `${alike ? '' : 'the first: '}expected ${clipped(expected)}, found ${clipped(actual)}`
   const hops = run.resolved.hops
   const at = hops.findIndex((candidate) => hopName(candidate) === hop)
   const before = hops[at - 1]

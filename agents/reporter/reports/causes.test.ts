@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunFact } from '../../../schemas/results.ts'
+import { TIME_STREAM } from '../../../shared/core/audit-findings.ts'
 import { standingViolations } from '../../../shared/core/evidence.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import { causesOf, type Cause } from './causes.ts'
@@ -57,6 +58,22 @@ describe('causes', () => {
       ['corrupted', TRADES, 'note'],
       ['corrupted', TRADES, 'price'],
     ])
+  })
+
+  it('tells windows of event time apart from records and canaries, each by when it begins', () => {
+    const at = (stream: number, place: number) => violation({ violation: 'lost', hop: TABLE, stream, ranges: [place, place] })
+    const { causes, told } = causesFrom([at(TIME_STREAM, 120), at(TIME_STREAM, 600), at(-1, 120), at(0, 120)])
+    expect(causes.map(({ canaries, ofCanaries, samples }) => [canaries, ofCanaries, samples.map(({ canaryId }) => canaryId)])).toEqual([
+      [2, 0, ['event time from 1970-01-01 00:02:00 UTC', 'event time from 1970-01-01 00:10:00 UTC']],
+      [1, 0, ['partition 0 offset 120']],
+      [1, 1_000, [expect.stringMatching(/:0000:000000000120$/)]],
+    ])
+    expect(told[0]).toMatch(/^2 windows of event time with records lost at table:market\.trades: Here and there, in 2 places; /)
+    const one = causesFrom([at(TIME_STREAM, 120)])
+    expect(one.told[0]).toMatch(
+      /^1 window of event time with records lost at table:market\.trades: Event time from 1970-01-01 00:02:00 UTC; /,
+    )
+    expect(one.causes[0]?.stretches).toEqual([{ line: { in: 'time', number: 0 }, first: 120, last: 120, canaries: 1 }])
   })
 
   it('ties what was found in the window of a fault to it, and counts lateness there as explained, loss never', () => {

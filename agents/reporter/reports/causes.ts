@@ -1,4 +1,4 @@
-import { isAudited, partitionOfStream } from '../../../shared/core/audit-findings.ts'
+import { isAudited, isTimed, partitionOfStream } from '../../../shared/core/audit-findings.ts'
 import type { ValueDifference, ViolationKind } from '../../../schemas/parts.ts'
 import { violationKinds } from '../../../schemas/parts.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
@@ -6,7 +6,7 @@ import { faultWindows, forgives, type FaultWindow } from '../../../shared/core/f
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName, SOURCE_HOP } from '../../../topology/topology.ts'
 import { locate, type LocatedViolation } from './locate.ts'
-import { neighbours, type Piece, type Stretch } from './stretches.ts'
+import { neighbours, type Line, type Piece, type Stretch } from './stretches.ts'
 
 /**
  * Violations that probably have one cause: of one kind at one hop, in one field, inside or outside of the same faults;
@@ -78,7 +78,17 @@ function groupsOf(run: RunState, evidence: Evidence): Map<string, Group> {
     const faults = windows.filter((window) => forgiving.includes(window) || isInForce(window)).map(({ name }) => name)
     const counts = forgiving.length === 0
     const { field, difference, rule } = violation
-    const key = JSON.stringify([violation.violation, violation.hop, field, difference, rule, counts, faults, isAudited(violation)])
+    const key = JSON.stringify([
+      violation.violation,
+      violation.hop,
+      field,
+      difference,
+      rule,
+      counts,
+      faults,
+      isAudited(violation),
+      isTimed(violation),
+    ])
     const group = groups.get(key)
     if (group === undefined) groups.set(key, { counts, faults, violations: [violation] })
     else group.violations.push(violation)
@@ -103,11 +113,14 @@ function piecesOf(violation: Violation): Piece<Violation>[] {
     return [{ line: { in: 'partition', number: partition }, first: offset, last: offset, canaries: 1, of: violation }]
   return Array.from({ length: ranges.length / 2 }, (_, i) => {
     const [first = 0, last = 0] = ranges.slice(2 * i, 2 * i + 2)
-    const line = isAudited(violation)
-      ? { in: 'partition' as const, number: partitionOfStream(stream) }
-      : { in: 'stream' as const, number: stream }
+    const line = lineOf(stream)
     return { line, first, last, canaries: last - first + 1, of: violation }
   })
+}
+
+function lineOf(stream: number): Line {
+  if (isTimed({ stream })) return { in: 'time', number: 0 }
+  return isAudited({ stream }) ? { in: 'partition', number: partitionOfStream(stream) } : { in: 'stream', number: stream }
 }
 
 interface GroupContext {

@@ -8,10 +8,6 @@ export function msText(ms: number | null): string {
   return Math.abs(ms) >= 100 ? `${countText(Math.round(ms))} ms` : `${ms.toFixed(1)} ms`
 }
 
-/** `2026-11-23 02:00:07 UTC` */
-export const timeText = (atMs: number) => `${utcTime.format(atMs)} UTC`
-const utcTime = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium', timeZone: 'UTC' })
-
 export const plural = (count: number, one: string, many = `${one}s`) => `${countText(count)} ${count === 1 ? one : many}`
 
 /** `+0.4 s`: from the start of something. */

@@ -2,7 +2,8 @@ import { LatencySketch } from '../../../shared/core/latency-sketch.ts'
 import { shareText } from '../../../shared/core/share-text.ts'
 import { agentOfTask } from '../../../topology/plan.ts'
 import { hopName, SOURCE_HOP } from '../../../topology/topology.ts'
-import { countText, msText, plural, sinceText, timeText } from './figures.ts'
+import { countText, msText, plural, sinceText } from './figures.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import { codeOf, factsOf, folded, listOf, tableOf } from './html-parts.ts'
 import { latencyChart, type LatencyPicture } from './latency-chart.ts'
 import { machineText } from './machine.ts'
@@ -160,7 +161,7 @@ function snapshotsPart({ evidence }: ReportSource): Content {
   const rows = shown.map(({ hop, snapshotId, committedAtMs, operation, filesAdded, rowsAdded, bytesAdded }) => [
     codeOf(snapshotId),
     hop,
-    timeText(committedAtMs),
+    momentText(committedAtMs),
     operation,
     ...[filesAdded, rowsAdded, bytesAdded].map(countText),
   ])

@@ -1,6 +1,7 @@
 import { runTraceIdOf } from '../../../shared/core/identity.ts'
 import { withoutMirror } from '../../../shared/core/mirror.ts'
-import { countText, timeText } from './figures.ts'
+import { countText } from './figures.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import { auditHtml } from './audit-section.ts'
 import { causesSection } from './html-causes.ts'
 import { codeOf, folded, listOf } from './html-parts.ts'
@@ -50,7 +51,7 @@ function head({ run, evidence, judgement, atMs }: ReportSource): Markup {
     ...(failed > 0 ? [`${countText(failed)} refused`] : []),
   ]
   return markup`<header class="verdict ${verdict}"><h1><span class="badge">${verdict}</span> ${accepted.planName}</h1>
-<p class="said">Run ${codeOf(run.runId)}, asked for by ${accepted.requestedBy}, judged ${timeText(atMs)}, ${((atMs - accepted.requestedAtMs) / 1000).toFixed(1)} s after the request. ${ledger.join(', ')}.</p></header>
+<p class="said">Run ${codeOf(run.runId)}, asked for by ${accepted.requestedBy}, judged ${momentText(atMs)}, ${((atMs - accepted.requestedAtMs) / 1000).toFixed(1)} s after the request. ${ledger.join(', ')}.</p></header>
 `
 }
 

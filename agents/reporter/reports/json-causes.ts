@@ -7,7 +7,9 @@ import { looksText, twoLooks } from './two-looks.ts'
 export const CAUSES_MAX = 500
 
 const lyingAt = z.strictObject({
-  in: z.enum(['partition', 'stream']).describe('Offsets of a partition, or seqs of a stream of canaries.'),
+  in: z
+    .enum(['partition', 'stream', 'time'])
+    .describe('Offsets of a partition, seqs of a stream of canaries, or Unix seconds of event time.'),
   number: z.int(),
   first: z.int(),
   last: z.int(),

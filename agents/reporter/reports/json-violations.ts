@@ -13,7 +13,9 @@ export const listedViolation = z.strictObject({
   canaryId: z
     .string()
     .describe('Of the first canary, as it stands in the identity field; of a record that is none, its place in the topic.'),
-  stream: z.int().describe('Below zero for records that are no canaries: they are of partition −1 − stream.'),
+  stream: z
+    .int()
+    .describe('Below zero for records that are no canaries: they are of partition −1 − stream; −2^31 for windows of event time.'),
   seqs: ranges.describe('Canaries concerned and not taken back: first, last, first, last, … Of records that are none, their offsets.'),
   field: z.string().nullable(),
   expected: z.string(),

@@ -4,7 +4,8 @@ import type { StageProgress } from '../../../shared/core/stage-progress.ts'
 import { agentOfTask, type Stage } from '../../../topology/plan.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
-import { countText, timeText } from './figures.ts'
+import { countText } from './figures.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import { placeText } from './locate.ts'
 import { markup, markupOf, printable, type Content, type Markup } from './markup.ts'
 import { causesIn, type ReportSource } from './report-source.ts'
@@ -126,7 +127,7 @@ function stageCase({ stage, task }: Stage, progress: StageProgress | undefined):
 
 function suiteMarkup({ run, environment }: ReportSource, { name, cases }: TestSuite): Markup {
   const seconds = cases.reduce((sum, one) => sum + one.seconds, 0)
-  const startedAt = timeText(run.accepted.requestedAtMs).slice(0, 19).replace(' ', 'T')
+  const startedAt = momentText(run.accepted.requestedAtMs).slice(0, 19).replace(' ', 'T')
   return markup`  <testsuite name="${attribute(name)}" ${counts(cases)} skipped="0" time="${seconds}" timestamp="${startedAt}" hostname="${attribute(environment.host)}">
     <properties>
       <property name="runId" value="${run.runId}"/>

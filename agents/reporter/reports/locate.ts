@@ -1,5 +1,6 @@
 import { violationKinds, type ViolationKind } from '../../../schemas/parts.ts'
-import { isAudited, partitionOfStream } from '../../../shared/core/audit-findings.ts'
+import { auditedPlace, isAudited, isTimed, partitionOfStream } from '../../../shared/core/audit-findings.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import { standingViolations, type Evidence, type Violation } from '../../../shared/core/evidence.ts'
 import { canaryIdText } from '../../../shared/core/identity.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
@@ -56,14 +57,14 @@ export function locate(run: RunState, violation: Violation): LocatedViolation {
   return {
     violation,
     canaryId: isAudited(violation)
-      ? `partition ${partitionOfStream(violation.stream)} offset ${seqFirst(violation)}`
+      ? auditedPlace(violation.stream, seqFirst(violation))
       : canaryIdText({ runId: run.runId, stream: violation.stream, seq: seqFirst(violation) }),
     topic: violation.offset === null || violation.partition === null ? null : topicOf(run, violation),
   }
 }
 
 /** Came after it was told lost: a correction keeps place and expectation, and others are told by the time they were given. */
-export const wasLost = ({ violation, expected }: Violation) => violation === 'late' && /^(here|a row)\b/.test(expected)
+export const wasLost = ({ violation, expected }: Violation) => violation === 'late' && /^(here|a row|\d+ rows or more)\b/.test(expected)
 
 /** A lost one is placed where it was last seen, hence at the hop before; a row of a table where it came from in Kafka. */
 function topicOf(run: RunState, said: Violation): string | null {
@@ -117,6 +118,8 @@ function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation, wh
   const identity = run.resolved.record.identity
   if (hop?.kind === 'table' && hop.sourceOffsets !== null && isAudited(violation))
     return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(hop.sourceOffsets.partition)} = ${partitionOfStream(violation.stream)} AND ${sqlName(hop.sourceOffsets.offset)} = ${seqFirst(violation)}`
+  if (hop?.kind === 'table' && isTimed(violation))
+    return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(hop.audit?.eventTime?.column ?? '')} >= ${sqlText(momentText(seqFirst(violation) * 1_000))}`
   if (hop?.kind === 'table')
     return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
   return hop?.kind === 'api' ? apiCommand({ run, where }, hop, violation) : null

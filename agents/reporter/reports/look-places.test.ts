@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunFact } from '../../../schemas/results.ts'
+import { TIME_STREAM } from '../../../shared/core/audit-findings.ts'
 import { hopName } from '../../../topology/topology.ts'
 import { htmlReport } from './html.ts'
 import { jsonReport, reportOf } from './json.ts'
@@ -96,6 +97,18 @@ describe('commands to look oneself', () => {
     expect(reportOf(told).violations.listed[0]?.look).toContain('kcat -b 127.0.0.1:29092')
     // What the agents themselves use is the environment's.
     expect(reportOf(told).environment.pipelineKafka).toBe('kafka:9092')
+  })
+
+  it('look for rows of a window of event time by the column that the topology names', () => {
+    const timed = facts().map((fact) => {
+      if (fact.kind !== 'run-accepted') return fact
+      const resolved = sampleResolved()
+      const eventTime = { topic: 'market.trades', field: 'traded_at', column: 'Traded At' }
+      const hops = resolved.hops.map((hop) => (hop.kind === 'table' ? { ...hop, sourceOffsets: null, audit: { eventTime } } : hop))
+      return { ...fact, resolved: JSON.stringify({ ...resolved, hops }) }
+    })
+    const lost = violation({ violation: 'lost', hop: TABLE, stream: TIME_STREAM, ranges: [120, 120] })
+    expect(commandFor(lost, places, timed)).toContain(`SELECT * FROM market.trades WHERE "Traded At" >= '1970-01-01 00:02:00 UTC'`)
   })
 })
 

@@ -5,7 +5,8 @@ import { watchedDefects } from '../../../shared/core/watcher.ts'
 import { auditMarkdown } from './audit-section.ts'
 import { causeSentence, causeTitle } from './cause-text.ts'
 import type { Cause } from './causes.ts'
-import { countText, msText, plural, timeText } from './figures.ts'
+import { countText, msText, plural } from './figures.ts'
+import { momentText } from '../../../shared/core/moment-text.ts'
 import { lookCommand, placeText, type LocatedViolation } from './locate.ts'
 import { machineText } from './machine.ts'
 import { notChecked } from './not-checked.ts'
@@ -55,7 +56,7 @@ function head({ run, evidence, judgement, isEarly, atMs }: ReportSource): string
   const lines = [
     `# Assay: ${verdict.toUpperCase()}, plan ${line(accepted.planName)}`,
     '',
-    `Run \`${run.runId}\`, asked for by ${line(accepted.requestedBy)}, judged ${timeText(atMs)}, ${seconds} s after the request. ` +
+    `Run \`${run.runId}\`, asked for by ${line(accepted.requestedBy)}, judged ${momentText(atMs)}, ${seconds} s after the request. ` +
       `${countText(acknowledged)} of ${countText(withoutMirror(run.resolved.plan.load, evidence.intended).size)} canaries acknowledged.`,
     '',
     '## Why',
@@ -164,7 +165,7 @@ function recoverySection({ evidence, judgement }: ReportSource): string {
       : `${fault} of ${target}: recovered ${msText(recoveryMs)} after it was healed`,
   )
   const steps = evidence.faults.map(
-    ({ fault, target, phase, atMs, detail }) => `${timeText(atMs)} ${fault} of ${target}: ${phase}${detail === '' ? '' : ` (${detail})`}`,
+    ({ fault, target, phase, atMs, detail }) => `${momentText(atMs)} ${fault} of ${target}: ${phase}${detail === '' ? '' : ` (${detail})`}`,
   )
   return ['## Faults and recoveries', '', ...bullets([...recovered, ...steps].map(line))].join('\n')
 }

@@ -1,6 +1,6 @@
-/** Where something lies: on the offsets of a partition, or on the seqs of a stream of canaries. */
+/** Where something lies: on the offsets of a partition, on the seqs of a stream of canaries, or on the seconds of event time. */
 export interface Line {
-  readonly in: 'partition' | 'stream'
+  readonly in: 'partition' | 'stream' | 'time'
   readonly number: number
 }
 

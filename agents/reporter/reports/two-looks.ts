@@ -1,4 +1,5 @@
 import type { ViolationKind } from '../../../schemas/parts.ts'
+import { isTimed } from '../../../shared/core/audit-findings.ts'
 import { unreachable } from '../../../shared/core/assert.ts'
 import type { RunState } from '../../../shared/core/run-book.ts'
 import { hopName, type Hop } from '../../../topology/topology.ts'
@@ -17,7 +18,11 @@ export function twoLooks(run: RunState, cause: Pick<Cause, 'kind' | 'hop' | 'sam
   const hop = run.resolved.hops.find((candidate) => hopName(candidate) === cause.hop)
   const [sample] = cause.samples
   if (hop === undefined || sample === undefined) return null
-  const looks = wasLost(sample.violation) ? cameAfterAll(sample.violation.actual) : looksAt(cause.kind, hop)
+  const looks = wasLost(sample.violation)
+    ? cameAfterAll(sample.violation.actual)
+    : isTimed(sample.violation)
+      ? countedTwice
+      : looksAt(cause.kind, hop)
   const place = placeText(sample)
   return place === '' ? looks : { ...looks, first: `${looks.first} (the first: ${place})` }
 }
@@ -29,6 +34,11 @@ const again = (first: string, second: string): TwoLooks => ({ first, second, sec
 const against = (first: string, second: string): TwoLooks => ({ first, second, secondIs: 'Held against' })
 
 const cameAfterAll = (actual: string) => again('told lost, since progress had passed it', `it came after all: ${actual}`)
+
+const countedTwice = against(
+  'records of the topic were counted by event time, once all of the run was there',
+  'rows of the same times in the table, counted until the sink had had its time',
+)
 
 function looksAt(kind: ViolationKind, hop: Hop): TwoLooks {
   switch (kind) {

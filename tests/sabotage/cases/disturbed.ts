@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { SabotageCase } from '../case.ts'
 import { asAdmin, type Flow } from '../flow.ts'
 import { joinSink } from '../sink-member.ts'
-import { PATIENT_MS } from '../pipeline.ts'
+import { within } from '../pipeline.ts'
 import { clock, until } from '../wait.ts'
 import { halfway, innocent } from './innocent.ts'
 
@@ -95,13 +95,27 @@ const stepped = (name: string, clockOffMs: number) =>
     ofTopic,
   )
 
+/** More than any hop may take, so that it must be told from lateness; heartbeats tell it within so long. */
+const CLOCK_OFF_MS = 20_000
+const KNOWN_MS = 16_000
+
+const wrongClock = (agent: string, ms: number) =>
+  innocent(`the clock of the ${agent} ${Math.abs(ms) / 1_000} s ${ms < 0 ? 'behind' : 'ahead'}`, (flow) => flow.passFaithfully(), {
+    clockOff: { agent, ms },
+    before: () => sleep(KNOWN_MS),
+  })
+
 /** What happens to the servers, to the groups and to Assay's own two topics, and is nothing wrong with the data. */
 export const disturbedCases: readonly SabotageCase[] = [
-  innocent('a rebalance of the sink', rebalanced, { deliverWithinMs: PATIENT_MS }),
+  innocent('a rebalance of the sink', rebalanced, { deliverWithinMs: within(5) }),
   halfway('the request for the run published again', (flow) => flow.askAgain(), ofTopic),
   halfway('every result published again', replayResults, ofTopic),
   stepped("the normaliser's clock 5 s ahead", 5_000),
   stepped("the normaliser's clock 5 s behind", -5_000),
+  ...['generator', 'ingestion-checker', 'storage-reconciler', 'reporter'].flatMap((agent) =>
+    [-CLOCK_OFF_MS, CLOCK_OFF_MS].map((ms) => wrongClock(agent, ms)),
+  ),
+  stepped("the normaliser's clock 20 s ahead", CLOCK_OFF_MS),
   halfway('the catalog restarted', restarted('catalog'), { alone: true }),
   halfway('the broker restarted, and its partitions without a leader meanwhile', restarted('kafka'), { ...ofTopic, alone: true }),
 ]

@@ -1,6 +1,6 @@
 import { silent, type SabotageCase } from '../case.ts'
 import type { Flow, Outgoing } from '../flow.ts'
-import { PATIENT_MS } from '../pipeline.ts'
+import { within } from '../pipeline.ts'
 import { produceByJava, type JavaSend } from '../record-writer.ts'
 
 const codecs = ['gzip', 'snappy', 'lz4', 'zstd'] as const
@@ -27,7 +27,7 @@ export const javaCases: readonly SabotageCase[] = [
     name: 'records by the Java client in gzip, snappy, lz4 and zstd, idempotent and in transactions',
     kind: 'innocent',
     of: 'topic',
-    deliverWithinMs: PATIENT_MS,
+    deliverWithinMs: within(5),
     async act(flow) {
       await passByJava(flow, sendsOf(flow.records))
       return silent
@@ -37,7 +37,7 @@ export const javaCases: readonly SabotageCase[] = [
     name: 'a transaction of the Java client aborted and tried again',
     kind: 'innocent',
     of: 'topic',
-    deliverWithinMs: PATIENT_MS,
+    deliverWithinMs: within(5),
     async act(flow) {
       await passByJava(flow, [{ records: flow.some(20), compression: 'zstd', transaction: 'abort' }, ...sendsOf(flow.records)])
       return silent
@@ -47,7 +47,7 @@ export const javaCases: readonly SabotageCase[] = [
     name: 'records written in a transaction of the Java client that was aborted',
     kind: 'defect',
     of: 'topic',
-    deliverWithinMs: PATIENT_MS,
+    deliverWithinMs: within(5),
     async act(flow) {
       const canaries = flow.some(6)
       const others = flow.records.filter((record) => !canaries.includes(record))

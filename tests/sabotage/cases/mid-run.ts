@@ -1,7 +1,8 @@
 import { silent, type SabotageCase } from '../case.ts'
 import type { Flow } from '../flow.ts'
-import { PATIENT_MS } from '../pipeline.ts'
+import { within } from '../pipeline.ts'
 import { startRelay } from '../relay.ts'
+import { FIRST_BROKER, moveLeaders, SECOND_BROKER, startSecondBroker } from '../second-broker.ts'
 import { until } from '../wait.ts'
 import { paused, restarted } from './disturbed.ts'
 
@@ -9,6 +10,9 @@ import { paused, restarted } from './disturbed.ts'
 const CANARIES = 360
 const PASSED_BEFORE = 60
 const TIMEOUT_MS = 90_000
+
+/** 30 s of them: a broker takes its time to start. */
+const LONGER = { canaries: 900, timeoutMs: 120_000 } as const
 
 /** A faithful pipeline passes canaries on as they come; in the midst of it something happens to it or to us. */
 const midRun = (name: string, disturb: (flow: Flow) => Promise<unknown>, options: Partial<SabotageCase> = {}): SabotageCase => ({
@@ -40,8 +44,22 @@ const midRun = (name: string, disturb: (flow: Flow) => Promise<unknown>, options
 
 const killed = (agent: string, name: string) => midRun(name, (flow) => flow.pipeline.killAndRestart(agent))
 
+/** All that it writes and reads, Assay's own two topics as well, is led by another broker for a while. */
+async function leadersChanged({ pipeline }: Flow): Promise<void> {
+  const { names, environment } = pipeline
+  const { ASSAY_CONTROL_TOPIC: control = '', ASSAY_RESULTS_TOPIC: results = '' } = environment
+  const topics = [names.raw, names.topic, control, results]
+  const second = await startSecondBroker(pipeline)
+  try {
+    await moveLeaders(pipeline, topics, SECOND_BROKER)
+    await moveLeaders(pipeline, topics, FIRST_BROKER)
+  } finally {
+    await second.stop()
+  }
+}
+
 /** A broker that is away delays all that is sent meanwhile: its pipeline promises no more than it can keep. */
-const patient = { alone: true, deliverWithinMs: PATIENT_MS } as const
+const patient = { alone: true, deliverWithinMs: within(5) } as const
 
 export const midRunCases: readonly SabotageCase[] = [
   midRun('a faithful pipeline while canaries are produced', () => Promise.resolve(), { of: 'table' }),
@@ -53,5 +71,6 @@ export const midRunCases: readonly SabotageCase[] = [
   midRun('the catalog paused while canaries are produced', paused('catalog'), { of: 'table', alone: true }),
   midRun('the object store paused while canaries are produced', paused('s3'), { of: 'table', alone: true }),
   midRun('the broker paused while canaries are produced', paused('kafka'), patient),
+  midRun('leaders changed, and changed back, while canaries are produced', leadersChanged, { ...patient, ...LONGER }),
   midRun('the broker restarted while canaries are produced', restarted('kafka'), patient),
 ]

@@ -3,6 +3,7 @@ import { spanOf } from '../../../shared/core/audit-print.ts'
 import { auditState } from '../../../shared/core/audit-state.ts'
 import type { Afterwards, SabotageCase } from '../case.ts'
 import type { Found } from '../compare.ts'
+import { within } from '../pipeline.ts'
 import { asAdmin, asOther, type Flow, type Outgoing, type Placed } from '../flow.ts'
 
 const MILLION = 1_000_000
@@ -66,7 +67,7 @@ export const millionCases: readonly SabotageCase[] = [
     alone: true,
     audits: true,
     windowOffsets: MILLION,
-    patience: 20,
+    deliverWithinMs: within(20),
     timeoutMs: 300_000,
     async act(flow) {
       const first = await produceMillion(flow)

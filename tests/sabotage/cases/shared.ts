@@ -2,21 +2,20 @@ import type { RunFact } from '../../../schemas/results.ts'
 import type { Afterwards, SabotageCase } from '../case.ts'
 import { joinedBySeconds } from '../crew.ts'
 import type { Flow, Outgoing, Placed } from '../flow.ts'
-import { FIRST, SECOND, type Pipeline } from '../pipeline.ts'
+import { FIRST, SECOND, within, type Pipeline } from '../pipeline.ts'
 import { contradictionsIn, factsOf, saidAgain, speakersOf } from '../told.ts'
 
 const EVERYBODY = ['generator', 'ingestion-checker', 'storage-reconciler', 'reporter'] as const
 const WATCHERS = ['ingestion-checker', 'storage-reconciler'] as const
 
-/** Instances that start and find each other take their time. */
-const PATIENCE = 10
 const TIMEOUT_MS = 180_000
 /** Beyond the ten seconds after which Kafka gives the work to another. */
 const FROZEN_MS = 14_000
 /** A second reporter that judges as well has said so by then. */
 const ALSO_JUDGED_MS = 2_000
 
-const ofTwo = { spoils: true, patience: PATIENCE, timeoutMs: TIMEOUT_MS } as const
+/** Instances that start and find each other take their time. */
+const ofTwo = { spoils: true, deliverWithinMs: within(10), timeoutMs: TIMEOUT_MS } as const
 
 /** Two of each agent from before the run, who share its work. */
 const shared = (name: string, of: 'topic' | 'table', act: SabotageCase['act']): SabotageCase => ({
