@@ -36,7 +36,7 @@ export const allowances: readonly { readonly rule: string; readonly where: RegEx
   {
     rule: 'clock',
     where:
-      /^shared\/runtime\/|^compose\/|^loadgen\/|^agents\/cli\/|^tests\/(main\.ts$|live\/|mutants\/main\.ts$)|\/shell\.ts$|^agents\/reporter\/reports\/archive\.ts$|^agents\/chaos-injector\/|\.test\.ts$/,
+      /^shared\/runtime\/|^compose\/|^loadgen\/|^agents\/cli\/|^tests\/(main\.ts$|live\/|mutants\/main\.ts$|sabotage\/wrong-clock\.ts$)|\/shell\.ts$|^agents\/reporter\/reports\/archive\.ts$|^agents\/chaos-injector\/|\.test\.ts$/,
     why: 'outside the cores; impureProblems looks into what cores are made of',
   },
   { rule: 'chance', where: /^compose\/reference\/feed\/|^loadgen\//, why: 'a feed that nobody has to repeat' },
