@@ -54,10 +54,13 @@ const partsOfMemory = [
   { part: 'heap committed', metric: 'nodejs_heap_size_total_bytes', kept: new Map<string, Sample[]>() },
   { part: 'external', metric: 'nodejs_external_memory_bytes', kept: new Map<string, Sample[]>() },
 ]
-/** The query API holds its rows in memory, made for so many: at a higher rate it answers for less time back, and no less than ten minutes. */
-const ROWS_HELD = 864_000
+/**
+ * The query API holds its rows in memory, made for so many: at a higher rate it answers for less time back. What it reads anew after
+ * the table was tidied must not take it the ten seconds after which it says that it cannot answer.
+ */
+const ROWS_HELD = 300_000
 const OTHERS_PER_SECOND = 120
-const heldMs = Math.min(7_200_000, Math.max(600_000, Math.round((ROWS_HELD / (ratePerSecond + OTHERS_PER_SECOND)) * 1000)))
+const heldMs = Math.min(7_200_000, Math.max(240_000, Math.round((ROWS_HELD / (ratePerSecond + OTHERS_PER_SECOND)) * 1000)))
 const stack = await startStack({
   dir: join(REPO_DIR, '.assay', `soak-${process.pid}`),
   progress: note,
@@ -125,14 +128,15 @@ async function sample(name: string, port: number): Promise<void> {
     .then((answer) => answer.text())
     .catch(() => '')
   const read = (metric: string) => new RegExp(`^${metric}(?:\\{[^}]*\\})? (\\S+)`, 'm').exec(text)?.[1]
-  if (Date.now() / 1000 - Number(read('process_start_time_seconds') ?? 0) < WARM_S) return
+  const life = Number(read('process_start_time_seconds') ?? 0)
+  if (Date.now() / 1000 - life < WARM_S) return
   for (const { kept, metric } of [
     { kept: resident, metric: 'process_resident_memory_bytes' },
     { kept: handles, metric: 'process_open_fds' },
     ...partsOfMemory,
   ]) {
     const value = Number(read(metric) ?? Number.NaN)
-    if (Number.isFinite(value)) kept.set(name, [...(kept.get(name) ?? []), { atMs: Date.now(), value }])
+    if (Number.isFinite(value)) kept.set(name, [...(kept.get(name) ?? []), { atMs: Date.now(), value, life }])
   }
 }
 

@@ -1,6 +1,8 @@
 export interface Sample {
   readonly atMs: number
   readonly value: number
+  /** Which process it is of, where processes follow one another: each has a level of its own. */
+  readonly life?: number
 }
 
 export interface Trend {
@@ -15,23 +17,30 @@ export interface Trend {
 
 const HOUR_MS = 3_600_000
 
-/** Least squares. Null for fewer than three samples, or all at one time. */
+/**
+ * Least squares, of what each process gains: a level of its own is nothing that grows. Null for fewer than three samples, or
+ * where no process has two at different times.
+ */
 export function trendOf(samples: readonly Sample[]): Trend | null {
-  const count = samples.length
-  const [first, last] = [samples[0], samples[count - 1]]
-  if (count < 3 || first === undefined || last === undefined) return null
-  const mean = (of: (sample: Sample) => number) => samples.reduce((sum, sample) => sum + of(sample), 0) / count
-  const [meanAt, meanValue] = [mean(({ atMs }) => atMs - first.atMs), mean(({ value }) => value)]
-  const spread = samples.reduce((sum, { atMs }) => sum + (atMs - first.atMs - meanAt) ** 2, 0)
+  const last = samples.at(-1)
+  if (samples.length < 3 || last === undefined) return null
+  const lives = [...Map.groupBy(samples, ({ life = 0 }) => life).values()]
+  const points = lives.flatMap((life) => {
+    const mean = (of: (sample: Sample) => number) => life.reduce((sum, sample) => sum + of(sample), 0) / life.length
+    const [meanAt, meanValue] = [mean(({ atMs }) => atMs), mean(({ value }) => value)]
+    return life.map(({ atMs, value }) => ({ at: atMs - meanAt, value: value - meanValue }))
+  })
+  const spread = points.reduce((sum, { at }) => sum + at ** 2, 0)
   if (spread === 0) return null
-  const slope = samples.reduce((sum, { atMs, value }) => sum + (atMs - first.atMs - meanAt) * (value - meanValue), 0) / spread
-  const squares = samples.reduce((sum, { atMs, value }) => sum + (value - meanValue - slope * (atMs - first.atMs - meanAt)) ** 2, 0)
-  const noise = Math.sqrt(squares / (count - 2))
+  const slope = points.reduce((sum, { at, value }) => sum + at * value, 0) / spread
+  const squares = points.reduce((sum, { at, value }) => sum + (value - slope * at) ** 2, 0)
+  const noise = Math.sqrt(squares / Math.max(1, points.length - lives.length - 1))
+  const { at, value } = points.at(-1) as (typeof points)[number]
   return {
     perHour: slope * HOUR_MS,
     error: (noise / Math.sqrt(spread)) * HOUR_MS,
     noise,
-    last: meanValue + slope * (last.atMs - first.atMs - meanAt),
+    last: last.value - value + slope * at,
   }
 }
 
