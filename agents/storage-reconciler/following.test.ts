@@ -476,6 +476,7 @@ describe('history', () => {
     const expired = table.commit({ operation: 'append', added: [await followed.data(everyRow)], atMs: 900 })
     table.commit({ operation: 'append', atMs: 9_000 })
     table.expire([expired])
+    followed.played.until(9_000)
     await followed.poll()
     expect(followed.accusations).toEqual([])
     expect(followed.missing).toEqual([expect.stringContaining('whether 40 canaries were late')])

@@ -82,7 +82,10 @@ test('too few samples, or all of one moment, have none', () => {
 
 test('processes that each begin higher than the one before have not grown; what each gains is a slope', () => {
   const lives = (gainAt: (index: number) => number) =>
-    samples((index) => 100 + 30 * Math.floor(index / 20) + gainAt(index % 20)).map((one, index) => ({ ...one, life: Math.floor(index / 20) }))
+    samples((index) => 100 + 30 * Math.floor(index / 20) + gainAt(index % 20)).map((one, index) => ({
+      ...one,
+      life: Math.floor(index / 20),
+    }))
   expect(trendOf(lives(() => 0))?.perHour).toBeCloseTo(0)
   expect(trendOf(lives((index) => index))?.perHour).toBeCloseTo(59)
   expect(trendOf(lives((index) => index))?.last).toBeCloseTo(179)
