@@ -103,6 +103,7 @@ describe('a topic whose table stores no offsets', () => {
     windowMs: 60_000,
     windows: [{ startMs: 60_000, count: 3, before: 1 }],
     ends: [{ partition: 0, offset: 104, high: 104 }],
+    unit: null,
     grew: false,
     unreadable: 0,
     timeless: 0,

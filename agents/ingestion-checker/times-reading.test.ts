@@ -99,6 +99,7 @@ describe('records are counted by the window of their event time', () => {
         { partition: 0, offset: 3, high: 3 },
         { partition: 1, offset: 2, high: 2 },
       ],
+      unit: 'micros',
       grew: false,
       unreadable: 0,
       timeless: 0,

@@ -27,7 +27,7 @@ const START_MAX_MS = 3.1e15
 export async function readTopicTimes(ports: TopicAuditPorts, effect: Effect<'audit-times'>): Promise<SideTimes> {
   const { topic, begun, windowMs } = effect
   const bounds = await boundsOf(ports, topic)
-  const told = { topic, windowMs, windows: [], ends: [], grew: false, unreadable: 0, timeless: 0, leftOut: 0, snapshotId: null }
+  const told = { topic, windowMs, windows: [], ends: [], unit: null, grew: false, unreadable: 0, timeless: 0, leftOut: 0, snapshotId: null }
   const spans: OffsetRange[] = []
   for (const [partition, { low, high }] of bounds) {
     const offset = begun.get(partition) ?? 0
@@ -63,6 +63,7 @@ class TimeCounts {
   readonly #effect: Effect<'audit-times'>
   readonly #windows = new Map<number, { count: number; before: number }>()
   readonly #types = new Map<RecordReader, ReadonlyMap<string, FieldType>>()
+  readonly #units = new Set<'millis' | 'micros'>()
   #unreadable = 0
   #timeless = 0
   #leftOut = 0
@@ -98,12 +99,13 @@ class TimeCounts {
   }
 
   /** Of windows with records of before the audit alone, nothing is compared. */
-  toWire(): Pick<SideTimes, 'windows' | 'unreadable' | 'timeless' | 'leftOut' | 'gone'> {
+  toWire(): Pick<SideTimes, 'windows' | 'unit' | 'unreadable' | 'timeless' | 'leftOut' | 'gone'> {
     const windows = [...this.#windows]
       .filter(([, { count }]) => count > 0)
       .sort(([a], [b]) => a - b)
       .map(([startMs, counts]) => ({ startMs, ...counts }))
-    const counts = { unreadable: this.#unreadable, timeless: this.#timeless, leftOut: this.#leftOut }
+    const [unit = null] = this.#units.size === 1 ? this.#units : []
+    const counts = { unit, unreadable: this.#unreadable, timeless: this.#timeless, leftOut: this.#leftOut }
     if (windows.length <= TIMES_MAX) return { ...counts, windows, gone: null }
     const { windowMs } = this.#effect
     return {
@@ -118,6 +120,7 @@ class TimeCounts {
     const { field, windowMs } = this.#effect
     const type = typesOf(this.#types, codec).get(field)
     if (type?.kind !== 'timestamp-millis' && type?.kind !== 'timestamp-micros') return undefined
+    this.#units.add(type.kind === 'timestamp-millis' ? 'millis' : 'micros')
     const micros = canonicalText(type, 'micros', record[field] ?? null)
     if (micros === null) return null
     const lengthMicros = BigInt(windowMs) * MICROS_PER_MS

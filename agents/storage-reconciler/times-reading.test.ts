@@ -25,6 +25,7 @@ const momentSql: Readonly<Record<string, (micros: bigint) => string>> = {
   timestamptz: (micros) => `CAST(make_timestamp(${micros}) AS TIMESTAMPTZ)`,
   timestamp_ns: (micros) => `make_timestamp_ns(${micros * 1_000n})`,
   timestamptz_ns: (micros) => `make_timestamp_ns(${micros * 1_000n})`,
+  long: (micros) => `CAST(${micros} AS BIGINT)`,
 }
 
 interface Row {
@@ -107,15 +108,16 @@ interface Asked {
   readonly minutes?: readonly number[]
   readonly windowMs?: number
   readonly column?: string
+  readonly unit?: 'millis' | 'micros' | null
 }
 
-const asked = ({ began = emptyBaseline, minutes = [0, 1, 2], windowMs = MINUTE, column = 'traded_at' }: Asked) =>
+const asked = ({ began = emptyBaseline, minutes = [0, 1, 2], windowMs = MINUTE, column = 'traded_at', unit = 'micros' }: Asked) =>
   readTableTimes(access, {
     type: 'audit-counts',
     runId: RUN,
     hop: TABLE,
     began,
-    told: told('audit-times', { windowMs, windows: minutes.map((minute) => ({ startMs: minute * MINUTE, count: 1, before: 0 })) }),
+    told: told('audit-times', { windowMs, unit, windows: minutes.map((minute) => ({ startMs: minute * MINUTE, count: 1, before: 0 })) }),
     column,
   })
 
@@ -305,22 +307,38 @@ describe('where the snapshot that the audit began at has expired', () => {
 })
 
 describe('a column', () => {
+  test('of integers is read in the unit of the records', async () => {
+    typeTheTable('long')
+    await append(rows(-0.001, 0, 0.061))
+    expect(await countsOf({ minutes: [-1, 0, 1], unit: 'millis' })).toEqual([
+      [-1, 1],
+      [0, 1],
+      [1, 1],
+    ])
+  })
+
+  test('of integers says no time where records are in several units', async () => {
+    typeTheTable('long')
+    await append(rows(0))
+    await expect(asked({ unit: null })).rejects.toMatchObject({ code: 'INPUT_INVALID' })
+  })
+
   test('that is missing is named', async () => {
     await append(rows(0))
     await expect(asked({ column: 'settled_at' })).rejects.toMatchObject({
       code: 'INPUT_INVALID',
       message: expect.stringContaining(
-        'audit.eventTime of lake.trades: expected column settled_at of a timestamp type, got none of that name',
+        'audit.eventTime of lake.trades: expected column settled_at of a timestamp type, or of integers where all records are in one unit; got none of that name',
       ) as string,
     })
   })
 
-  test.each(['long', 'date', 'string'])('of type %s is named, and that it holds no timestamps', async (as) => {
+  test.each(['date', 'string'])('of type %s is named, and that it holds no timestamps', async (as) => {
     typeTheTable(as)
     await append(rows(0))
     await expect(asked({})).rejects.toMatchObject({
       code: 'INPUT_INVALID',
-      message: expect.stringContaining(`expected column traded_at of a timestamp type, got ${as}`) as string,
+      message: expect.stringContaining(`or of integers where all records are in one unit; got ${as}`) as string,
     })
   })
 })

@@ -63,7 +63,8 @@ function notIn(live: LiveFiles, other: LiveFiles): LiveFiles {
 
 interface Counting {
   readonly context: ReadContext
-  readonly column: { readonly name: string; readonly type: string; readonly id: number }
+  /** `perMs`: how many of its units are a millisecond. */
+  readonly column: { readonly name: string; readonly type: string; readonly id: number; readonly perMs: number }
   readonly windowMs: number
   /** Of the windows that are asked for. */
   readonly starts: ReadonlySet<number>
@@ -74,40 +75,50 @@ interface Counting {
 function countingOf(
   access: TableAuditAccess,
   opened: Opened,
-  { column: name, told: { windowMs, windows } }: Pick<Effect<'audit-counts'>, 'column' | 'told'>,
+  { column: name, told: { windowMs, windows, unit } }: Pick<Effect<'audit-counts'>, 'column' | 'told'>,
 ): Counting {
   const context = contextOf(access, opened, [name, access.topology.record.identity])
   const field = context.schema.fields.find((one) => one.name === name)
   const type = field === undefined ? 'none of that name' : columnTypeText(field.type)
-  if (field === undefined || !/^timestamp(tz)?(_ns)?$/.test(type))
+  const perMs = timestampUnits(type) ?? (isInteger(type) ? integerUnits(unit) : null)
+  if (field === undefined || perMs === null)
     throw new AssayError(
       'INPUT_INVALID',
-      `audit.eventTime of ${access.hop.namespace}.${access.hop.table}: expected column ${name} of a timestamp type, got ${type}`,
+      `audit.eventTime of ${access.hop.namespace}.${access.hop.table}: expected column ${name} of a timestamp type, or of integers where all records are in one unit; got ${type}`,
     )
   const starts = new Set(windows.map(({ startMs }) => startMs))
   const fromMs = [...starts].reduce((least, startMs) => Math.min(least, startMs), Infinity)
   const lastMs = [...starts].reduce((most, startMs) => Math.max(most, startMs), -Infinity)
-  return { context, column: { name, type, id: field.id }, windowMs, starts, fromMs, untilMs: lastMs + windowMs }
+  return { context, column: { name, type, id: field.id, perMs }, windowMs, starts, fromMs, untilMs: lastMs + windowMs }
 }
 
 async function addCounts(counting: Counting, live: LiveFiles, { into, sign }: { into: Map<number, number>; sign: 1 | -1 }): Promise<void> {
   const { context, column, windowMs, starts } = counting
-  const name = quoteIdentifier(column.name)
-  const micros = column.type.endsWith('_ns') ? `epoch_ns(${name}) // 1000` : `epoch_us(${name})`
-  const length = windowMs * 1_000
+  const value = valueSql(column)
+  const length = windowMs * column.perMs
   if (starts.size === 0) return
   for (const file of live.data) {
     if (!mayHold(counting, file)) continue
     const from = await rowsOfFile(context, { file, deletes: live.deletes })
     const rows = await context.db.query(`-- audit: rows by event time
-      SELECT CAST((us - ((us % ${length}) + ${length}) % ${length}) // 1000 AS BIGINT) AS start_ms, count(*) AS n
-      FROM (SELECT ${micros} AS us FROM ${from} WHERE ${ownSql(context)}) WHERE us IS NOT NULL GROUP BY 1`)
+      SELECT CAST((units - ((units % ${length}) + ${length}) % ${length}) // ${column.perMs} AS BIGINT) AS start_ms, count(*) AS n
+      FROM (SELECT ${value} AS units FROM ${from} WHERE ${ownSql(context)}) WHERE units IS NOT NULL GROUP BY 1`)
     for (const row of rows) {
       const startMs = Number(row['start_ms'])
       if (starts.has(startMs)) into.set(startMs, (into.get(startMs) ?? 0) + sign * Number(row['n']))
     }
     await dropFile(context, file)
   }
+}
+
+const isInteger = (type: string) => type === 'int' || type === 'long'
+const integerUnits = (unit: SideTimes['unit']) => (unit === 'millis' ? 1 : unit === 'micros' ? 1_000 : null)
+const timestampUnits = (type: string) => (/^timestamp(tz)?$/.test(type) ? 1_000 : /^timestamp(tz)?_ns$/.test(type) ? 1_000_000 : null)
+
+function valueSql({ name, type }: Counting['column']): string {
+  const column = quoteIdentifier(name)
+  if (isInteger(type)) return `CAST(${column} AS BIGINT)`
+  return `${type.endsWith('_ns') ? 'epoch_ns' : 'epoch_us'}(${column})`
 }
 
 /** Canaries of other runs are deleted by those. */
@@ -118,7 +129,7 @@ function ownSql({ topology, runId }: ReadContext): string {
 }
 
 function mayHold({ column, fromMs, untilMs }: Counting, { lowerBounds, upperBounds }: TableFile): boolean {
-  const perMs = column.type.endsWith('_ns') ? 1_000_000n : 1_000n
+  const perMs = BigInt(column.perMs)
   const bound = (bounds: ReadonlyMap<number, Uint8Array>) => {
     const bytes = bounds.get(column.id)
     const value = bytes === undefined ? null : decodeBound(column.type, bytes)

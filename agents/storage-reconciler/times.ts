@@ -44,7 +44,7 @@ export function foldCounts(works: RunWorks, { run, hop, work }: AtTimedTable, co
   const { windows, grew, gone, snapshotId } = counted
   if (wanted === null || (gone === null && fewerRows(wanted, windows).length > 0 && !isPassed(works, { run, hop, work }, wanted))) return []
   const { topic, windowMs } = wanted
-  const nothing = { ends: [], unreadable: 0, timeless: 0, leftOut: 0 }
+  const nothing = { unit: null, ends: [], unreadable: 0, timeless: 0, leftOut: 0 }
   return sayTimes(
     works,
     { runId: run.runId, hop: hop.name, side: 'table' },

@@ -21,6 +21,11 @@ export const auditTimes = fact('audit-times', {
   side: auditSide,
   topic: z.string(),
   windowMs: z.int().positive(),
+  unit: z
+    .enum(['millis', 'micros'])
+    .nullable()
+    .default(null)
+    .describe('Of the topic: in what its records write the time, where all do alike; a column of integers is read so.'),
   windows: z.array(timeWindow).describe('Without canaries of other runs, whose rows may be taken away again; empty when `gone` says why.'),
   ends: z
     .array(

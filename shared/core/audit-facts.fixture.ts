@@ -30,6 +30,7 @@ export const plainAuditFacts = (hop: string) => ({
     topic: 'clean',
     windowMs: 60_000,
     windows: [],
+    unit: null,
     ends: [],
     grew: false,
     unreadable: 0,
