@@ -2,8 +2,9 @@ import { at, type Mutant } from './mutant.ts'
 
 const admission = at('shared/core/admission.ts')
 const shares = at('shared/core/shares.ts')
+const clocks = at('shared/core/clocks.ts')
 
-/** Mistakes in when a run has its turn, and in whose its work is. */
+/** Mistakes in when a run has its turn, in whose its work is, and in whose clock is right. */
 export const turnMutants: readonly Mutant[] = [
   admission(
     'no run waits for an exclusive one',
@@ -25,4 +26,8 @@ export const turnMutants: readonly Mutant[] = [
     'export const nothing: Shares = { of: 1, held: new Set([0]) }',
   ),
   shares('who missed one heartbeat is not counted on', 'SILENT_MS = 15_000', 'SILENT_MS = 4_000'),
+  clocks('the clock of who wrote it is right', 'Math.min(atMs, nowMs + TURN_MS) - dueMs', 'atMs - dueMs'),
+  clocks('the clock of the generator is right', " - behindMs(clocks, 'generator')", ''),
+  clocks('one heartbeat that was held up is a clock that is behind', 'const SAMPLES_MIN = 3', 'const SAMPLES_MIN = 1'),
+  clocks('a process that was started anew has its old clock', 'if (known?.startedAtMs === startedAtMs)', 'if (known !== undefined)'),
 ]
