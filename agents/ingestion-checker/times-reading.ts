@@ -1,5 +1,6 @@
 import type { OffsetRange } from '../../schemas/parts.ts'
 import { canonicalText } from '../../shared/core/audit-fields.ts'
+import { spanOf } from '../../shared/core/audit-print.ts'
 import { TIMES_MAX } from '../../shared/core/audit-times.ts'
 import type { SideTimes } from '../../shared/core/audit.ts'
 import type { CanaryRecord, FieldType } from '../../shared/core/record-schema.ts'
@@ -19,6 +20,10 @@ import {
 
 /** So many records of each partition from before the audit may have been under way to the table when it began. */
 const BEFORE_MAX = 10_000
+/** At least so many are read: all that came during the run is, in one look. */
+const RECORDS_PER_MS = 10
+/** With those of before the audit alone. Where times are anything, there would be a window for each record. */
+const KEPT_MAX = 4 * TIMES_MAX
 const MICROS_PER_MS = 1_000n
 /** Beyond the year 100,000 it stands for something else, as for never. */
 const START_MAX_MS = 3.1e15
@@ -47,7 +52,7 @@ export async function readTopicTimes(ports: TopicAuditPorts, effect: Effect<'aud
   await ports.read({
     topic,
     spans,
-    timeoutMs: READ_TIMEOUT_MS,
+    timeoutMs: READ_TIMEOUT_MS + spans.reduce((sum, span) => sum + spanOf(span), 0) / RECORDS_PER_MS,
     onRecords: async (partition, records) => {
       const begunAt = begun.get(partition) ?? 0
       counts.add(records, { codecs: await codecsOf(ports, records), begunAt })
@@ -67,6 +72,7 @@ class TimeCounts {
   #unreadable = 0
   #timeless = 0
   #leftOut = 0
+  #isTooMany = false
 
   constructor(effect: Effect<'audit-times'>) {
     this.#effect = effect
@@ -92,7 +98,8 @@ class TimeCounts {
         continue
       }
       const window = this.#windows.get(startMs) ?? { count: 0, before: 0 }
-      this.#windows.set(startMs, window)
+      if (window.count + window.before === 0 && this.#windows.size >= KEPT_MAX) this.#isTooMany = true
+      else this.#windows.set(startMs, window)
       if (isBefore) window.before++
       else window.count++
     }
@@ -106,12 +113,12 @@ class TimeCounts {
       .map(([startMs, counts]) => ({ startMs, ...counts }))
     const [unit = null] = this.#units.size === 1 ? this.#units : []
     const counts = { unit, unreadable: this.#unreadable, timeless: this.#timeless, leftOut: this.#leftOut }
-    if (windows.length <= TIMES_MAX) return { ...counts, windows, gone: null }
+    if (windows.length <= TIMES_MAX && !this.#isTooMany) return { ...counts, windows, gone: null }
     const { windowMs } = this.#effect
     return {
       ...counts,
       windows: [],
-      gone: `records lie in ${windows.length} windows of ${windowMs / 1_000} s, more than ${TIMES_MAX}: longer ones are needed`,
+      gone: `records lie in more than ${TIMES_MAX} windows of ${windowMs / 1_000} s: longer ones are needed`,
     }
   }
 
