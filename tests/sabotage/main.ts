@@ -15,14 +15,14 @@ import { RECORD_WRITER } from './record-writer.ts'
 import { compileWriter } from './table-writer.ts'
 
 /**
- * `npm run sabotage [-- --only 'a part of a name|of another'] [--lanes 3] [--times 1]`: plants each defect of the catalogue for real, and
+ * `npm run sabotage [-- --only 'a part of a name|of another'] [--lanes 5] [--times 1]`: plants each defect of the catalogue for real, and
  * disturbs for real where nothing may be said; prints who was found, and writes DETECTION.md when all were run.
  * Ends with 1 when one was missed, or anybody wrongly accused. With `--promptness` it measures instead how soon losses are told.
  */
 const { values } = parseArgs({
   options: {
     only: { type: 'string', default: '' },
-    lanes: { type: 'string', default: '3' },
+    lanes: { type: 'string', default: '5' },
     times: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
     promptness: { type: 'boolean', default: false },
