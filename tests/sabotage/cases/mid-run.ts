@@ -11,7 +11,7 @@ const CANARIES = 360
 const PASSED_BEFORE = 60
 const TIMEOUT_MS = 90_000
 
-/** 30 s of them: a broker takes its time to start. */
+/** 30 s of them: an agent takes its time to start, and a broker. */
 const LONGER = { canaries: 900, timeoutMs: 120_000 } as const
 
 /** A faithful pipeline passes canaries on as they come; in the midst of it something happens to it or to us. */
@@ -42,7 +42,7 @@ const midRun = (name: string, disturb: (flow: Flow) => Promise<unknown>, options
   },
 })
 
-const killed = (agent: string, name: string) => midRun(name, (flow) => flow.pipeline.killAndRestart(agent))
+const killed = (agent: string, name: string) => midRun(name, (flow) => flow.pipeline.killAndRestart(agent), LONGER)
 
 /** All that it writes and reads, Assay's own two topics as well, is led by another broker for a while. */
 async function leadersChanged({ pipeline }: Flow): Promise<void> {
