@@ -99,6 +99,16 @@ describe('reading a batch', () => {
     expect(JSON.stringify(sightingOf(RAW, context.pending))).toBe(once)
   })
 
+  test('that was read before what came behind it changes nothing either', () => {
+    const context = contextOf()
+    const first = batch([record(8, 10)])
+    foldBatch(context, first)
+    foldBatch(context, batch([record(9, 20)], { offsetFirst: 20, offsetLast: 25, otherOffsets: [] }))
+    const before = JSON.stringify([sightingOf(RAW, context.pending), [...context.positions]])
+    expect(foldBatch(context, first)).toEqual([])
+    expect(JSON.stringify([sightingOf(RAW, context.pending), [...context.positions]])).toBe(before)
+  })
+
   test('of which a part was read before counts no record of that part again', () => {
     const context = contextOf()
     foldBatch(context, batch([record(8, 10)], { offsetLast: 13, otherOffsets: [11, 13] }))
