@@ -140,6 +140,12 @@ describe('a topic that is another one than before', () => {
     expect(accusations(played)).toEqual([`metadata-broken ${RAW} 0/0-0`])
   })
 
+  test('is told by one instance of several', () => {
+    const byAnother = told('violation-found', { violation: 'metadata-broken', hop: RAW, ranges: [0, 0], field: 'topic-id', instance: 'b' })
+    const played = logSeen(reads(begun(), RAW, seqs(0, 3)).hear(byAnother), RAW, 'two').until(3_000)
+    expect(played.saidOf('violation-found')).toEqual([])
+  })
+
   test('is not the one that was merely named again', () => {
     const played = logSeen(logSeen(reads(begun(), RAW, seqs(0, 9)), RAW, 'one'), RAW, 'one').until(6_000)
     expect([accusations(played), doubts(played)]).toEqual([[], []])
