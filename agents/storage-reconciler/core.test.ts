@@ -3,7 +3,7 @@ import type { Located } from '../../schemas/parts.ts'
 import { standingViolations } from '../../shared/core/evidence.ts'
 import { PlayedCore } from '../../shared/core/played-core.fixture.ts'
 import { isRunFact } from '../../shared/core/run-book.ts'
-import { CLEAN, RAW, RUN, TABLE, accepted, foldAll, told } from '../../shared/core/told-run.fixture.ts'
+import { CLEAN, RAW, RUN, TABLE, accepted, foldAll, smokePlan, told } from '../../shared/core/told-run.fixture.ts'
 import { reconcilerCore, type ReconcilerState } from './core.ts'
 import type { ReconcilerEffect, ReconcilerEvent, SnapshotReading, TableLook } from './events.ts'
 
@@ -14,8 +14,8 @@ const baselined = { type: 'baselined', runId: RUN, baseline: began } as const
 const one = (first: number, last: number) => [{ stream: 0, ranges: [first, last] }]
 
 /** Ten canaries of one stream, acknowledged; canary n stands at offset n of the topic before. */
-function begun(): Played {
-  const played = create().hear(accepted()).caughtUp().until(200).step(baselined)
+function begun(run = accepted()): Played {
+  const played = create().hear(run).caughtUp().until(200).step(baselined)
   return played.hear(
     told('stage-started', { stage: 'produce', epochMs: 0 }),
     told('canaries-intended', { canaries: one(0, 9) }),
@@ -261,6 +261,37 @@ describe('a row that is not there', () => {
   test('that no topic has seen is none of this hop', () => {
     const played = reads(sighted(begun(), 3), readingOf('8', 0, 3)).until(30_000)
     expect(played.take('look-again')).toEqual([])
+  })
+})
+
+describe('a table of which the first of a pair was never sent', () => {
+  const mirror = { each: 1, defects: ['skipped'] }
+  const canaries = [...one(0, 9), { stream: smokePlan.load.streams, ranges: [1, 1] }]
+  const covered = [{ partition: 0, offsetFirst: 0, offsetLast: 10 }]
+
+  /** The second of the pair stands behind all others, and rows as far as there are stored. */
+  function sent(offsetLast: number): Played {
+    const played = begun(accepted({ ...smokePlan, load: { ...smokePlan.load, mirror } }))
+    played.hear(
+      told('canaries-intended', { canaries }),
+      told('canaries-produced', { acknowledged: canaries }),
+      told('hop-sighted', { hop: CLEAN, canaries, covered, atMs: played.nowMs }),
+    )
+    reads(endTopics(played), readingOf('8', 0, 9, { canaries, sourceOffsets: [{ partition: 0, offsetFirst: 0, offsetLast }] }))
+    return played
+  }
+
+  test('is not done before that one is proven missing', () => {
+    const played = sent(9).until(1_000)
+    expect(outcome(look(played, { ...absent, origin: [] }).until(8_000))).toEqual([])
+    expect(played.saidOf('mirror-defect-seen')).toEqual([])
+  })
+
+  test('is done once it is', () => {
+    const played = sent(10).until(1_000)
+    look(played, { ...absent, origin: [] }).until(8_000)
+    expect(played.saidOf('mirror-defect-seen')).toEqual([expect.objectContaining({ violation: 'lost', stream: 2, seq: 0 })])
+    expect(outcome(played)).toEqual(['ok'])
   })
 })
 
