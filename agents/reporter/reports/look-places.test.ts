@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunFact } from '../../../schemas/results.ts'
+import { auditStages } from '../../../shared/core/audit-facts.fixture.ts'
 import { TIME_STREAM } from '../../../shared/core/audit-findings.ts'
 import { hopName } from '../../../topology/topology.ts'
 import { htmlReport } from './html.ts'
@@ -105,10 +106,12 @@ describe('commands to look oneself', () => {
       const resolved = sampleResolved()
       const eventTime = { topic: 'market.trades', field: 'traded_at', column: 'Traded At' }
       const hops = resolved.hops.map((hop) => (hop.kind === 'table' ? { ...hop, sourceOffsets: null, audit: { eventTime } } : hop))
-      return { ...fact, resolved: JSON.stringify({ ...resolved, hops }) }
+      const plan = { ...resolved.plan, stages: [...resolved.plan.stages, ...auditStages] }
+      return { ...fact, resolved: JSON.stringify({ ...resolved, plan, hops }) }
     })
     const lost = violation({ violation: 'lost', hop: TABLE, stream: TIME_STREAM, ranges: [120, 120] })
-    expect(commandFor(lost, places, timed)).toContain(`SELECT * FROM market.trades WHERE "Traded At" >= '1970-01-01 00:02:00 UTC'`)
+    const within = `"Traded At" >= '1970-01-01 00:02:00 UTC' AND "Traded At" < '1970-01-01 00:02:10 UTC'`
+    expect(commandFor(lost, places, timed)).toContain(`SELECT * FROM market.trades WHERE ${within}`)
   })
 })
 
