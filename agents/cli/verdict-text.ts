@@ -71,7 +71,7 @@ export function violationLine(violation: Violation): string {
   return [
     `${kind}${what} at ${hop}`,
     isAudited(violation)
-      ? `${isTimed(violation) ? auditedPlace(stream, ranges[0] as number) : auditedPlace(stream, seqs)}, of all records`
+      ? `${auditedPlace(stream, isTimed(violation) ? (ranges[0] as number) : seqs)}, of all records`
       : `stream ${stream} seq ${seqs}`,
     ...place,
     `expected ${expected}, found ${actual}`,

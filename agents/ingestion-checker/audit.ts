@@ -96,8 +96,7 @@ export function carryOnAudit(state: Auditing, { run, stage }: DueStage): Effects
   audits.set(run.runId, audit)
   const stop = stopReason(works, run, stage)
   if (stop !== null) return endAudit(state, { run, stage }, stop)
-  const effects: Effects = []
-  effects.push(...countByTime(state, { run, stage }, audit))
+  const effects = countByTime(state, { run, stage }, audit)
   for (const { name, hop } of auditedHops(run)) {
     const told = evidenceOf(works, run.runId).audits.get(name) ?? emptyAudit()
     const now = auditState(told)

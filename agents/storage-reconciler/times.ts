@@ -1,12 +1,12 @@
 import type { AfterLook } from '../../shared/core/after-looks.ts'
 import { isTimed, TIME_STREAM } from '../../shared/core/audit-findings.ts'
 import { fewerRows, isLostIn, rangesOfWindow, timesState, type TimesState } from '../../shared/core/audit-times.ts'
-import { emptyAudit, type SideTimes } from '../../shared/core/audit.ts'
+import { emptyAudit, type SideTimes, type TimesTold } from '../../shared/core/audit.ts'
 import { sayTimes, timedHops, type TimedHop } from '../../shared/core/audit-work.ts'
 import { lostAt } from '../../shared/core/evidence.ts'
 import type { RunState } from '../../shared/core/run-book.ts'
 import { evidenceOf, headOf, say, sayMissing, type RunWorks } from '../../shared/core/run-work.ts'
-import type { TableAuditEvent } from './audit-events.ts'
+import type { TableAuditEffect, TableAuditEvent } from './audit-events.ts'
 import { asked, LOOK_EVERY_MS, noteSink, type Effects, type TableAuditWork } from './audit.ts'
 import { beganBehind } from './loss.ts'
 
@@ -24,16 +24,17 @@ export const timesAt = (works: RunWorks, runId: string, hop: string): TimesState
 export function count({ base: { nowMs } }: RunWorks, { run, hop, work }: AtTimedTable, { wanted }: TimesState): Effects {
   if (wanted === null || work.isLooking || nowMs < Math.max(work.nextLookMs, work.lookAskedMs + LOOK_EVERY_MS)) return []
   work.lookAskedMs = nowMs
-  const { column } = hop.eventTime
-  return asked(work, {
-    type: 'audit-counts',
-    runId: run.runId,
-    hop: hop.name,
-    began: beganBehind(run, 'audit-tables'),
-    told: wanted,
-    column,
-  })
+  return asked(work, countsOf(run, hop, wanted))
 }
+
+const countsOf = (run: RunState, { name, eventTime: { column } }: TimedHop, told: TimesTold): TableAuditEffect => ({
+  type: 'audit-counts',
+  runId: run.runId,
+  hop: name,
+  began: beganBehind(run, 'audit-tables'),
+  told,
+  column,
+})
 
 /** Says what the table holds once that is all there is to come: as much as the topic, or the sink has had its time. */
 export function foldCounts(works: RunWorks, { run, hop, work }: AtTimedTable, counted: Counted): Effects {
@@ -73,8 +74,7 @@ export function countAfter(works: RunWorks, { run, hop, others }: Omit<AfterLook
   const timed = timedHops(run).find(({ name }) => name === hop)
   const told = evidenceOf(works, run.runId).audits.get(hop)?.times.topic ?? null
   if (timed === undefined || told === null || !others.members().some(isTimed)) return []
-  const { column } = timed.eventTime
-  return [{ type: 'audit-counts', runId: run.runId, hop, began: beganBehind(run, 'audit-tables'), told, column }]
+  return [countsOf(run, timed, told)]
 }
 
 export function foldCountsAfter(works: RunWorks, { runId, hop, windows }: Counted): Effects {

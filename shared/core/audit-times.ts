@@ -29,22 +29,29 @@ export function timesState({ times: { topic, table } }: Audit): TimesState {
   if (topic.gone !== null) return { ...nothing, gone: [topic.gone], isDone: true }
   if (table === null) return { ...nothing, windows: topic.windows.length, wanted: topic }
   if (table.gone !== null) return { ...nothing, windows: topic.windows.length, gone: [table.gone], isDone: true }
-  const rows = new Map(table.windows.map(({ startMs, count }) => [startMs, count]))
+  const rowsIn = countsIn(table.windows)
   const state = { ...nothing, windows: topic.windows.length, leftOut: topic.leftOut, isDone: true }
   const findings: AuditFinding[] = []
   const gone = apart(topic)
   for (const { startMs, count, before } of topic.windows) {
-    const found = rows.get(startMs) ?? 0
+    const found = rowsIn(startMs)
     const where = windowText(startMs, topic.windowMs)
-    const isExact = before === 0 && !(table.grew && isOpen(topic, startMs))
+    const mayHoldMore = table.grew && isOpen(topic, startMs)
+    const isExact = before === 0 && !mayHoldMore
     if (isExact) state.compared += count
     if (found < count && startMs >= 0) findings.push(lost(topic, table, { startMs, count, found }))
     else if (found < count) gone.push(`${found} rows have an event time from ${where}, and ${count} records: fewer`)
-    else if (found > count + before + topic.unreadable && !(table.grew && isOpen(topic, startMs)))
+    else if (found > count + before + topic.unreadable && !mayHoldMore)
       gone.push(`${found} rows have an event time from ${where}, and ${count + before} records: more by counts alone accuse nobody`)
     else if (isExact && found === count) state.agreed++
   }
   return { ...state, findings, gone }
+}
+
+/** Of the window that begins so; nothing is told of windows that hold none. */
+function countsIn(windows: TimesTold['windows']): (startMs: number) => number {
+  const counts = new Map(windows.map(({ startMs, count }) => [startMs, count]))
+  return (startMs) => counts.get(startMs) ?? 0
 }
 
 /** Whether records that came behind those that were counted may have such a time: the newest windows fill while traffic goes on. */
@@ -55,8 +62,8 @@ function isOpen({ windows, windowMs, atMs }: TimesTold, startMs: number): boolea
 
 /** Windows in which the table still has fewer rows than the topic has records. */
 export const fewerRows = (topic: TimesTold, rows: TimesTold['windows']): TimesTold['windows'] => {
-  const found = new Map(rows.map(({ startMs, count }) => [startMs, count]))
-  return topic.windows.filter(({ startMs, count }) => (found.get(startMs) ?? 0) < count)
+  const rowsIn = countsIn(rows)
+  return topic.windows.filter(({ startMs, count }) => rowsIn(startMs) < count)
 }
 
 function apart({ unreadable, timeless }: TimesTold): string[] {

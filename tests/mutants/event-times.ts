@@ -13,8 +13,8 @@ export const eventTimeMutants: readonly Mutant[] = [
   times('rows of before the audit make up for lost ones', 'if (found < count && startMs', 'if (found + before < count && startMs'),
   times('rows that were under way are too many', 'found > count + before + topic.unreadable', 'found > count + topic.unreadable'),
   times('rows of what nobody can read are too many', 'found > count + before + topic.unreadable', 'found > count + before'),
-  times('what may be made up for is compared', 'before === 0 && !(table.grew', '!(table.grew'),
-  times('what comes behind is too much', 'topic.unreadable && !(table.grew && isOpen(topic, startMs))', 'topic.unreadable'),
+  times('what may be made up for is compared', 'before === 0 && !mayHoldMore', '!mayHoldMore'),
+  times('what comes behind is too much', 'topic.unreadable && !mayHoldMore', 'topic.unreadable'),
   times('a window far ahead ends all before it', 'Math.min(newestMs, atMs)', 'newestMs'),
   times('records without a time are passed over', 'if (timeless > 0)', 'if (timeless < 0)'),
   judge(
