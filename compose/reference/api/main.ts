@@ -30,7 +30,7 @@ const settings = readSettings(
     PIPELINE_S3_ACCESS_KEY: z.string().min(1),
     PIPELINE_S3_SECRET_KEY: z.string().min(1),
     DUCKDB_EXTENSION_DIR: z.string().min(1),
-    ROWS_HELD_MS: z.coerce.number().int().min(600_000).default(7_200_000),
+    ROWS_HELD_MS: z.coerce.number().int().min(120_000).default(7_200_000),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().or(z.literal('')).default(''),
     OTEL_EXPORTER_OTLP_PROTOCOL: z.enum(otlpProtocols).default('http/protobuf'),
   }),
