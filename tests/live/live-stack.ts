@@ -38,8 +38,8 @@ export interface LiveRun {
 
 export interface LiveOptions {
   readonly nats?: boolean
-  /** How many times longer than usual a canary may take before it is late, where a test is not about that. */
-  readonly patience?: number
+  /** What the agents are told to watch, made of the usual topology. */
+  readonly topology?: (usual: string) => string
   /** Added to the environment of the pipeline's processes. */
   readonly serviceEnv?: Record<string, string>
 }
@@ -47,12 +47,13 @@ export interface LiveOptions {
 /** `env` is added to that of the agents. */
 export async function startLiveStack(
   env: Record<string, string> = {},
-  { nats = false, patience = 1, serviceEnv = {} }: LiveOptions = {},
+  { nats = false, topology = (usual) => usual, serviceEnv = {} }: LiveOptions = {},
 ): Promise<LiveStack> {
   const dir = mkdtempSync(join(tmpdir(), 'assay-live-'))
   const progress = () => undefined
   const stack = await startStack({ dir, progress, serviceEnv, nats: nats ? 'always' : 'never' })
-  const ASSAY_TOPOLOGY = patience === 1 ? (stack.env['ASSAY_TOPOLOGY'] ?? '') : patientTopology(stack, patience)
+  const ASSAY_TOPOLOGY = join(dir, 'topology.yaml')
+  writeFileSync(ASSAY_TOPOLOGY, topology(readFileSync(stack.env['ASSAY_TOPOLOGY'] ?? '', 'utf8')))
   const agents = await startAgents(stack, AGENT_NAMES, { progress, env: { ...env, ASSAY_TOPOLOGY } })
   return {
     stack,
@@ -72,13 +73,14 @@ export async function startLiveStack(
   }
 }
 
-function patientTopology({ dir, env }: Stack, patience: number): string {
-  const usual = readFileSync(env['ASSAY_TOPOLOGY'] ?? '', 'utf8')
-  const file = join(dir, 'patient-topology.yaml')
-  const longer = (_: string, name: string, ms: string) => `${name}: ${Number(ms) * patience}`
-  writeFileSync(file, usual.replaceAll(/(deliverWithinMs|giveUpAfterMs|staleAfterMs): (\d+)/g, longer))
-  return file
-}
+/** So many times longer than usual a canary may take before it is late, where a test is not about that. */
+export const patient =
+  (times: number) =>
+  (usual: string): string =>
+    usual.replaceAll(
+      /(deliverWithinMs|giveUpAfterMs|staleAfterMs): (\d+)/g,
+      (_, name: string, ms: string) => `${name}: ${Number(ms) * times}`,
+    )
 
 export interface RunWish {
   readonly plan: string

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
+import { liveRun, patient, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
 
 /** The outermost hop: canaries go in over a real NATS JetStream, and a gateway moves them into Kafka. */
 let live: LiveStack
 
 beforeAll(async () => {
   // How long a killed server needs to be there again is the machine's doing, and no test of what was asked here.
-  live = await startLiveStack({}, { nats: true, patience: 6 })
+  live = await startLiveStack({}, { nats: true, topology: patient(6) })
 })
 
 afterAll(async () => {
