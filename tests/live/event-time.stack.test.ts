@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { CONNECTOR } from '../../compose/services/settings.ts'
 import { REPO_DIR } from '../../compose/local/layout.ts'
 import { connectKafka, consumeBatches, type SourceRecord } from '../../compose/reference/kafka.ts'
@@ -14,6 +13,7 @@ import { timesState } from '../../shared/core/audit-times.ts'
 import { emptyAudit } from '../../shared/core/audit.ts'
 import { parseCanaryId } from '../../shared/core/identity.ts'
 import type { RangeSet } from '../../shared/core/range-set.ts'
+import { loadPlan } from '../../topology/load.ts'
 import { liveRun, startLiveStack, type LiveRun, type LiveStack } from './live-stack.ts'
 
 /** The reference pipeline watched as one whose table stores no offsets: where its rows come from, only their event time tells. */
@@ -31,15 +31,13 @@ afterAll(() => live.stop())
 const TABLE = 'table:market.trades'
 const CANARIES = 6_000
 
-interface PlanText {
-  stages: { task: string; windowMs?: number }[]
-}
-
 /** By windows of a second: those of ten would hardly lie within so short a run. */
 function audited(): string {
-  const plan = parse(readFileSync(join(REPO_DIR, 'topology/plans/smoke-audit.yaml'), 'utf8')) as PlanText
-  for (const stage of plan.stages) if (stage.task === 'audit-topics') stage.windowMs = 1_000
-  return JSON.stringify(plan)
+  const text = readFileSync(join(REPO_DIR, 'topology/plans/smoke-audit.yaml'), 'utf8')
+  const loaded = loadPlan('smoke-audit.yaml', text, { canaries: String(CANARIES) })
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems))
+  const stages = loaded.value.stages.map((stage) => (stage.task === 'audit-topics' ? { ...stage, windowMs: 1_000 } : stage))
+  return JSON.stringify({ ...loaded.value, stages })
 }
 
 const auditOf = ({ evidence }: LiveRun) => timesState(evidence.audits.get(TABLE) ?? emptyAudit())
@@ -49,7 +47,7 @@ function expectSameVerdict({ judged, again }: LiveRun): void {
 }
 
 test('as many rows as records in each second of event time, whoever wrote them', async () => {
-  const run = await liveRun(live, { plan: audited(), parameters: { canaries: String(CANARIES) } })
+  const run = await liveRun(live, { plan: audited() })
   expect({ verdict: run.judged.verdict, reasons: run.judged.reasons }).toEqual({ verdict: 'pass', reasons: [] })
   const { isDone, findings, gone, agreed, compared } = auditOf(run)
   expect({ isDone, findings, gone }).toEqual({ isDone: true, findings: [], gone: [] })
@@ -63,7 +61,6 @@ test('records that the sink was made to pass over are missed in their seconds, a
   const passedOver = Promise.withResolvers<Stretch>()
   const run = await liveRun(live, {
     plan: audited(),
-    parameters: { canaries: String(CANARIES) },
     inMidRun: { acknowledged: 1_000, act: () => passOver().then(passedOver.resolve) },
   })
   const trades = await tradesIn(await passedOver.promise)
