@@ -16,8 +16,6 @@ export interface Relay {
 
 const TURN_MS = 200
 const PRODUCTION_MAX_MS = 60_000
-/** The producer repeats a send whose answer it missed, and the broker drops what it has: over a restart this must not end. */
-const SEND_RETRY = { initialRetryTime: 100, maxRetryTime: 1_000, retries: 60 }
 
 export async function startRelay(flow: Flow): Promise<Relay> {
   const { pipeline, runId } = flow
@@ -28,7 +26,7 @@ export async function startRelay(flow: Flow): Promise<Relay> {
     )
   const waiting: Outgoing[] = []
   const reader = followRaw(pipeline, { runId, from: await ends('low') }, (record) => waiting.push(record))
-  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, retry: SEND_RETRY })
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
   const normaliser = await committer(pipeline, { groupId: groups.normaliser, sourceTopic: names.raw })
   const sink = await committer(pipeline, { groupId: groups.sink, sourceTopic: names.topic })
@@ -119,7 +117,9 @@ async function send(
 ): Promise<Placed[]> {
   const messages = records.map(({ key, trade, headers }) => ({ key, value: encode(trade), headers, partition }))
   for (;;) {
-    const [first] = await producer.send({ topic: names.topic, messages, acks: -1 })
+    // One whose answer was missed is repeated with its sequence number, and the broker drops what it has. The client itself gives up
+    // where metadata cannot be had for some seconds, whatever retries a producer is given.
+    const [first] = await insist(() => producer.send({ topic: names.topic, messages, acks: -1 }))
     // To a partition without a leader the client sends nothing, and says nothing.
     if (first?.baseOffset !== undefined)
       return records.map((record, at) => ({ ...record, partition, offset: Number(first.baseOffset) + at }))

@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { freePorts } from '../../compose/local/ports.ts'
@@ -18,8 +18,8 @@ export interface SecondBroker {
 }
 
 export async function startSecondBroker({ stack, recordClassPath }: Pick<Pipeline, 'stack' | 'recordClassPath'>): Promise<SecondBroker> {
-  const folder = join(stack.dir, 'second-broker')
-  await mkdir(folder, { recursive: true })
+  // One that was formatted for an earlier turn of the catalogue would be refused.
+  const folder = await mkdtemp(join(stack.dir, 'second-broker-'))
   const file = join(folder, 'kafka.properties')
   const [port = 0] = await freePorts(1)
   await writeFile(file, await settings(stack, { port, folder }))
