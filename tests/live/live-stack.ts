@@ -88,7 +88,7 @@ export interface RunWish {
   /** Left out: one of its own. */
   readonly runId?: string
   /** Called once, when so many canaries are acknowledged. */
-  readonly inMidRun?: { readonly acknowledged: number; readonly act: (runId: string) => Promise<void> }
+  readonly inMidRun?: { readonly acknowledged: number; readonly act: (runId: string) => Promise<unknown> }
 }
 
 const clock = createClock()
@@ -105,7 +105,7 @@ export async function liveRun(live: LiveStack, wish: RunWish): Promise<LiveRun> 
     },
     { environment },
   )
-  const midRun: { acting?: Promise<void> } = {}
+  const midRun: { acting?: Promise<unknown> } = {}
   try {
     const sinceMs = clock.nowMs()
     const message: ControlMessage = { kind: 'run-requested', runId, plan, parameters, window: null, requestedBy: 'live test' }

@@ -113,20 +113,27 @@ function topicCommand({ violation: { violation, partition, offset }, topic }: Lo
   return `kcat -b ${broker} -C -t ${shellWord(topic)} -p ${partition} -o ${offset} -c 1${headers}`
 }
 
-function windowCommand(run: RunState, hop: Extract<Hop, { kind: 'table' }>, startMs: number): string {
+type TableHop = Extract<Hop, { kind: 'table' }>
+
+const rowsWhere = ({ namespace, table }: TableHop, condition: string) =>
+  `SELECT * FROM ${sqlName(namespace)}.${sqlName(table)} WHERE ${condition}`
+
+function windowCommand(run: RunState, hop: TableHop, startMs: number): string {
   const column = sqlName(hop.audit?.eventTime?.column ?? '')
   const length = run.resolved.plan.stages.find((stage) => stage.task === 'audit-topics')?.windowMs ?? 0
   const [from, to] = [startMs, startMs + length].map((ms) => sqlText(momentText(ms)))
-  return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${column} >= ${from} AND ${column} < ${to}`
+  return rowsWhere(hop, `${column} >= ${from} AND ${column} < ${to}`)
 }
 
 function hopCommand(run: RunState, { violation, canaryId }: LocatedViolation, where: LookPlaces): string | null {
   const hop = run.resolved.hops.find((candidate) => hopName(candidate) === violation.hop)
   const identity = run.resolved.record.identity
   if (hop?.kind === 'table' && hop.sourceOffsets !== null && isAudited(violation))
-    return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(hop.sourceOffsets.partition)} = ${partitionOfStream(violation.stream)} AND ${sqlName(hop.sourceOffsets.offset)} = ${seqFirst(violation)}`
+    return rowsWhere(
+      hop,
+      `${sqlName(hop.sourceOffsets.partition)} = ${partitionOfStream(violation.stream)} AND ${sqlName(hop.sourceOffsets.offset)} = ${seqFirst(violation)}`,
+    )
   if (hop?.kind === 'table' && isTimed(violation)) return windowCommand(run, hop, seqFirst(violation) * 1_000)
-  if (hop?.kind === 'table')
-    return `SELECT * FROM ${sqlName(hop.namespace)}.${sqlName(hop.table)} WHERE ${sqlName(identity)} = ${sqlText(canaryId)}`
+  if (hop?.kind === 'table') return rowsWhere(hop, `${sqlName(identity)} = ${sqlText(canaryId)}`)
   return hop?.kind === 'api' ? apiCommand({ run, where }, hop, violation) : null
 }
